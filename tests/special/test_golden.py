@@ -72,47 +72,59 @@ def test_float32_against_float64(name, region):
     assert e <= 1, where
 
 
+@pytest.mark.parametrize("table", golden.TABLES)
 @pytest.mark.parametrize("kind", ["i", "k"])
-def test_gradient(kind):
-    g = golden.load()
+def test_gradient(kind, table):
+    g = golden.load(table)
     v, x = g["g_v"], g["g_x"]
     dv, dx = call(f"log_{kind}v_grad", v, x)
     tv, tx = g[f"d{kind}_dv"], g[f"d{kind}_dx"]
     floor = np.where(np.hypot(v, x) < 60, 0.1, 1e-12)
-    ev = np.abs(dv - tv) / np.maximum(np.abs(tv), floor)
-    ex = np.abs(dx / tx - 1)
+    ev = oracle.error(dv, tv, g[f"d{kind}_dv_lo"]) / np.maximum(np.abs(tv), floor)
+    ex = oracle.error(dx, tx, g[f"d{kind}_dx_lo"]) / np.abs(tx)
     k, j = int(np.argmax(ev)), int(np.argmax(ex))
-    assert ev.max() <= 1e-13, f"d/dv at v={v[k]!r} x={x[k]!r}: got {dv[k]!r} true {tv[k]!r}"
-    assert ex.max() <= 2e-14, f"d/dx at v={v[j]!r} x={x[j]!r}: got {dx[j]!r} true {tx[j]!r}"
+    assert ev[k] <= 1e-13, f"d/dv at v={v[k]!r} x={x[k]!r}: got {dv[k]!r} true {tv[k]!r} error {ev[k]:.2e}"
+    assert ex[j] <= 2e-14, f"d/dx at v={v[j]!r} x={x[j]!r}: got {dx[j]!r} true {tx[j]!r} error {ex[j]:.2e}"
 
 
+@pytest.mark.parametrize("table", golden.TABLES)
 @pytest.mark.parametrize(
     ("name", "key", "limit"), [("iv_ratio", "r_i", 5e-15), ("kv_ratio", "r_k", 5e-15), ("iv_ratio_c", "r_ic", 5e-14)]
 )
-def test_ratio(name, key, limit):
-    g = golden.load()
+def test_ratio(name, key, limit, table):
+    g = golden.load(table)
     keep = g["r_v"] >= (1.0 if name == "iv_ratio_c" else 0.0)
-    v, x, true = g["r_v"][keep], g["r_x"][keep], g[key][keep]
+    v, x, true, low = (g[k][keep] for k in ("r_v", "r_x", key, f"{key}_lo"))
     got = call(name, v, x)[0]
-    e = np.abs(got / true - 1)
+    e = oracle.error(got, true, low) / np.abs(true)
     k = int(np.argmax(e))
     assert e[k] <= limit, f"v={v[k]!r} x={x[k]!r} got {got[k]!r} true {true[k]!r} error {e[k]:.2e}"
 
 
-def test_negative_orders():
-    g = golden.load()
-    v, x, hi, lo, sign = g["n_v"], g["n_x"], g["n_hi"], g["n_lo"].astype(float), g["n_sign"].astype(float)
+@pytest.mark.parametrize("table", golden.TABLES)
+def test_negative_orders(table):
+    """Near a zero of I_v the condition is inherent and the bound contains it; the sign is right where it is decided."""
+    g = golden.load(table)
+    v, x, hi, lo, sign = g["n_v"], g["n_x"], g["n_hi"], g["n_lo"], g["n_sign"].astype(float)
     got, s = call("log_abs_iv", v, x)
-    assert np.array_equal(s, sign)
-    plain = call("log_iv", v, x)[0]
-    assert np.array_equal(np.isnan(plain), sign < 0)
-    assert np.array_equal(plain[sign > 0], got[sign > 0])
     value, bound = call("log_iv_certified", v, x)
-    assert np.array_equal(np.isnan(value), sign < 0)
-    # Near a zero of I_v the condition is inherent, and the bound contains it; where the sign is +1 by far, so is the limit.
-    m = sign > 0
+    undecided = np.isposinf(bound)
+    assert np.array_equal(s[~undecided], sign[~undecided])
+    plain = call("log_iv", v, x)[0]
+    assert np.array_equal(np.isnan(plain), s < 0)
+    assert np.array_equal(plain[s > 0], got[s > 0])
+    assert np.array_equal(np.isnan(value), s < 0)
+    m = (sign > 0) & ~undecided
+    e = oracle.error(value, hi, lo)
+    assert np.all(e[m] <= bound[m]), [(v[k], x[k], value[k], hi[k], e[k], bound[k]) for k in np.flatnonzero(m & (e > bound))][:5]
     assert np.all(oracle.error(got, hi, lo)[m] <= np.maximum(bound[m], oracle.allowed(v, x, hi)[m]))
-    assert np.all(oracle.error(value, hi, lo)[m] <= bound[m])
     integer = v == np.round(v)
-    e, where = worst(v[integer], x[integer], got[integer], hi[integer], lo[integer])
-    assert e <= 1, where
+    if integer.any():
+        e, where = worst(v[integer], x[integer], got[integer], hi[integer], lo[integer])
+        assert e <= 1, where
+
+
+def test_undecided_signs_are_few():
+    """Only beside the zeros: none among ordinary negative orders."""
+    g = golden.load("golden")
+    assert not np.isposinf(call("log_iv_certified", g["n_v"], g["n_x"])[1]).any()

@@ -25,10 +25,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from helpers import oracle, regions  # noqa: E402 (after the path is known)
-
-import solvent  # noqa: E402
-from solvent import special  # noqa: E402
+import solvent
+from helpers import oracle, regions
+from solvent import special
 
 EPS = 2.0**-53
 WIDEST = 400.0  # documented: bound <= 400 eps max(1, |L|, and log(w)/8 beyond w = 1e15), v >= 0
@@ -37,7 +36,9 @@ TARGETS = [
     (name, family)
     for name in ("log_iv_certified", "log_kv_certified")
     for family in regions.EVERY
-    if not (name == "log_kv_certified" and family in regions.NEGATIVE)  # K is even in v, bit for bit: nothing new there
+    if not (
+        name == "log_kv_certified" and family in regions.NEGATIVE
+    )  # K is even in v, bit for bit: nothing new there
 ]
 ON_ZERO = ("zero_I", "zero_K", "zero_I_far", "zero_K_far")
 
@@ -94,19 +95,19 @@ def attack(seed, chunk, name, family, n, climbs=4):
     k = int(np.argmax(np.nan_to_num(quotient, nan=-1.0)))
 
     def row(j):
-        return dict(function=name, v=vs[j].hex(), x=xs[j].hex(), value=float(value[j]), true=float(true[j]),
-                    error=float(error[j]), bound=float(bound[j]))  # fmt: skip
+        return {"function": name, "v": vs[j].hex(), "x": xs[j].hex(), "value": float(value[j]), "true": float(true[j]),
+                    "error": float(error[j]), "bound": float(bound[j])}  # fmt: skip
 
     ordinary = width[np.isfinite(width) & (np.arange(len(width)) < len(v))]
-    return dict(
-        seed=seed, chunk=chunk, function=name, family=family, points=len(vs),
-        undecided=int(np.isposinf(bound).sum()), compared=int(np.isfinite(quotient).sum()),
-        worst=row(k), worst_quotient=float(np.nan_to_num(quotient[k], nan=0.0)),
-        median_width=float(np.median(ordinary)) if len(ordinary) else None,
-        max_width=float(ordinary.max()) if len(ordinary) else None,
-        violations=[row(j) for j in bad[:20]], violation_count=len(bad),
-        too_wide=[row(j) for j in wide[:5]], too_wide_count=len(wide),
-    )  # fmt: skip
+    return {
+        "seed": seed, "chunk": chunk, "function": name, "family": family, "points": len(vs),
+        "undecided": int(np.isposinf(bound).sum()), "compared": int(np.isfinite(quotient).sum()),
+        "worst": row(k), "worst_quotient": float(np.nan_to_num(quotient[k], nan=0.0)),
+        "median_width": float(np.median(ordinary)) if len(ordinary) else None,
+        "max_width": float(ordinary.max()) if len(ordinary) else None,
+        "violations": [row(j) for j in bad[:20]], "violation_count": len(bad),
+        "too_wide": [row(j) for j in wide[:5]], "too_wide_count": len(wide),
+    }  # fmt: skip
 
 
 class Report:
@@ -122,7 +123,10 @@ class Report:
         self.compared += r["compared"]
         self.violations += r["violations"]
         self.too_wide += r["too_wide"]
-        row = self.rows.setdefault((r["function"], r["family"]), dict(points=0, quotient=0.0, worst=None, medians=[], widest=0.0))
+        row = self.rows.setdefault(
+            (r["function"], r["family"]),
+            {"points": 0, "quotient": 0.0, "worst": None, "medians": [], "widest": 0.0},
+        )
         row["points"] += r["points"]
         if r["worst_quotient"] >= row["quotient"]:
             row["quotient"], row["worst"] = r["worst_quotient"], r["worst"]
@@ -145,7 +149,9 @@ class Report:
             w = r["worst"]
             at = f"v={float.fromhex(w['v']):.17g} x={float.fromhex(w['x']):.17g}" if w else ""
             median = np.median(r["medians"]) if r["medians"] else float("nan")
-            lines.append(f"{name:18} {family:22} {r['points']:8d} {r['quotient']:13.3f} {median:12.1f} {r['widest']:9.3g}  {at}")
+            lines.append(
+                f"{name:18} {family:22} {r['points']:8d} {r['quotient']:13.3f} {median:12.1f} {r['widest']:9.3g}  {at}"
+            )
         lines += [f"VIOLATION {v}" for v in self.violations[:50]]
         return "\n".join(lines) + "\n"
 
@@ -184,7 +190,10 @@ def main(argv=None):
             log.write(json.dumps(record) + "\n")
             log.flush()
             if k % 50 == 0 or record["violation_count"]:
-                print(f"{k + 1}/{len(todo)} chunks, {time.time() - start:.0f} s, violations {record['violation_count']}", flush=True)
+                print(
+                    f"{k + 1}/{len(todo)} chunks, {time.time() - start:.0f} s, violations {record['violation_count']}",
+                    flush=True,
+                )
     report = Report()
     for c in sorted(records):
         report.add(records[c])

@@ -1,6 +1,6 @@
 """The golden tables of `tests/golden/bessel` (their README says what is in them and what made them), read once."""
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "golden" / "bessel"
 TABLES = ("golden", "edges")
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(table="golden"):
     """Name -> array of one of `TABLES`; the low parts as float64, 0 where a table has none."""
     with np.load(FOLDER / f"bessel_{table}.npz") as data:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 from flint import arb, arb_poly, ctx, fmpq
+
 from golden.bessel import arb_reference
 from golden.bessel.arb_reference import NAN2, good, split
 
@@ -37,7 +38,9 @@ def _debye_q():
             r[j + 1] += c / (8 * (j + 1))
             r[j + 3] -= 5 * c / (8 * (j + 3))
         us.append(r)
-    return [[u[k + 2 * i] if k + 2 * i < len(u) else Fraction(0) for i in range(k + 1)] for k, u in enumerate(us)]
+    return [
+        [u[k + 2 * i] if k + 2 * i < len(u) else Fraction(0) for i in range(k + 1)] for k, u in enumerate(us)
+    ]
 
 
 @lru_cache(maxsize=64)
@@ -103,7 +106,11 @@ def log_scaled(kind, v, x):
 def table(kind, v, x):
     """Arrays hi, lo, sign of `log_bessel` over points."""
     rows = [log_bessel(kind, a, b) for a, b in zip(v, x, strict=True)]
-    return tuple(np.array(column, dtype=float) for column in zip(*rows, strict=True)) if rows else (np.empty(0),) * 3
+    return (
+        tuple(np.array(column, dtype=float) for column in zip(*rows, strict=True))
+        if rows
+        else (np.empty(0),) * 3
+    )
 
 
 def error(got, hi, lo=0.0):
@@ -116,6 +123,19 @@ def allowed(v, x, hi, limit=5e-15):
     logw = np.log(np.maximum(np.maximum(np.abs(v), np.abs(x)), 1e-300)) + 0.35
     far = logw > np.log(1e15)
     return limit * np.maximum(np.maximum(1.0, np.abs(hi)), np.where(far, logw / 8, 0.0))
+
+
+def kv_ratio(v, x):
+    """K_v(x)/K_{v-1}(x) for any real v: K is even in its order, and Arb is slow at large negative ones."""
+    prec = 256
+    while prec <= 40000:
+        ctx.prec = prec
+        V, X = arb(float(v)), arb(float(x))
+        a, b = X.bessel_k(abs(V)), X.bessel_k(abs(V - 1))
+        if a.is_finite() and b.is_finite() and not b.contains(0) and good(a / b):
+            return float((a / b).mid())
+        prec *= 2
+    return float("nan")
 
 
 def ratio_residual(v, x, r):

@@ -6,8 +6,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from helpers.functions import EVERY, ONE, arguments, call, same_bits
 
+from helpers.functions import EVERY, ONE, arguments, call, same_bits
 from solvent import special
 
 
@@ -20,6 +20,7 @@ def points(rng):
     return rng.uniform(0, 60, 24), rng.uniform(0.01, 60, 24)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of modules that pickle asks for the ufunc's name
 @pytest.mark.parametrize("name", EVERY)
 def test_dask_stays_lazy(name, points):
     da = pytest.importorskip("dask.array", reason="the [dask] extra is not installed")
@@ -42,7 +43,9 @@ def test_dask_stays_lazy(name, points):
 def test_dask_integers(name):
     da = pytest.importorskip("dask.array", reason="the [dask] extra is not installed")
     v, x = np.array([1, 2, 3], np.int8), np.array([1, 1, 1], np.int8)
-    for g, r in zip(outputs(getattr(special, name)(da.from_array(v), da.from_array(x))), call(name, v, x), strict=True):
+    for g, r in zip(
+        outputs(getattr(special, name)(da.from_array(v), da.from_array(x))), call(name, v, x), strict=True
+    ):
         assert g.dtype == np.float64
         assert same_bits(g.compute(scheduler="sync"), r)
 
@@ -55,7 +58,10 @@ def test_array_api_strict(name, dtype, points):
     kind = type(xp.asarray(1.0))
     ref = call(name, v, x)
     f = getattr(special, name)
-    for args in ((xp.asarray(v), xp.asarray(x)), (xp.reshape(xp.asarray(v), (4, 6)), xp.reshape(xp.asarray(x), (4, 6)))):
+    for args in (
+        (xp.asarray(v), xp.asarray(x)),
+        (xp.reshape(xp.asarray(v), (4, 6)), xp.reshape(xp.asarray(x), (4, 6))),
+    ):
         for g, r in zip(outputs(f(*args)), ref, strict=True):
             assert type(g) is kind
             assert g.shape == args[0].shape

@@ -7,14 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from helpers.functions import same_bits
 
+from helpers.functions import same_bits
 from solvent import special
 
 
 def run(script, *flags, timeout=100):
     done = subprocess.run(
-        [sys.executable, *flags, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=timeout
+        [sys.executable, *flags, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -34,7 +37,9 @@ def test_import_is_cheap():
         times.append(float(run(script)))
         if times[-1] < 0.05:
             break
-    assert min(times) < 0.05, f"import solvent took {1e3 * min(times):.0f} ms beyond NumPy at best of {len(times)}"
+    assert min(times) < 0.05, (
+        f"import solvent took {1e3 * min(times):.0f} ms beyond NumPy at best of {len(times)}"
+    )
 
 
 def test_import_is_quiet():
@@ -57,7 +62,10 @@ def test_import_is_quiet():
     assert count() == before, "a small call started a thread"
     """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=100
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     assert not done.stdout

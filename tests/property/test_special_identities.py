@@ -5,17 +5,20 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from helpers.functions import call, same_bits
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from helpers.functions import call, same_bits
+
 EPS = 2.0**-53
 # Orders on a grid of 2^-10, so that v - 1, v + 1, 2v are exact; arguments over the whole range that matters.
-grid_orders = st.one_of(st.integers(0, 60 * 1024), st.integers(0, 10**6 * 1024), st.integers(0, 120).map(lambda k: 512 * k)).map(
-    lambda k: k / 1024
-)
+grid_orders = st.one_of(
+    st.integers(0, 60 * 1024), st.integers(0, 10**6 * 1024), st.integers(0, 120).map(lambda k: 512 * k)
+).map(lambda k: k / 1024)
 orders = st.one_of(st.floats(0, 60), st.floats(0, 1e6), st.floats(0, 1e300), grid_orders)
-arguments = st.one_of(st.floats(1e-3, 60), st.floats(-6, 7).map(lambda e: 10.0**e), st.floats(5e-324, 1e300, exclude_min=False))
+arguments = st.one_of(
+    st.floats(1e-3, 60), st.floats(-6, 7).map(lambda e: 10.0**e), st.floats(5e-324, 1e300, exclude_min=False)
+)
 moderate = st.one_of(st.floats(1e-3, 60), st.floats(-4, 6).map(lambda e: 10.0**e))
 
 
@@ -161,7 +164,10 @@ def test_half_integer_closed_forms(kind, n, x):
     v = n + 0.5
     with mpmath.workdps(40 + 3 * n + int(4 * n * max(0, -math.log10(x)))):
         X = mpmath.mpf(x)
-        terms = [mpmath.factorial(n + k) / (mpmath.factorial(k) * mpmath.factorial(n - k)) / (2 * X) ** k for k in range(n + 1)]
+        terms = [
+            mpmath.factorial(n + k) / (mpmath.factorial(k) * mpmath.factorial(n - k)) / (2 * X) ** k
+            for k in range(n + 1)
+        ]
         plain, alternating = mpmath.fsum(terms), mpmath.fsum((-1) ** k * t for k, t in enumerate(terms))
         if kind == "k":
             true = mpmath.sqrt(mpmath.pi / (2 * X)) * mpmath.exp(-X) * plain

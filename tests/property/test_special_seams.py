@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from helpers import regions
 from helpers.functions import call
 
@@ -13,7 +14,9 @@ def check(kind, v0, x0, v1, x1):
     true_step = np.abs(dv * (v1 - v0)) + np.abs(dx * (x1 - x0))
     jump = np.abs(a - b) - 1.01 * true_step
     k = int(np.argmax(jump - ba - bb))
-    assert jump[k] <= ba[k] + bb[k], f"({v0[k]!r}, {x0[k]!r}) -> ({v1[k]!r}, {x1[k]!r}): {a[k]!r} -> {b[k]!r}, bounds {ba[k]:.2e}"
+    assert jump[k] <= ba[k] + bb[k], (
+        f"({v0[k]!r}, {x0[k]!r}) -> ({v1[k]!r}, {x1[k]!r}): {a[k]!r} -> {b[k]!r}, bounds {ba[k]:.2e}"
+    )
 
 
 @pytest.mark.parametrize("kind", ["i", "k"])

@@ -5,8 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers.functions import EVERY, ONE, TWO, arguments, call, same_bits
 
+from helpers.functions import EVERY, ONE, TWO, arguments, call, same_bits
 from solvent import special
 
 INF, NAN = np.inf, np.nan
@@ -21,7 +21,17 @@ def rows(*groups):
 LOG_I, LOG_K = "log_iv log_abs_iv log_iv_certified", "log_kv log_kv_certified"
 VALUES = rows(
     # x = 0
-    (LOG_I, [(0.0, 0.0, 0.0), (-0.0, 0.0, 0.0), (0.0, -0.0, 0.0), (TINY, 0.0, -INF), (0.5, 0.0, -INF), (1.0, 0.0, -INF)]),
+    (
+        LOG_I,
+        [
+            (0.0, 0.0, 0.0),
+            (-0.0, 0.0, 0.0),
+            (0.0, -0.0, 0.0),
+            (TINY, 0.0, -INF),
+            (0.5, 0.0, -INF),
+            (1.0, 0.0, -INF),
+        ],
+    ),
     (LOG_I, [(1e6, 0.0, -INF), (-1.0, 0.0, -INF), (-2.0, 0.0, -INF), (-40.0, 0.0, -INF)]),
     (LOG_I, [(-0.5, 0.0, INF), (-2.5, 0.0, INF), (-0.25, 0.0, INF), (-10.25, 0.0, INF), (-0.5, -0.0, INF)]),
     ("log_iv log_iv_certified", [(-1.5, 0.0, NAN), (-3.25, 0.0, NAN), (-11.5, 0.0, NAN)]),
@@ -47,7 +57,10 @@ VALUES = rows(
     # outside the domain
     ("iv_ratio iv_ratio_c", [(v, x, NAN) for v in (-TINY, -0.5, -3.0, -INF) for x in (0.0, 1.0, 50.0)]),
     ("iv_ratio_inv", [(v, r, NAN) for v in (0.0, 0.25, 0.499, -1.0) for r in (0.25, 0.9)]),
-    ("iv_ratio_inv", [(v, r, NAN) for v in (0.5, 3.0, 1e4) for r in (-TINY, -1.0, 1.0 + 1e-6, 2.0, INF, -INF)]),
+    (
+        "iv_ratio_inv",
+        [(v, r, NAN) for v in (0.5, 3.0, 1e4) for r in (-TINY, -1.0, 1.0 + 1e-6, 2.0, INF, -INF)],
+    ),
     ("iv_ratio_inv", [(v, r, 0.0) for v in (0.5, 3.0, 1e4) for r in (0.0, -0.0)]),
     ("iv_ratio_inv", [(v, 1.0, INF) for v in (0.5, 3.0, 1e4)]),
 )
@@ -62,7 +75,9 @@ def test_special_values(name, dtype):
     v, x, expected = (np.array(c, dtype) for c in zip(*table, strict=True))
     got = call(name, v, x)[0]
     assert same_bits(got + dtype(0), expected + dtype(0)), [
-        (table[k], float(got[k])) for k in range(len(v)) if not np.array_equal(got[k], expected[k], equal_nan=True)
+        (table[k], float(got[k]))
+        for k in range(len(v))
+        if not np.array_equal(got[k], expected[k], equal_nan=True)
     ]
     for k in range(len(v)):  # the same, one at a time
         assert same_bits(np.asarray(call(name, v[k], x[k])[0]), got[k : k + 1][0])
@@ -83,7 +98,16 @@ def test_special_values_disturb_no_neighbour(name, rng):
     """One special lane among ordinary ones, in every position of a vector and of its tail."""
     v, x = arguments(name, rng.uniform(0.5, 60, 37), rng.uniform(0.1, 60, 37))
     clean = call(name, v, x)
-    for bad_v, bad_x in ((NAN, 1.0), (1.0, NAN), (1.0, -1.0), (2.0, 0.0), (2.0, INF), (INF, 2.0), (-1.5, 0.0), (-2.5, 3.0)):
+    for bad_v, bad_x in (
+        (NAN, 1.0),
+        (1.0, NAN),
+        (1.0, -1.0),
+        (2.0, 0.0),
+        (2.0, INF),
+        (INF, 2.0),
+        (-1.5, 0.0),
+        (-2.5, 3.0),
+    ):
         for k in (0, 3, 7, 8, 31, 35, 36):
             a, b = v.copy(), x.copy()
             a[k], b[k] = bad_v, bad_x
@@ -156,7 +180,10 @@ def test_finite_at_huge_and_tiny():
     x = np.array([1e300, 1e300, 5e-324, 1e-320, 1e300, 1e299, 5e-324, 1e155, 1.0, 1e308, 1e305, 1e308])
     for name in ("log_iv", "log_kv", "log_ive", "log_kve", "log_ivk", "log_iv_certified", "log_kv_certified"):
         for out in call(name, v, x):
-            assert np.isfinite(out).all(), (name, [(a, b, c) for a, b, c in zip(v, x, out) if not np.isfinite(c)])
+            assert np.isfinite(out).all(), (
+                name,
+                [(a, b, c) for a, b, c in zip(v, x, out) if not np.isfinite(c)],
+            )
     ratio = call("iv_ratio", v, x)[0]
     assert np.all((ratio >= 0) & np.isfinite(ratio))
 
@@ -208,7 +235,15 @@ def test_dtype_of_the_result(name):
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize(
     "bad",
-    [1j, np.array([1 + 0j]), np.array([1.0, None], object), np.array([0.5], object), "one", np.array(["a"]), None],
+    [
+        1j,
+        np.array([1 + 0j]),
+        np.array([1.0, None], object),
+        np.array([0.5], object),
+        "one",
+        np.array(["a"]),
+        None,
+    ],
     ids=["complex", "complex array", "None in array", "object", "str", "str array", "None"],
 )
 def test_wrong_kind_is_a_type_error(name, bad):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers import golden, oracle, regions
 from helpers.functions import call
-
 from solvent import special
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "attack_certificates.py"
@@ -42,13 +42,17 @@ def test_golden(kind, region):
     value, bound = call(f"log_{kind}v_certified", v, x)
     e = oracle.error(value, hi, lo)
     j = int(np.argmax(e - bound))
-    assert np.all(e <= bound), f"v={v[j]!r} x={x[j]!r} value={value[j]!r} true={hi[j]!r}+{lo[j]!r} bound={bound[j]:.3e} error={e[j]:.3e}"
+    assert np.all(e <= bound), (
+        f"v={v[j]!r} x={x[j]!r} value={value[j]!r} true={hi[j]!r}+{lo[j]!r} bound={bound[j]:.3e} error={e[j]:.3e}"
+    )
     width = bound / (EPS * np.maximum(1, np.abs(hi)))
     j = int(np.argmax(width))
     assert width[j] <= 400, f"v={v[j]!r} x={x[j]!r} bound is {width[j]:.0f} eps max(1, |L|)"
     if "zero" not in region:
         assert np.median(width) <= 40, f"median {np.median(width):.1f} eps"
-    assert np.all(bound >= EPS / 2 * np.abs(value)), "smaller than half an ulp of the result: cannot be a bound"
+    assert np.all(bound >= EPS / 2 * np.abs(value)), (
+        "smaller than half an ulp of the result: cannot be a bound"
+    )
 
 
 def test_bound_beside_zeros_of_i(rng):

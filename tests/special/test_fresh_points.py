@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from golden.bessel import arb_reference
 from helpers import oracle, regions
 from helpers.functions import call
@@ -26,11 +27,11 @@ def test_log_i_and_log_k(region, rng):
             check(call(name, v, x)[0], v, x, hi, lo)
 
 
-@pytest.mark.parametrize("region", ["small", "inner", "global", "zero_I", "zero_K", "w_seams", "x_seams", "subnormal_x", "huge"])
+@pytest.mark.parametrize(
+    "region", ["small", "inner", "global", "zero_I", "zero_K", "w_seams", "x_seams", "subnormal_x"]
+)
 def test_scaled(region, rng):
     v, x = (regions.PLAIN | regions.HARD)[region](rng, N // 2)
-    w = np.maximum(v, x)
-    v, x = v[w < 1e15], x[w < 1e15]  # beyond, the scaled forms have zero curves of their own
     for kind, name in (("i", "log_ive"), ("k", "log_kve")):
         hi, lo = np.array([oracle.log_scaled(kind, a, b) for a, b in zip(v, x, strict=True)]).reshape(-1, 2).T
         check(call(name, v, x)[0], v, x, hi, lo)
@@ -57,8 +58,16 @@ def test_negative_orders(region, rng):
 def test_gradients(kind, rng):
     """Inner and outer, orders at and beside integers and half-integers, the x seams and w = 25."""
     n = 40
-    v = np.concatenate([rng.uniform(0, 26, n), regions.log_uniform(rng, 1e-2, 1e4, n), rng.integers(0, 50, n) / 2.0])
-    x = np.concatenate([regions.log_uniform(rng, 0.05, 26, n), regions.log_uniform(rng, 1e-2, 1e4, n), rng.uniform(0.05, 30, n)])
+    v = np.concatenate(
+        [rng.uniform(0, 26, n), regions.log_uniform(rng, 1e-2, 1e4, n), rng.integers(0, 50, n) / 2.0]
+    )
+    x = np.concatenate(
+        [
+            regions.log_uniform(rng, 0.05, 26, n),
+            regions.log_uniform(rng, 1e-2, 1e4, n),
+            rng.uniform(0.05, 30, n),
+        ]
+    )
     for draw in (regions.x_seams, regions.w_seams, regions.v_seams, regions.below_half_integer):
         a, b = draw(rng, 12)
         v, x = np.concatenate([v, a]), np.concatenate([x, np.maximum(b, 0.05)])
@@ -96,7 +105,11 @@ def test_ratios(name, kind, limit, lowest, rng):
         v = v * np.where(rng.random(len(v)) < 0.3, -1, 1)
     got = call(name, v, x)[0]
     for k in range(len(v)):
-        true = arb_reference.ratio(v[k], x[k], kind, complement=name == "iv_ratio_c")[0]
+        true = (
+            oracle.kv_ratio(v[k], x[k])
+            if kind == "k"
+            else arb_reference.ratio(v[k], x[k], complement=name == "iv_ratio_c")[0]
+        )
         if np.isfinite(true):
             e = abs(got[k] / true - 1)
             assert e <= limit, f"v={v[k]!r} x={x[k]!r} got {got[k]!r} true {true!r} error {e:.2e}"
@@ -105,8 +118,21 @@ def test_ratios(name, kind, limit, lowest, rng):
 def test_inverse_ratio(rng):
     """Backward error: the exact ratio at the returned x is r to 1e-14, for r near 0, near 1 and between."""
     n = 30
-    v = np.concatenate([regions.log_uniform(rng, 0.5, 1e4, n), np.full(5, 0.5), rng.integers(1, 40, n) / 2.0, rng.uniform(0.5, 30, n)])
-    r = np.concatenate([rng.uniform(0, 1, n + 5), 1 - regions.log_uniform(rng, 1e-4, 1, n), regions.log_uniform(rng, 1e-12, 1, n)])
+    v = np.concatenate(
+        [
+            regions.log_uniform(rng, 0.5, 1e4, n),
+            np.full(5, 0.5),
+            rng.integers(1, 40, n) / 2.0,
+            rng.uniform(0.5, 30, n),
+        ]
+    )
+    r = np.concatenate(
+        [
+            rng.uniform(0, 1, n + 5),
+            1 - regions.log_uniform(rng, 1e-4, 1, n),
+            regions.log_uniform(rng, 1e-12, 1, n),
+        ]
+    )
     x = call("iv_ratio_inv", v, r)[0]
     assert np.all(np.isfinite(x) & (x > 0))
     for a, b, c in zip(v, x, r, strict=True):
@@ -128,5 +154,8 @@ def test_float32(rng):
             fits = np.abs(ref) < 3e38
             e = np.abs(got - ref)[fits] / np.maximum(1, np.abs(ref[fits]))
             assert not (e > 4e-7).any() and np.isfinite(e).all(), (
-                region, name, [(float(p), float(q)) for p, q in zip(a[fits][~(e <= 4e-7)], b[fits][~(e <= 4e-7)])][:3], e.max()
+                region,
+                name,
+                [(float(p), float(q)) for p, q in zip(a[fits][~(e <= 4e-7)], b[fits][~(e <= 4e-7)])][:3],
+                e.max(),
             )

@@ -4,6 +4,7 @@ The references are Arb's, as hi + lo; errors are measured as |y - L| / max(1, |L
 
 import numpy as np
 import pytest
+
 from helpers import golden, oracle
 from helpers.functions import call
 
@@ -61,12 +62,16 @@ def test_pair_is_both_bit_for_bit(region):
 @pytest.mark.parametrize("name", ["log_iv", "log_kv", "log_ive", "log_kve"])
 def test_float32_against_float64(name, region):
     v, x, _, _ = golden.region(region)
-    with np.errstate(under="ignore"):
+    with np.errstate(under="ignore", over="ignore"):
         v, x = v.astype(np.float32), x.astype(np.float32)
-    v, x = v[x > 0], x[x > 0]
+    keep = np.isfinite(v) & np.isfinite(x) & (x > 0)
+    v, x = v[keep], x[keep]
     got = call(name, v, x)[0]
     assert got.dtype == np.float32
     true = call(name, v.astype(float), x.astype(float))[0]
+    fits = np.abs(true) < np.finfo(np.float32).max
+    assert fits.any()
+    v, x, got, true = v[fits], x[fits], got[fits], true[fits]
     zero = np.zeros_like(true)
     e, where = worst(v.astype(float), x.astype(float), got.astype(float), true, zero, LIMIT_F32)
     assert e <= 1, where
@@ -89,7 +94,8 @@ def test_gradient(kind, table):
 
 @pytest.mark.parametrize("table", golden.TABLES)
 @pytest.mark.parametrize(
-    ("name", "key", "limit"), [("iv_ratio", "r_i", 5e-15), ("kv_ratio", "r_k", 5e-15), ("iv_ratio_c", "r_ic", 5e-14)]
+    ("name", "key", "limit"),
+    [("iv_ratio", "r_i", 5e-15), ("kv_ratio", "r_k", 5e-15), ("iv_ratio_c", "r_ic", 5e-14)],
 )
 def test_ratio(name, key, limit, table):
     g = golden.load(table)
@@ -116,7 +122,9 @@ def test_negative_orders(table):
     assert np.array_equal(np.isnan(value), s < 0)
     m = (sign > 0) & ~undecided
     e = oracle.error(value, hi, lo)
-    assert np.all(e[m] <= bound[m]), [(v[k], x[k], value[k], hi[k], e[k], bound[k]) for k in np.flatnonzero(m & (e > bound))][:5]
+    assert np.all(e[m] <= bound[m]), [
+        (v[k], x[k], value[k], hi[k], e[k], bound[k]) for k in np.flatnonzero(m & (e > bound))
+    ][:5]
     assert np.all(oracle.error(got, hi, lo)[m] <= np.maximum(bound[m], oracle.allowed(v, x, hi)[m]))
     integer = v == np.round(v)
     if integer.any():

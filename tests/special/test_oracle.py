@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from golden.bessel import arb_reference
 from helpers import oracle, regions
 

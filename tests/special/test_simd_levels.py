@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from helpers import oracle
 from helpers.functions import call
 from helpers.regions import HARD, PLAIN
@@ -33,7 +34,9 @@ def test_level(level, rng, tmp_path):
     v, x = v[keep], x[keep]
     np.savez(tmp_path / "in.npz", v=v, x=x)
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "in.npz"), str(tmp_path / "out.npz")]
-    run = subprocess.run(command, env=os.environ | {"SOLVENT_SIMD": level}, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(
+        command, env=os.environ | {"SOLVENT_SIMD": level}, capture_output=True, text=True, timeout=60
+    )
     if run.returncode and level in run.stderr:
         pytest.skip(f"this machine has no {level}: {run.stderr.strip().splitlines()[-1]}")
     assert run.returncode == 0, run.stderr

@@ -5,8 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers.functions import EVERY, ONE, TWO, arguments, call, same_bits
 
+from helpers.functions import EVERY, ONE, TWO, arguments, call, same_bits
 from solvent import special
 
 
@@ -37,7 +37,9 @@ def test_outer(name, rng):
     v, x = arguments(name, rng.uniform(0, 50, 5), rng.uniform(0, 50, 5))
     with np.errstate(all="raise"):
         got = f.outer(v, x[:3])
-    for a, b in zip(got if isinstance(got, tuple) else (got,), call(name, v[:, None], x[None, :3]), strict=True):
+    for a, b in zip(
+        got if isinstance(got, tuple) else (got,), call(name, v[:, None], x[None, :3]), strict=True
+    ):
         assert a.shape == (5, 3)
         assert same_bits(a, b)
 
@@ -50,6 +52,8 @@ def test_at(name):
     assert same_bits(a, np.array([call(name, 0.5, 0.25)[0], 1.5, call(name, 2.5, 0.75)[0]]))
 
 
+# pickle looks for a ufunc's name in every module that is loaded, and some answer an attribute look-up with a warning.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("name", EVERY)
 def test_pickle(name, protocol):

@@ -100,7 +100,7 @@ def attack(seed, chunk, name, family, n, climbs=4):
 
     ordinary = width[np.isfinite(width) & (np.arange(len(width)) < len(v))]
     return {
-        "seed": seed, "chunk": chunk, "function": name, "family": family, "points": len(vs),
+        "build": build(), "seed": seed, "size": n, "chunk": chunk, "function": name, "family": family, "points": len(vs),
         "undecided": int(np.isposinf(bound).sum()), "compared": int(np.isfinite(quotient).sum()),
         "worst": row(k), "worst_quotient": float(np.nan_to_num(quotient[k], nan=0.0)),
         "median_width": float(np.median(ordinary)) if len(ordinary) else None,
@@ -168,6 +168,24 @@ def chunks(seed, points, size, done):
             yield seed, c, *TARGETS[c % len(TARGETS)], size
 
 
+def build():
+    """What computed: records of another build do not count when a run is resumed."""
+    return f"solvent {solvent.__version__}, SIMD {solvent._core.simd_level()}"
+
+
+def read(path):
+    """The records of an earlier run; a line that was cut short by an interruption is dropped from the file."""
+    records = []
+    if path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                continue
+        path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    return records
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--points", type=int, default=1_000_000)
@@ -177,10 +195,11 @@ def main(argv=None):
     parser.add_argument("--out", type=Path, default=Path("docs/evidence/special-certificates.jsonl"))
     args = parser.parse_args(argv)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    records = {}
-    if args.out.exists():
-        lines = (json.loads(line) for line in args.out.read_text().splitlines() if line.endswith("}"))
-        records = {r["chunk"]: r for r in lines if r["seed"] == args.seed and r["points"] >= args.chunk // 2}
+    records = {
+        r["chunk"]: r
+        for r in read(args.out)
+        if (r["seed"], r["size"], r["build"]) == (args.seed, args.chunk, build())
+    }
     todo = list(chunks(args.seed, args.points, args.chunk, records))
     start = time.time()
     # Processes start afresh: a forked copy of a threaded parent is another test's subject.
@@ -198,7 +217,7 @@ def main(argv=None):
     for c in sorted(records):
         report.add(records[c])
     header = [
-        f"solvent {solvent.__version__}, SIMD {solvent._core.simd_level()}, {platform.machine()}, NumPy {np.__version__}",
+        f"{build()}, {platform.machine()}, NumPy {np.__version__}",
         f"seed {args.seed}, {args.points} points in chunks of {args.chunk} and their ascents; {time.time() - start:.0f} s this run",
     ]
     text = report.text(header)

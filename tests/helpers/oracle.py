@@ -118,11 +118,17 @@ def error(got, hi, lo=0.0):
     return np.abs((got - hi) - lo)
 
 
+def scale(v, x, hi):
+    """max(1, |L|), and max(1, |L|, log(w)/8) beyond w = 1e15: what the documented limits are multiples of."""
+    big, small = np.maximum(np.abs(v), np.abs(x)), np.minimum(np.abs(v), np.abs(x))
+    with np.errstate(under="ignore"):
+        log_w = np.log(np.maximum(big, 1e-300)) + 0.5 * np.log1p((small / np.maximum(big, 1e-300)) ** 2)
+    return np.maximum(np.maximum(1.0, np.abs(hi)), np.where(log_w > np.log(1e15), log_w / 8, 0.0))
+
+
 def allowed(v, x, hi, limit=5e-15):
     """The documented limit: limit * max(1, |L|), and beyond w = 1e15 limit * max(1, |L|, log(w)/8)."""
-    logw = np.log(np.maximum(np.maximum(np.abs(v), np.abs(x)), 1e-300)) + 0.35
-    far = logw > np.log(1e15)
-    return limit * np.maximum(np.maximum(1.0, np.abs(hi)), np.where(far, logw / 8, 0.0))
+    return limit * scale(v, x, hi)
 
 
 def kv_ratio(v, x):

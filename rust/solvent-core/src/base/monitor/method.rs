@@ -21,7 +21,7 @@ pub struct Progress<const K: usize> {
 /// scratch. [`solve`] calls `init` once, then `step` until the budget, the observer or `terminate` ends the
 /// run, then `finish`. Memory is allocated in the constructor or `init`, not in `step`.
 pub trait Method<const K: usize> {
-    /// The family's result: its payload and an [`Outcome`](super::outcome::Outcome).
+    /// The family's result: its payload and an [`Outcome`](crate::base::outcome::Outcome).
     type Solution;
     /// The family's error enum.
     type Error: From<Aborted>;

@@ -43,7 +43,7 @@ impl Budget {
     }
 }
 
-/// How the loop ended; with the final certificate it becomes an [`Outcome`](super::outcome::Outcome).
+/// How the loop ended; with the final certificate it becomes an [`Outcome`](crate::base::outcome::Outcome).
 #[derive(Debug, Clone)]
 pub struct Ending {
     /// Why it ended.

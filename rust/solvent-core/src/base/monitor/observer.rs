@@ -5,9 +5,9 @@
 pub enum Signal {
     /// Go on.
     Continue,
-    /// End well: the best iterate and its certificate come back with [`Status::Interrupted`].
+    /// End well: the best iterate and its certificate come back with [`Status::Interrupted`](crate::base::status::Status::Interrupted).
     Stop,
-    /// Abandon the work: [`Aborted`] is returned, the observer raises the reason it holds.
+    /// Abandon the work: [`Aborted`](crate::base::error::Aborted) is returned, the observer raises the reason it holds.
     Abort,
 }
 

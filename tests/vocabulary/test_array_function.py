@@ -107,7 +107,9 @@ def test_results_carry_the_callers_arrays():
 
 def test_mixed_libraries():
     xp = pytest.importorskip("array_api_strict")
-    with pytest.raises(TypeError, match="got arrays of array_api_strict and numpy; expected arrays of one library"):
+    with pytest.raises(
+        TypeError, match="got arrays of array_api_strict and numpy; expected arrays of one library"
+    ):
         center(xp.ones((2, 2)), weights=np.ones(2))
 
 
@@ -119,7 +121,9 @@ def test_dask_is_not_computed_silently():
 
 
 class Device:
-    __cuda_array_interface__ = {"version": 3}
+    @property
+    def __cuda_array_interface__(self):
+        return {"version": 3}
 
 
 def test_cuda_arrays_are_refused():

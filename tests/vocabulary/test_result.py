@@ -50,7 +50,13 @@ def line():
 
 
 def test_from_core(line):
-    assert (line.success, line.status, line.nit, line.elapsed, line.backend) == (True, "converged", 3, 0.25, "cpu")
+    assert (line.success, line.status, line.nit, line.elapsed, line.backend) == (
+        True,
+        "converged",
+        3,
+        0.25,
+        "cpu",
+    )
     assert line.intercept == 1.0
     expected = Certificate(
         "residual", 1.25e-13, relative=True, rigorous=True, parts={"sum": 2.5, "scale": 4.0}
@@ -92,14 +98,18 @@ def test_frozen(line):
 
 @pytest.mark.parametrize(
     "send",
-    [copy.deepcopy, *(lambda r, p=p: pickle.loads(pickle.dumps(r, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1))],
+    [
+        copy.deepcopy,
+        *(lambda r, p=p: pickle.loads(pickle.dumps(r, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)),
+    ],
 )
 def test_pickle_and_copy(line, send):
     again = send(line)
     assert type(again) is Line
     assert_array_equal(again.slope, line.slope)
     assert again.certificate == line.certificate
-    assert [again[key] for key in line.keys() if key != "slope"] == [line[key] for key in line.keys() if key != "slope"]
+    other = [key for key in line.keys() if key != "slope"]  # noqa: SIM118 (a Result is no dict: it has no __iter__)
+    assert [again[key] for key in other] == [line[key] for key in other]
 
 
 def test_replace_is_judged_as_it_is_now(line):
@@ -139,7 +149,9 @@ def test_repr_one_field_a_line_certificate_second(line):
 
 def test_repr_abbreviates_arrays():
     history = {"nit": np.arange(500.0), "bound": np.zeros(500), "elapsed": np.zeros(500)}
-    line = Line.from_core(raw(history=history), slope=np.zeros((300, 40), np.float32), intercept=np.float64(1 / 3))
+    line = Line.from_core(
+        raw(history=history), slope=np.zeros((300, 40), np.float32), intercept=np.float64(1 / 3)
+    )
     text = repr(line)
     assert len(text.splitlines()) == 10
     assert "slope: ndarray of shape (300, 40), float32" in text

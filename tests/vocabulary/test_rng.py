@@ -54,7 +54,13 @@ def test_large_integers():
 @pytest.mark.parametrize("name", ["rng", "seed"])
 @pytest.mark.parametrize(
     ("value", "error"),
-    [(-1, ValueError), (1.5, TypeError), ("a", TypeError), (True, TypeError), (np.random.RandomState(1), TypeError)],
+    [
+        (-1, ValueError),
+        (1.5, TypeError),
+        ("a", TypeError),
+        (True, TypeError),
+        (np.random.RandomState(1), TypeError),
+    ],
 )
 def test_misuse(value, error, name):
     with pytest.raises(error, match=f"^{name} = {re.escape(repr(value))}; expected None, an integer >= 0"):
@@ -69,12 +75,12 @@ def test_random_state_of_the_legacy_kind():
 
 
 def test_random_state_none_obeys_the_global_seed():
-    saved = np.random.get_state()
+    saved = np.random.get_state()  # noqa: NPY002
     try:
-        np.random.seed(11)
+        np.random.seed(11)  # noqa: NPY002
         first = seed_from_random_state(None)
         assert first != seed_from_random_state(None)
-        np.random.seed(11)
+        np.random.seed(11)  # noqa: NPY002
         assert seed_from_random_state(None) == first
     finally:
-        np.random.set_state(saved)
+        np.random.set_state(saved)  # noqa: NPY002

@@ -77,7 +77,9 @@ class TestArrays:
         with raises(TypeError, message):
             as_float_array(a, "A")
 
-    @pytest.mark.skipif(np.finfo(np.longdouble).eps == np.finfo(float).eps, reason="longdouble is double here")
+    @pytest.mark.skipif(
+        np.finfo(np.longdouble).eps == np.finfo(float).eps, reason="longdouble is double here"
+    )
     def test_extended_precision_is_not_rounded_silently(self):
         with pytest.raises(TypeError, match="A has dtype"):
             as_float_array(np.ones(2, np.longdouble), "A")
@@ -148,7 +150,16 @@ class TestArrays:
         check_shape(np.ones(4), "a", (4,), "C has 4 rows")
 
 
-NUMBERS = [2, 2.0, np.float32(2), np.int8(2), np.array(2.0), np.array(2), decimal.Decimal(2), fractions.Fraction(2)]
+NUMBERS = [
+    2,
+    2.0,
+    np.float32(2),
+    np.int8(2),
+    np.array(2.0),
+    np.array(2),
+    decimal.Decimal(2),
+    fractions.Fraction(2),
+]
 
 
 class TestScalars:

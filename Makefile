@@ -29,7 +29,7 @@ RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.loc
 BUILT := $(VENV)/.stamp-build
 DEPS = $(VENV)/.stamp-$(1)
 
-.PHONY: help develop demo test test-rust lint types docs long bench tables golden wheel clean
+.PHONY: help develop demo test test-rust lint format types docs long bench tables golden wheel clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -52,6 +52,11 @@ lint: $(call DEPS,lint) ## formats and lints, Rust and Python; changes nothing
 	"$(CARGO)" clippy --workspace --all-targets --locked -- -D warnings
 	"$(PY)" -m ruff check .
 	"$(PY)" -m ruff format --check .
+
+format: $(call DEPS,lint) ## put Rust and Python into the house format
+	"$(CARGO)" fmt --all
+	"$(PY)" -m ruff check --fix --quiet . || true
+	"$(PY)" -m ruff format .
 
 types: $(BUILT) $(call DEPS,lint) $(call DEPS,test) ## mypy over the package; stubs against the built extension
 	"$(PY)" -m mypy

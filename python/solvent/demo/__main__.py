@@ -26,12 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no family {', '.join(sorted(unknown))}; there are {', '.join(FAMILIES)}")
     try:
-        import matplotlib
+        import matplotlib as mpl
         import sklearn  # noqa: F401 (the data sets come from it)
     except ModuleNotFoundError as missing:
         print(f"the demo needs {missing.name}: pip install 'solvent[demo]'", file=sys.stderr)
         return 2
-    matplotlib.use("Agg")  # pictures go to files; there may be no display
+    mpl.use("Agg")  # pictures go to files; there may be no display
 
     start = time.perf_counter()
     report = Report(options.out)

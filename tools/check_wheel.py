@@ -23,7 +23,7 @@ def check(condition, message):
 def main():
     """Run every check."""
     names = zipfile.ZipFile(sys.argv[1]).namelist()
-    for wanted in ("solvent/py.typed", "solvent/_core.pyi"):
+    for wanted in ("solvent/py.typed", "solvent/_core/__init__.pyi"):
         check(wanted in names, f"{wanted} is not in the wheel")
     check(any(name.endswith("LICENSE") for name in names), "the licence is not in the wheel")
     check(

@@ -12,6 +12,8 @@ Fitting kappa needs the ratio of two Bessel functions of order d / 2, each of wh
 # -----------
 # A third of scikit-learn's photograph is sky, the rest is a temple, trees and water.
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_sample_image
@@ -31,8 +33,6 @@ print(f"{x.shape[0]} directions in {x.shape[1]} dimensions")
 # ----------------
 # The fit comes with a certificate: an interval that contains the maximum of the likelihood. The second line asks the
 # same certificate about a kappa that is 1 % too large.
-
-from dataclasses import replace
 
 fit = vonmises_fisher.fit(x)
 print(f"kappa = {fit.kappa:.12g}, in {fit.kappa_interval}")

@@ -37,10 +37,10 @@ class Entrant:
     simd: str | None
     threads: int
 
-    @property
-    def label(self) -> str:
-        """SIMD level as the runs name it; peers have none."""
-        return (self.simd or "native") if self.implementation.ours else ""
+    def label(self, reported: str | None) -> str:
+        """SIMD level as the runs name it: what the process reports; peers have none."""
+        solvent = self.implementation.ours or self.implementation.uses_solvent
+        return (reported or self.simd or "native") if solvent else ""
 
 
 class Harness:
@@ -87,7 +87,7 @@ class Harness:
                 and implementation.name not in self.settings.peers
             ):
                 continue
-            levels = self.settings.simd if implementation.ours else (None,)
+            levels = self.settings.simd if implementation.ours or implementation.uses_solvent else (None,)
             chosen += [Entrant(implementation, simd, threads) for simd in levels]
         return chosen
 
@@ -160,7 +160,7 @@ class Harness:
             entrant.implementation.name,
             entrant.implementation.ours,
             entrant.threads,
-            entrant.label,
+            entrant.label(prepared["simd"] if prepared else None),
             status=refused["status"] if refused else "ok",
             reason=refused["reason"] if refused else entrant.implementation.note,
         )

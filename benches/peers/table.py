@@ -36,7 +36,12 @@ def runs_table(runs: Sequence[Run], clock: str = "wall") -> str:
     for group in _groups(runs):
         ours = [run for run in group if run.ours]
         peers = [run for run in group if not run.ours]
-        pairs = [(peer, our) for our in ours or [None] for peer in peers or [None]]
+        pairs = [
+            (peer, our)
+            for our in ours or [None]
+            for peer in peers or [None]
+            if not (peer and our and peer.simd) or peer.simd == our.simd or peer.status != "ok"
+        ]
         lines += [_line(peer, our, clock) for peer, our in pairs]
     header = "problem n threads simd peer peer_s peer_ns ours_s ours_ns ratio peer_err our_err our_cert peer_nonfinite note"
     return grid(header.split(), lines)

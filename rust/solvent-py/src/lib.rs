@@ -5,5 +5,7 @@ use pyo3::prelude::*;
 mod _core {
     use super::*;
     #[pymodule_init]
-    fn init(_m: &Bound<'_, PyModule>) -> PyResult<()> { Ok(()) }
+    fn init(_m: &Bound<'_, PyModule>) -> PyResult<()> {
+        Ok(())
+    }
 }

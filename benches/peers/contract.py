@@ -60,9 +60,10 @@ class Implementation:
     largest: Mapping[str, int] = dataclasses.field(default_factory=dict)
     note: str = ""
 
-    def limit(self, task: str) -> int | None:
-        """Largest count to run `task` at; key ``"*"`` stands for every task."""
-        return self.largest.get(task, self.largest.get("*"))
+    def limit(self, problem: Problem) -> int | None:
+        """Largest count to run a problem at: keys of `largest` are ``"task/name"``, ``"task"`` or ``"*"``."""
+        keys = (f"{problem.task}/{problem.name}", problem.task, "*")
+        return next((self.largest[key] for key in keys if key in self.largest), None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -59,8 +59,10 @@ class Harness:
                 for problem in self.family.problems(self.settings.size):
                     if self.settings.only and not any(word in problem.key for word in self.settings.only):
                         continue
-                    print(f"{problem.key} ({threads or 'all'} threads)", file=sys.stderr, flush=True)
+                    began = time.monotonic()
                     runs += self._compete(problem, threads)
+                    took = time.monotonic() - began
+                    print(f"{problem.key} ({threads or 'all'} threads): {took:.1f} s", file=sys.stderr, flush=True)
                 self._close()  # the next thread count needs other environments: give the memory back first
         finally:
             self._close()
@@ -113,9 +115,9 @@ class Harness:
         prepared: dict[Entrant, dict[str, Any]] = {}
         refused: dict[Entrant, dict[str, Any]] = {}
         for entrant in self._entrants(problem, threads):
-            limit = entrant.implementation.limit(problem.task)
+            limit = entrant.implementation.limit(problem)
             if limit is not None and problem.count > limit:
-                refused[entrant] = {"status": "skipped", "reason": f"not run above n = {limit}: too slow"}
+                refused[entrant] = {"status": "skipped", "reason": f"too slow to run at n > {limit}" if limit else "too slow to run"}
                 continue
             reply = self._ask(entrant, "prepare", problem=problem.key)
             if "status" not in reply and entrant.simd and reply["simd"] != entrant.simd:
@@ -129,7 +131,7 @@ class Harness:
         for turn in range(self.settings.rounds):
             for entrant in order[turn % len(order) :] + order[: turn % len(order)] if order else []:
                 spent = sum(wall for wall, _ in samples[entrant])
-                if entrant in refused or (turn >= 2 and spent > self.settings.seconds):
+                if entrant in refused or (turn and spent > self.settings.seconds):
                     continue
                 reply = self._ask(entrant, "sample")
                 if "status" in reply:
@@ -166,9 +168,13 @@ class Harness:
         )
         if refused or prepared is None:
             return row
-        error = problem.judge(prepared["digest"])
+        try:
+            error, reason = problem.judge(prepared["digest"]), row.reason
+        except Exception as failure:  # noqa: BLE001 (the times of a long run must not be lost with a judgement)
+            error, reason = math.nan, f"not judged: {type(failure).__name__}: {failure}"
         return dataclasses.replace(
             row,
+            reason=reason,
             wall=min(wall for wall, _ in samples),
             cpu=min(cpu for _, cpu in samples),
             rounds=len(samples),

@@ -53,7 +53,7 @@ def points(name: str, n: int, dtype: Any = np.float64) -> tuple[Any, Array]:
 def head(data: tuple[Any, Array], m: int) -> tuple[Array, Array]:
     """The first m points as two float64 arrays."""
     x = np.asarray(data[1][:m], dtype=np.float64)
-    return np.broadcast_to(np.asarray(data[0], dtype=np.float64)[..., :m], x.shape), x
+    return np.broadcast_to(np.atleast_1d(np.asarray(data[0], dtype=np.float64))[:m], x.shape), x
 
 
 def digest(data: Any, answer: Any, m: int | None) -> dict[str, Any]:
@@ -104,7 +104,9 @@ def _golden_points(region: str, step: int) -> tuple[Array, Array]:
 def _random(
     task: str, name: str, n: int, m: int, judge: Callable[[dict[str, Any]], float], dtype: Any = np.float64
 ) -> Problem:
-    return Problem(task, name, n, functools.partial(points, name, n, dtype), functools.partial(digest, m=m), judge)
+    return Problem(
+        task, name, n, functools.partial(points, name, n, dtype), functools.partial(digest, m=m), judge
+    )
 
 
 def problems(size: str) -> Sequence[Problem]:

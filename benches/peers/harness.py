@@ -62,7 +62,11 @@ class Harness:
                     began = time.monotonic()
                     runs += self._compete(problem, threads)
                     took = time.monotonic() - began
-                    print(f"{problem.key} ({threads or 'all'} threads): {took:.1f} s", file=sys.stderr, flush=True)
+                    print(
+                        f"{problem.key} ({threads or 'all'} threads): {took:.1f} s",
+                        file=sys.stderr,
+                        flush=True,
+                    )
                 self._close()  # the next thread count needs other environments: give the memory back first
         finally:
             self._close()
@@ -117,7 +121,10 @@ class Harness:
         for entrant in self._entrants(problem, threads):
             limit = entrant.implementation.limit(problem)
             if limit is not None and problem.count > limit:
-                refused[entrant] = {"status": "skipped", "reason": f"too slow to run at n > {limit}" if limit else "too slow to run"}
+                refused[entrant] = {
+                    "status": "skipped",
+                    "reason": f"too slow to run at n > {limit}" if limit else "too slow to run",
+                }
                 continue
             reply = self._ask(entrant, "prepare", problem=problem.key)
             if "status" not in reply and entrant.simd and reply["simd"] != entrant.simd:

@@ -196,10 +196,11 @@ def run_family(family: Family, module: str, settings: Settings) -> tuple[list[Ru
     began = time.time()
     harness = Harness(family, module, settings)
     runs = harness.run()
-    packages = sorted({p for i in family.implementations for p in i.packages} | {"solvent", "numpy"})
+    packages = sorted({p for i in family.implementations for p in i.packages} | {"numpy"})
+    running = {facts["solvent_version"] for facts in harness.facts.values()} - {None}
     facts = {
         **machine.machine(),
-        "versions": machine.versions(packages),
+        "versions": {**machine.versions(packages), "solvent": ", ".join(sorted(running)) or None},
         "processes": harness.facts,
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "took_seconds": round(time.time() - began, 1),

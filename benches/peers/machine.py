@@ -117,3 +117,9 @@ def solvent_level() -> str | None:
     """SIMD level that solvent runs at in this process (None: not imported here)."""
     core = sys.modules.get("solvent._core")
     return None if core is None else str(core.simd_level())
+
+
+def solvent_version() -> str | None:
+    """Version of the solvent that this process imported, which need not be an installed one."""
+    core = sys.modules.get("solvent._core")
+    return None if core is None else str(core.__version__)

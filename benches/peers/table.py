@@ -34,8 +34,8 @@ def runs_table(runs: Sequence[Run], clock: str = "wall") -> str:
     """One line a (problem, threads, peer, SIMD level of ours); problems without peer show ours alone."""
     lines = []
     for group in _groups(runs):
-        ours = [run for run in group if run.ours]
-        peers = [run for run in group if not run.ours]
+        ours: list[Run | None] = [run for run in group if run.ours]
+        peers: list[Run | None] = [run for run in group if not run.ours]
         pairs = [
             (peer, our)
             for our in ours or [None]

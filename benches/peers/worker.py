@@ -82,7 +82,11 @@ class Worker:
 
     def facts(self) -> dict[str, Any]:
         """What this process runs on."""
-        return {"blas": machine.blas(), "solvent_simd": machine.solvent_level()}
+        return {
+            "blas": machine.blas(),
+            "solvent_simd": machine.solvent_level(),
+            "solvent_version": machine.solvent_version(),
+        }
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Serve one request; a failure of an implementation is an answer, not the end."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benches.peers.contract import Implementation, Problem
 from benches.peers.special import mixture_em, oracle
@@ -24,7 +25,7 @@ class Rows:
     x: Array
     mu: Array
     kappa: float
-    labels: Array
+    labels: NDArray[np.intp]
 
 
 def unit_rows(n: int, d: int, pull: float, seed: int, components: int = 1) -> Rows:
@@ -79,7 +80,7 @@ def _judge_fit(digested: dict[str, Any], arguments: tuple[int, int, float, int])
     if kappa is None or not math.isfinite(kappa):
         return float("nan")
     exact = _exact_kappa(*arguments)
-    return abs(kappa - exact) / exact
+    return float(abs(kappa - exact) / exact)
 
 
 # --- rvs ---------------------------------------------------------------------------------------------------------------

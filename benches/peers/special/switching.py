@@ -61,7 +61,8 @@ def _hankel(kind: str, v: Array, x: Array, terms: int) -> Array:
         term = term * sign * (4 * v * v - (2 * k - 1) ** 2) / (8 * k * x)
         total += term
     scale = x - 0.5 * np.log(2 * np.pi * x) if kind == "i" else 0.5 * np.log(np.pi / (2 * x)) - x
-    return scale + np.log(np.abs(total))
+    value: Array = scale + np.log(np.abs(total))
+    return value
 
 
 def _debye(kind: str, v: Array, x: Array, terms: int) -> Array:
@@ -104,7 +105,8 @@ def _rothwell(v: Array, x: Array, intervals: int = 600, n: int = 8) -> Array:
     end = -1 + (vv - 0.5) * np.log(2 * xx + 1)
     rows = np.concatenate([near, np.log(beta) + end, far, end], axis=1)
     front = 0.5 * np.log(np.pi) - gammaln(v + 0.5) - v * np.log(2 * x) - x
-    return front + _log_sum_exp(rows) - np.log(3 * intervals)
+    value: Array = front + _log_sum_exp(rows) - np.log(3 * intervals)
+    return value
 
 
 def _in_chunks(kernel: Callable[[Array, Array], Array], v: Array, x: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ class Rows:
     mu: Array
     kappa: float
     labels: NDArray[np.intp]
+    copies: int = 1
 
 
 def unit_rows(n: int, d: int, pull: float, seed: int, components: int = 1) -> Rows:
@@ -43,26 +45,31 @@ def unit_rows(n: int, d: int, pull: float, seed: int, components: int = 1) -> Ro
 # --- fit ---------------------------------------------------------------------------------------------------------------
 
 
+def _cycled(function: Callable[[Array], Any], data: Rows) -> Call:
+    """Call after call on the next copy of x: with more copies than the caches hold, every call reads memory."""
+    copies = itertools.cycle([data.x, *(data.x.copy() for _ in range(data.copies - 1))])
+    return lambda: function(next(copies))
+
+
 def _ours_fit(data: Rows) -> Call:
     from solvent.stats import vonmises_fisher
 
-    return functools.partial(vonmises_fisher.fit, data.x)
+    return _cycled(vonmises_fisher.fit, data)
 
 
 def _scipy_fit(data: Rows) -> Call:
     from scipy.stats import vonmises_fisher
 
-    return functools.partial(vonmises_fisher.fit, data.x)
+    return _cycled(vonmises_fisher.fit, data)
 
 
 def _memory_pass(data: Rows) -> Call:
     """One read of every double: the BLAS dot of the flat array with itself (both operands are one load)."""
-    flat = data.x.ravel()
-    return functools.partial(np.dot, flat, flat)
+    return _cycled(lambda x: float(np.dot(x.ravel(), x.ravel())), data)
 
 
 def _digest_fit(data: Rows, answer: Any) -> dict[str, Any]:
-    if np.ndim(answer) == 0 and not hasattr(answer, "kappa") and not isinstance(answer, tuple):
+    if isinstance(answer, float):
         return {"kappa": None}  # the memory pass has no answer to judge
     _, kappa = answer
     return {"kappa": float(kappa), "nonfinite": int(not math.isfinite(kappa))}
@@ -194,7 +201,13 @@ _SHAPES: dict[str, dict[str, tuple[int, int]]] = {
     "quick": {"vmf_fit": (1000, 2048), "vmf_rvs": (4, 1024), "vmf_logpdf": (2000, 1024)},
     "full": {"vmf_fit": (1000, 2048), "vmf_rvs": (4, 1024), "vmf_logpdf": (10_000, 1024)},
 }
+_UNCACHED = 160_000_000
+"""Bytes that no cache holds."""
 _MIXTURES = {"tiny": [(90, 8, 3)], "quick": [(1200, 64, 4)], "full": [(1200, 64, 4), (20_000, 256, 16)]}
+
+
+def _with_copies(make: Callable[[], Rows], copies: int) -> Rows:
+    return dataclasses.replace(make(), copies=copies)
 
 
 def problems(size: str) -> Sequence[Problem]:
@@ -215,6 +228,11 @@ def problems(size: str) -> Sequence[Problem]:
             digest, judge = judged[task]
             judging = functools.partial(judge, arguments=arguments)
             found.append(Problem(task, f"d={d}", n, make, digest, judging, "row"))
+        if task == "vmf_fit" and size != "tiny":
+            # The same rows, but never in a cache: what "one pass over memory" means.
+            copies = 1 + _UNCACHED // (8 * n * d)
+            cold = functools.partial(_with_copies, make, copies)
+            found.append(Problem(task, f"d={d} uncached", n, cold, digest, judging, "row"))
     for n, d, k in _MIXTURES[size]:
         make = functools.partial(unit_rows, n, d, 1.2, 202, components=k)
         name = f"d={d} k={k} {_SWEEPS} sweeps"

@@ -75,7 +75,8 @@ def _debye(kind: str, v: Array, x: Array, terms: int) -> Array:
         total += power * np.polyval(u, 1 / root)
     front = 1 / (2 * np.pi * v) if kind == "i" else np.pi / (2 * v)
     exponent = v * (root + np.log(z / (1 + root)))
-    return 0.5 * np.log(front) + sign * exponent - 0.25 * np.log1p(z * z) + np.log(np.abs(total))
+    value: Array = 0.5 * np.log(front) + sign * exponent - 0.25 * np.log1p(z * z) + np.log(np.abs(total))
+    return value
 
 
 def _log_sum_exp(rows: Array) -> Array:

@@ -1,6 +1,5 @@
 //! The baseline: two doubles, in plain Rust. x86-64-v2 and NEON registers hold just that, and LLVM finds them.
 
-use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::lanes::{F64s, Mask, Simd};
@@ -26,15 +25,15 @@ pub struct Mask2([bool; LANES]);
 impl F64x2 {
     #[inline(always)]
     fn map(self, f: impl Fn(f64) -> f64) -> Self {
-        Self(from_fn(|i| f(self.0[i])))
+        Self([f(self.0[0]), f(self.0[1])])
     }
     #[inline(always)]
     fn zip(self, o: Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        Self(from_fn(|i| f(self.0[i], o.0[i])))
+        Self([f(self.0[0], o.0[0]), f(self.0[1], o.0[1])])
     }
     #[inline(always)]
     fn compare(self, o: Self, f: impl Fn(f64, f64) -> bool) -> Mask2 {
-        Mask2(from_fn(|i| f(self.0[i], o.0[i])))
+        Mask2([f(self.0[0], o.0[0]), f(self.0[1], o.0[1])])
     }
 }
 
@@ -45,7 +44,7 @@ macro_rules! operator {
             type Output = Self;
             #[inline(always)]
             fn $f(self, o: Self) -> Self {
-                self.zip(o, |a, b| a.$f(b))
+                Self([self.0[0].$f(o.0[0]), self.0[1].$f(o.0[1])])
             }
         }
     };
@@ -66,11 +65,11 @@ impl Neg for F64x2 {
 impl Mask for Mask2 {
     #[inline(always)]
     fn and(self, o: Self) -> Self {
-        Self(from_fn(|i| self.0[i] & o.0[i]))
+        Self([self.0[0] & o.0[0], self.0[1] & o.0[1]])
     }
     #[inline(always)]
     fn or(self, o: Self) -> Self {
-        Self(from_fn(|i| self.0[i] | o.0[i]))
+        Self([self.0[0] | o.0[0], self.0[1] | o.0[1]])
     }
     #[inline(always)]
     fn not(self) -> Self {
@@ -126,7 +125,7 @@ impl F64s for F64x2 {
     }
     #[inline(always)]
     fn load(a: &[f64]) -> Self {
-        Self(from_fn(|i| a[i]))
+        Self([a[0], a[1]])
     }
     #[inline(always)]
     fn store(self, out: &mut [f64]) {
@@ -134,7 +133,7 @@ impl F64s for F64x2 {
     }
     #[inline(always)]
     fn gather(table: &[f64], index: &[u32]) -> Self {
-        Self(from_fn(|i| table[index[i] as usize]))
+        Self([table[index[0] as usize], table[index[1] as usize]])
     }
     #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
@@ -146,9 +145,9 @@ impl F64s for F64x2 {
     #[inline(always)]
     fn fma(self, a: Self, b: Self) -> Self {
         #[cfg(target_arch = "aarch64")]
-        return Self(from_fn(|i| self.0[i].mul_add(a.0[i], b.0[i])));
+        return Self([self.0[0].mul_add(a.0[0], b.0[0]), self.0[1].mul_add(a.0[1], b.0[1])]);
         #[cfg(not(target_arch = "aarch64"))]
-        return Self(from_fn(|i| fma_by_splitting(self.0[i], a.0[i], b.0[i])));
+        return Self([fma_by_splitting(self.0[0], a.0[0], b.0[0]), fma_by_splitting(self.0[1], a.0[1], b.0[1])]);
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -192,7 +191,7 @@ impl F64s for F64x2 {
     }
     #[inline(always)]
     fn select(mask: Mask2, yes: Self, no: Self) -> Self {
-        Self(from_fn(|i| if mask.0[i] { yes.0[i] } else { no.0[i] }))
+        Self([if mask.0[0] { yes.0[0] } else { no.0[0] }, if mask.0[1] { yes.0[1] } else { no.0[1] }])
     }
     #[inline(always)]
     fn ldexp(self, n: Self) -> Self {

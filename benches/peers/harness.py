@@ -177,7 +177,7 @@ class Harness:
             return row
         try:
             error, reason = problem.judge(prepared["digest"]), row.reason
-        except Exception as failure:  # noqa: BLE001 (the times of a long run must not be lost with a judgement)
+        except Exception as failure:
             error, reason = math.nan, f"not judged: {type(failure).__name__}: {failure}"
         return dataclasses.replace(
             row,

@@ -48,7 +48,7 @@ def _shrunk(suite):
 
 
 @pytest.mark.parametrize(
-    "suite", _suites(), ids=lambda suite: f"{suite.__module__.rpartition('.')[2]}.{suite.__name__}"
+    "suite", list(_suites()), ids=lambda suite: f"{suite.__module__.rpartition('.')[2]}.{suite.__name__}"
 )
 def test_suite(suite):
     if suite is stats.Fit:

@@ -185,9 +185,12 @@ def main():
         hi2, lo2 = split(mp.log(2), kind, 2**42 if kind == "f64" else 2**16)
         scalar("LN2_HI", kind, hi2, "ln 2, its leading part on the same grid.")
         scalar("LN2_LO", kind, lo2, "The rest of ln 2.")
+        quarter = mpf(1) / 16
         poly("SINPI", lambda z: (mp.sin(mp.pi * mp.sqrt(z)) / mp.sqrt(z) - mp.pi) / z,
-             lambda z: z * mp.sqrt(z) / mp.sin(mp.pi * mp.sqrt(z)), mpf("1e-30"), mpf("0.25"),
-             "`(sin(pi r)/r - pi)/r^2` in r^2, |r| <= 1/2; relative to sin(pi r)")
+             lambda z: z * mp.sqrt(z) / mp.sin(mp.pi * mp.sqrt(z)), mpf("1e-30"), quarter,
+             "`(sin(pi r)/r - pi)/r^2` in r^2, |r| <= 1/4; relative to sin(pi r)")
+        poly("COSPI", lambda z: (mp.cos(mp.pi * mp.sqrt(z)) - 1) / z, lambda z: z, mpf("1e-20"), quarter,
+             "`(cos(pi r) - 1)/r^2` in r^2, |r| <= 1/4; absolute")
         head = 24 if kind == "f64" else 9
         pi_hi = ROUND[kind](mp.pi)
         scalar("PI_LO", kind, ROUND[kind](mp.pi - pi_hi), "pi less its rounded value.")
@@ -196,8 +199,8 @@ def main():
         scalar("PI_TAIL", kind, ROUND[kind](mp.pi - pi_head), "The rest of pi.")
         poly("LGAMMA", gamma2, lambda t: t / mp.loggamma(2 + t), mpf("-0.5"), mpf("0.5"),
              "`lgamma(2 + t)/t`, |t| <= 1/2; relative")
-        poly("DIGAMMA", lambda t: mp.digamma(2 + t), lambda t: mpf(1), mpf("-0.5"), mpf("0.5"),
-             "`digamma(2 + t)`, |t| <= 1/2; absolute")
+        poly("DIGAMMA", lambda t: mp.digamma(mpf("1.5") + t), lambda t: mpf(1), mpf("-0.5"), mpf("0.5"),
+             "`digamma(3/2 + t)`, |t| <= 1/2; absolute")
         poly("STIRLING",
              lambda w: (mp.loggamma(1 / mp.sqrt(w)) - (1 / mp.sqrt(w) - mpf(1) / 2) * mp.log(1 / mp.sqrt(w))
                         + 1 / mp.sqrt(w) - half_ln_2pi) / mp.sqrt(w),
@@ -207,6 +210,7 @@ def main():
              lambda w: -(mp.digamma(1 / mp.sqrt(w)) + mp.log(w) / 2 + mp.sqrt(w) / 2) / w,
              lambda w: w, mpf(2) ** -40, mpf(1) / 64,
              "`(ln(x) - 1/(2 x) - digamma(x)) x^2` in 1/x^2, x >= 8; absolute")
+        scalar("RECIPROCAL_E", kind, ROUND[kind](mp.exp(-1)), "1/e.")
         scalar("STIRLING_0", kind, ROUND[kind](half_ln_2pi - mpf(1) / 2), "(ln(2 pi) - 1)/2.")
     OUT.write_text("\n".join(lines) + "\n")
 

@@ -1,7 +1,7 @@
 //! The logarithm of the gamma function and its derivative, for positive arguments.
 //!
-//! From 8 on both are Stirling's series. Below, the recurrence leads to 2 + t with |t| <= 1/2, where a polynomial
-//! stands; every lane computes both, and they share the logarithm or the division.
+//! From 8 on both are Stirling's series. Below, the recurrence leads to 2 + t (digamma: 3/2 + t) with |t| <= 1/2,
+//! where a polynomial stands; every lane computes both, and they share the logarithm or the division.
 
 use crate::lanes::Lanes;
 use crate::ln::ln;
@@ -29,13 +29,14 @@ pub fn lgamma<V: Lanes>(x: V) -> V {
     }
     let below = nearest.lt(c(1.5));
     let divisor = inside * V::select(nearest.lt(c(0.5)), inside + one, one);
-    let log = ln(V::select(near, V::select(below, divisor, product), x));
+    // Far out ln(x) - 1 is wanted.
+    let log = ln(V::select(near, V::select(below, divisor, product), x * V::splat(V::Scalar::RECIPROCAL_E)));
     let y_near = t.mul_add(poly(t, V::Scalar::LGAMMA), V::select(below, -log, log));
 
     let far = V::select(near, c(FAR), x);
     let inverse = one / far;
     let rest = poly(inverse * inverse, V::Scalar::STIRLING).mul_add(inverse, V::splat(V::Scalar::STIRLING_0));
-    let y_far = (far - c(0.5)).mul_add(log - one, rest);
+    let y_far = (far - c(0.5)).mul_add(log, rest);
     V::select(x.lt(zero), V::splat(V::Scalar::NAN), V::select(near, y_near, y_far))
 }
 
@@ -45,20 +46,20 @@ pub fn digamma<V: Lanes>(x: V) -> V {
     let (zero, one) = (V::splat(V::Scalar::ZERO), V::splat(V::Scalar::ONE));
     let near = x.lt(c(FAR));
     let inside = V::select(near, x, c(2.0));
-    let nearest = inside.round();
-    let t = inside - nearest; // exact
+    let whole = inside.floor();
+    let t = (inside - whole) - c(0.5);
 
-    // digamma(x) = digamma(2 + t) plus 1/(x - 1) + ... + 1/(x - n), or less 1/x, or less 1/x + 1/(x + 1): one fraction.
+    // digamma(x) = digamma(3/2 + t) plus 1/(x - 1) + ... + 1/(x - n) as one fraction, or less 1/x.
     let (mut above, mut under) = (zero, one);
     for i in 1..=6 {
-        let on = nearest.gt(c(i as f64 + 1.5));
+        let on = whole.gt(c(i as f64 + 0.5));
         let factor = inside - c(i as f64);
         above = V::select(on, above.mul_add(factor, under), above);
         under = V::select(on, under * factor, under);
     }
-    let (below, least) = (nearest.lt(c(1.5)), nearest.lt(c(0.5)));
-    above = V::select(below, -V::select(least, inside + (inside + one), one), above);
-    under = V::select(below, inside * V::select(least, inside + one, one), under);
+    let below = inside.lt(one);
+    above = V::select(below, -one, above);
+    under = V::select(below, inside, under);
 
     let fraction = V::select(near, above, one) / V::select(near, under, x);
     let y_near = poly(t, V::Scalar::DIGAMMA) + fraction;

@@ -7,11 +7,13 @@ use crate::real::Real;
 /// sin(pi x) within 1.5 ulp, the reduction exact; integers give zero with the sign of x, infinities nan.
 #[inline(always)]
 pub fn sinpi<V: Lanes>(x: V) -> V {
-    let n = x.round();
-    let r = x - n; // exact
+    // x = n/2 + r, |r| <= 1/4, without error.
+    let n = (x + x).round();
+    let half = n * c(0.5);
+    let r = x - half;
     let z = r * r;
     let q = poly(z, V::Scalar::SINPI) * z;
-    let y = if V::FUSED {
+    let sin = if V::FUSED {
         r.mul_add(c(core::f64::consts::PI), r * (q + V::splat(V::Scalar::PI_LO)))
     } else {
         // The leading halves of r and pi have an exact product.
@@ -21,8 +23,14 @@ pub fn sinpi<V: Lanes>(x: V) -> V {
         let pi = V::splat(V::Scalar::PI_HEAD);
         head * pi + ((r - head) * pi + r * (q + V::splat(V::Scalar::PI_TAIL)))
     };
-    let half = n * c(0.5);
-    let y = V::select(half.eq(half.floor()), y, -y);
+    let cos = poly(z, V::Scalar::COSPI).mul_add(z, V::splat(V::Scalar::ONE));
+    // sin(pi x) is sin, cos, -sin, -cos of pi r as n is 0, 1, 2, 3 modulo 4: odd n are those whose half is no integer,
+    // and the sign is that of n/4 less its floor, compared with 1/2.
+    let y = V::select(half.eq(half.floor()), sin, cos);
+    let quarter = half * c(0.5);
+    let y = V::select((quarter - quarter.floor()).lt(c(0.5)), y, -y);
+    // Integers, where y is a zero of either sign: that of x. Huge x are all even integers; 2 x may overflow.
     let zero = V::splat(V::Scalar::ZERO);
-    V::select(r.eq(zero).and(x.eq(x)), zero.copysign(x), y)
+    let integer = x.eq(x.floor()).and(x.abs().lt(V::splat(V::Scalar::INFINITY)));
+    V::select(integer, zero.copysign(x), y)
 }

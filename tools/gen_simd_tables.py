@@ -164,6 +164,7 @@ def main():
     gamma2 = lambda t: mp.loggamma(2 + t) / t
     for kind, bits in (("f64", 57), ("f32", 28)):
         goal = mpf(2) ** -bits
+        far = mpf(8 if kind == "f64" else 4)
 
         def poly(name, f, weight, lo, hi, what, first=None, target=goal, kind=kind):
             c, worst = fit(f, weight, lo, hi, target, kind, first)
@@ -171,8 +172,8 @@ def main():
             print(kind, name, len(c), f"2^{float(mp.log(worst, 2)):.1f}", flush=True)
 
         half_ln2 = mp.log(2) / 2 * mpf("1.0001")
-        poly("EXP", lambda r: (mp.expm1(r) - r) / r**2, lambda r: r**2 / abs(mp.expm1(r)), -half_ln2, half_ln2,
-             "`(e^r - 1 - r)/r^2`, |r| <= ln(2)/2; relative to e^r - 1", 0.5)
+        poly("EXP", lambda r: (mp.expm1(r) - r) / r**2, lambda r: r**2 / abs(mp.expm1(r)), -half_ln2, mp.log(mpf("1.5")),
+             "`(e^r - 1 - r)/r^2`, r in [-ln(2)/2, ln(3/2)]; relative to e^r - 1", 0.5)
         z_max = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mpf("1.0001")
         poly("LN", lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z, lambda z: z / 2, mpf("1e-30"), z_max,
              "`(ln((1 + s)/(1 - s))/s - 2)/s^2` in s^2, s^2 <= 0.0295; relative")
@@ -204,12 +205,13 @@ def main():
         poly("STIRLING",
              lambda w: (mp.loggamma(1 / mp.sqrt(w)) - (1 / mp.sqrt(w) - mpf(1) / 2) * mp.log(1 / mp.sqrt(w))
                         + 1 / mp.sqrt(w) - half_ln_2pi) / mp.sqrt(w),
-             lambda w: mp.sqrt(w), mpf(2) ** -40, mpf(1) / 64,
-             "`(lgamma(x) - Stirling) x` in 1/x^2, x >= 8; absolute")
+             lambda w: mp.sqrt(w), mpf(2) ** -40, 1 / far**2,
+             f"`(lgamma(x) - Stirling) x` in 1/x^2, x >= {int(far)}; absolute")
         poly("DIGAMMA_FAR",
              lambda w: -(mp.digamma(1 / mp.sqrt(w)) + mp.log(w) / 2 + mp.sqrt(w) / 2) / w,
-             lambda w: w, mpf(2) ** -40, mpf(1) / 64,
-             "`(ln(x) - 1/(2 x) - digamma(x)) x^2` in 1/x^2, x >= 8; absolute")
+             lambda w: w, mpf(2) ** -40, 1 / far**2,
+             f"`(ln(x) - 1/(2 x) - digamma(x)) x^2` in 1/x^2, x >= {int(far)}; absolute")
+        scalar("FAR", kind, far, "Stirling's series serves from here on.")
         scalar("RECIPROCAL_E", kind, ROUND[kind](mp.exp(-1)), "1/e.")
         scalar("STIRLING_0", kind, ROUND[kind](half_ln_2pi - mpf(1) / 2), "(ln(2 pi) - 1)/2.")
     OUT.write_text("\n".join(lines) + "\n")

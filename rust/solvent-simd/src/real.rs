@@ -43,6 +43,10 @@ pub trait Real: Copy + PartialOrd + 'static {
     const PI_HEAD: Self;
     /// The rest of pi.
     const PI_TAIL: Self;
+    /// From here on lgamma and digamma are Stirling's series.
+    const FAR: Self;
+    /// How many steps of the recurrence lead from there to their polynomials.
+    const SHIFTS: i32;
     /// 1/e.
     const RECIPROCAL_E: Self;
     /// `(ln(2 pi) - 1)/2`.
@@ -101,6 +105,8 @@ macro_rules! real {
     (@type PI_LO $t:ident) => { $t };
     (@type PI_HEAD $t:ident) => { $t };
     (@type PI_TAIL $t:ident) => { $t };
+    (@type FAR $t:ident) => { $t };
+    (@type SHIFTS $t:ident) => { i32 };
     (@type RECIPROCAL_E $t:ident) => { $t };
     (@type STIRLING_0 $t:ident) => { $t };
     (@type $name:ident $t:ident) => { &'static [$t] };
@@ -113,6 +119,8 @@ real! {
     PI_LO = t::PI_LO_F64;
     PI_HEAD = t::PI_HEAD_F64;
     PI_TAIL = t::PI_TAIL_F64;
+    FAR = t::FAR_F64;
+    SHIFTS = t::FAR_F64 as i32 - 2;
     RECIPROCAL_E = t::RECIPROCAL_E_F64;
     STIRLING_0 = t::STIRLING_0_F64;
     LN_RECIPROCAL = t::LN_RECIPROCAL_F64;
@@ -134,6 +142,8 @@ real! {
     PI_LO = t::PI_LO_F32;
     PI_HEAD = t::PI_HEAD_F32;
     PI_TAIL = t::PI_TAIL_F32;
+    FAR = t::FAR_F32;
+    SHIFTS = t::FAR_F32 as i32 - 2;
     RECIPROCAL_E = t::RECIPROCAL_E_F32;
     STIRLING_0 = t::STIRLING_0_F32;
     LN_RECIPROCAL = t::LN_RECIPROCAL_F32;

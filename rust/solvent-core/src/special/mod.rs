@@ -1,0 +1,1 @@
+//! Logarithms of modified Bessel functions, their ratios and gradients.

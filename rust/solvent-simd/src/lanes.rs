@@ -37,6 +37,10 @@ pub trait F64s:
     fn load(a: &[f64]) -> Self;
     /// Writes the lanes over the first `LANES` values of `out`. Panics if there are fewer.
     fn store(self, out: &mut [f64]);
+    /// Reads the first `LANES` values of `a`, widened. Panics if there are fewer.
+    fn load_f32(a: &[f32]) -> Self;
+    /// Writes the lanes, rounded to nearest, over the first `LANES` values of `out`. Panics if there are fewer.
+    fn store_f32(self, out: &mut [f32]);
     /// Reads `table[index[i]]` into lane `i`. Panics if `index` is short or an index is out of bounds.
     fn gather(table: &[f64], index: &[u32]) -> Self;
 
@@ -85,6 +89,8 @@ pub trait F64s:
     /// `(m, e)` with `self = m 2^e` and `m` in `[sqrt(1/2), sqrt(2))`, for positive normal `self`.
     fn frexp_sqrt2(self) -> (Self, Self);
 
+    /// Smallest lane (nan lanes are ignored where another is not nan).
+    fn reduce_min(self) -> f64;
     /// Largest lane (nan lanes are ignored where another is not nan).
     fn reduce_max(self) -> f64;
     /// Sum of the lanes, in an order fixed for the level.

@@ -79,15 +79,32 @@ pub fn level() -> Level {
 /// Runs `kernel` at the level in use.
 #[inline]
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: `level` never exceeds what `Level::detect` found on this machine.
+    unsafe { run(level(), kernel) }
+}
+
+/// Runs `kernel` at a level of choice, for tests and measurements. `None` if the machine lacks it.
+pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> Option<K::Output> {
+    // SAFETY: just checked against the machine.
+    (level <= Level::detect()).then(|| unsafe { run(level, kernel) })
+}
+
+/// # Safety
+/// The machine must have `level`.
+#[inline]
+unsafe fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    match level() {
-        // SAFETY: `level` never exceeds what `Level::detect` found on this machine.
-        Level::V4 => return unsafe { run_v4(kernel) },
-        // SAFETY: as above.
-        Level::V3 => return unsafe { run_v3(kernel) },
-        Level::Portable => {}
+    // SAFETY: the caller's promise.
+    return match level {
+        Level::V4 => unsafe { run_v4(kernel) },
+        Level::V3 => unsafe { run_v3(kernel) },
+        Level::Portable => unsafe { run_v2(kernel) },
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = level;
+        kernel.run::<arch::Portable>()
     }
-    kernel.run::<arch::Portable>()
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -100,4 +117,10 @@ fn run_v4<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,f16c,popcnt")]
 fn run_v3<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<arch::V3>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2,ssse3,popcnt")]
+fn run_v2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<arch::Portable>()
 }

@@ -48,7 +48,7 @@ pub mod slice;
 
 pub use exp::exp;
 pub use lanes::{F64s, Mask, Simd};
-pub use level::{Kernel, Level, dispatch, level};
+pub use level::{Kernel, Level, dispatch, dispatch_at, level};
 pub use ln::{ln, ln_normal, log1p, log1p_normal};
 pub use pack::Pack;
 pub use slice::{Map, map};

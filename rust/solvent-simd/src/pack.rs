@@ -106,6 +106,16 @@ impl<V: F64s, const N: usize> F64s for Pack<V, N> {
         }
     }
     #[inline(always)]
+    fn load_f32(a: &[f32]) -> Self {
+        each!(i, [V::splat(0.0); N], V::load_f32(&a[i * V::LANES..]))
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        for i in 0..N {
+            self.0[i].store_f32(&mut out[i * V::LANES..]);
+        }
+    }
+    #[inline(always)]
     fn gather(table: &[f64], index: &[u32]) -> Self {
         each!(i, [V::splat(0.0); N], V::gather(table, &index[i * V::LANES..]))
     }
@@ -176,6 +186,14 @@ impl<V: F64s, const N: usize> F64s for Pack<V, N> {
             (m[i], e[i]) = self.0[i].frexp_sqrt2();
         }
         (Self(m), Self(e))
+    }
+    #[inline(always)]
+    fn reduce_min(self) -> f64 {
+        let mut m = self.0[0];
+        for v in &self.0[1..] {
+            m = m.min(*v);
+        }
+        m.reduce_min()
     }
     #[inline(always)]
     fn reduce_max(self) -> f64 {

@@ -133,6 +133,14 @@ impl F64s for F64x2 {
         out[..LANES].copy_from_slice(&self.0);
     }
     #[inline(always)]
+    fn load_f32(a: &[f32]) -> Self {
+        Self(from_fn(|i| a[i] as f64))
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        out[..LANES].copy_from_slice(&self.0.map(|a| a as f32));
+    }
+    #[inline(always)]
     fn gather(table: &[f64], index: &[u32]) -> Self {
         Self(from_fn(|i| table[index[i] as usize]))
     }
@@ -214,6 +222,10 @@ impl F64s for F64x2 {
             Self(shifted.map(|i| f64::from_bits((i & 0x000f_ffff_ffff_ffff) + HALF_SQRT))),
             Self(shifted.map(|i| ((i >> 52) as i64 - 1023) as f64)),
         )
+    }
+    #[inline(always)]
+    fn reduce_min(self) -> f64 {
+        self.0[0].min(self.0[1])
     }
     #[inline(always)]
     fn reduce_max(self) -> f64 {

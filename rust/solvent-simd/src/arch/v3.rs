@@ -82,6 +82,16 @@ impl F64s for F64x4 {
         unsafe { _mm256_storeu_pd(out.as_mut_ptr(), self.0) }
     }
     #[inline(always)]
+    fn load_f32(a: &[f32]) -> Self {
+        assert!(a.len() >= 4);
+        Self(unsafe { _mm256_cvtps_pd(_mm_loadu_ps(a.as_ptr())) })
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        assert!(out.len() >= 4);
+        unsafe { _mm_storeu_ps(out.as_mut_ptr(), _mm256_cvtpd_ps(self.0)) }
+    }
+    #[inline(always)]
     fn gather(table: &[f64], index: &[u32]) -> Self {
         let i = &index[..4];
         Self(unsafe {
@@ -182,6 +192,12 @@ impl F64s for F64x4 {
             let m = _mm256_add_epi64(fraction, _mm256_set1_epi64x(0x3fe6_a09e_667f_3bcd));
             (Self(_mm256_castsi256_pd(m)), Self(e))
         }
+    }
+    #[inline(always)]
+    fn reduce_min(self) -> f64 {
+        let mut a = [0.0; 4];
+        self.store(&mut a);
+        a[0].min(a[1]).min(a[2].min(a[3]))
     }
     #[inline(always)]
     fn reduce_max(self) -> f64 {

@@ -81,6 +81,16 @@ impl F64s for F64x8 {
         unsafe { _mm512_storeu_pd(out.as_mut_ptr(), self.0) }
     }
     #[inline(always)]
+    fn load_f32(a: &[f32]) -> Self {
+        assert!(a.len() >= 8);
+        Self(unsafe { _mm512_cvtps_pd(_mm256_loadu_ps(a.as_ptr())) })
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        assert!(out.len() >= 8);
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm512_cvtpd_ps(self.0)) }
+    }
+    #[inline(always)]
     fn gather(table: &[f64], index: &[u32]) -> Self {
         assert!(index.len() >= 8 && table.len() <= i32::MAX as usize);
         unsafe {
@@ -169,8 +179,16 @@ impl F64s for F64x8 {
         }
     }
     #[inline(always)]
+    fn reduce_min(self) -> f64 {
+        let mut a = [0.0; 8];
+        self.store(&mut a);
+        a.into_iter().fold(f64::NAN, f64::min)
+    }
+    #[inline(always)]
     fn reduce_max(self) -> f64 {
-        unsafe { _mm512_reduce_max_pd(self.0) }
+        let mut a = [0.0; 8];
+        self.store(&mut a);
+        a.into_iter().fold(f64::NAN, f64::max)
     }
     #[inline(always)]
     fn reduce_sum(self) -> f64 {

@@ -8,6 +8,7 @@ use super::moments::{Moments, moments};
 use super::rows::Rows;
 use crate::base::certificate::Certificate;
 use crate::base::monitor::{Budget, Monitor, Observer};
+use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 
 /// What the caller asks of a fit.
@@ -38,16 +39,8 @@ pub struct Fit {
     pub log_likelihood: f64,
     /// An interval that contains the maximum-likelihood concentration.
     pub interval: (f64, f64),
-    /// How the fit ended.
-    pub status: Status,
-    /// Whether what was asked for holds.
-    pub success: bool,
-    /// Cause and remedy.
-    pub message: String,
-    /// Steps of the scalar search.
-    pub nit: u64,
-    /// What is proven about kappa and mu.
-    pub certificate: Certificate,
+    /// How the fit ended, and what is proven about kappa and mu.
+    pub outcome: Outcome,
 }
 
 /// The likelihood has no maximum at finite kappa: R + dR >= 1, or the rows are one and the same.
@@ -97,16 +90,21 @@ pub fn fit(
         Status::RoundingFloor => options.tol == 0.0,
         _ => false,
     };
+    let outcome = Outcome {
+        success,
+        status,
+        message,
+        nit,
+        elapsed: monitor.elapsed(),
+        certificate: Some(certificate),
+        history: None,
+    };
     Ok(Fit {
         kappa,
         mean_resultant_length: m.radius.to_f64(),
         log_likelihood: log_likelihood(&m, kappa),
         interval,
-        status,
-        success,
-        message,
-        nit,
-        certificate,
+        outcome,
         mu,
     })
 }
@@ -175,18 +173,20 @@ mod tests {
     #[test]
     fn equal_rows_have_no_maximum_and_opposite_rows_no_direction() {
         let same = run(&[0.6, 0.8, 0.6, 0.8, 0.6, 0.8], 2);
-        assert_eq!((same.status, same.kappa), (Status::Degenerate, f64::INFINITY));
-        assert!(!same.success && same.certificate.bound == f64::INFINITY);
+        assert_eq!((same.outcome.status, same.kappa), (Status::Degenerate, f64::INFINITY));
+        assert_eq!(same.outcome.certificate.map(|c| c.bound), Some(f64::INFINITY));
+        assert!(!same.outcome.success);
         let opposite = run(&[0.6, 0.8, -0.6, -0.8], 2);
-        assert_eq!((opposite.status, opposite.kappa, opposite.mu), (Status::Converged, 0.0, vec![1.0, 0.0]));
+        assert_eq!((opposite.outcome.status, opposite.kappa, opposite.mu), (Status::Converged, 0.0, vec![1.0, 0.0]));
     }
 
     #[test]
     fn the_interval_holds_the_root_and_is_narrow() {
         // R = 1/sqrt(2) from two orthogonal rows.
         let f = run(&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0], 3);
-        assert_eq!(f.status, Status::Converged);
-        assert!(f.interval.0 < f.kappa && f.kappa < f.interval.1 && f.certificate.bound < 1e-14);
+        assert_eq!(f.outcome.status, Status::Converged);
+        assert!(f.interval.0 < f.kappa && f.kappa < f.interval.1);
+        assert!(f.outcome.certificate.unwrap().bound < 1e-14);
         let r = 1.0 / f.kappa.tanh() - 1.0 / f.kappa;
         assert!((r - 0.5f64.sqrt()).abs() < 1e-15);
     }

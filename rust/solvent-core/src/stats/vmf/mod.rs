@@ -9,6 +9,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`rows`] | the data: directions, one a row, any layout |
+//! | [`cosine`] | mu.x for many rows, checked |
 //! | [`density`] | normaliser, entropy, Kullback-Leibler divergence |
 //! | [`variance`] | A_d', without cancellation |
 //! | [`moments`] | the one pass: S and W in doubled precision, norms checked on the way |
@@ -20,6 +21,7 @@
 
 pub mod certify;
 pub mod concentration;
+pub mod cosine;
 pub mod density;
 pub mod fit;
 mod kernels;

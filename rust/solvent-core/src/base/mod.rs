@@ -13,7 +13,7 @@
 //! | [`dense`] | factorisations of small dense matrices |
 //! | [`sum`] | error-free transformations, compensated sums, double-double |
 //!
-//! How a family uses them: see [`monitor::Method`], one page of trait.
+//! How a family uses them: [`monitor::Method`] is the contract, one page of trait; [`probe`] the smallest solver.
 
 pub mod certificate;
 pub mod dense;
@@ -22,6 +22,7 @@ pub mod error;
 pub mod monitor;
 pub mod outcome;
 pub mod pool;
+pub mod probe;
 pub mod rng;
 pub mod status;
 pub mod sum;

@@ -386,3 +386,170 @@ pub fn solve<const K: usize, M: Method<K>>(
     };
     method.finish(monitor.end(status))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::certificate::{Certificate, Kind};
+    use crate::base::outcome::Outcome;
+
+    /// Heron's iteration for sqrt(2), made worse every third step; the bound is |x^2 - 2| / 2.
+    struct Heron {
+        x: f64,
+        kept: f64,
+        steps: u64,
+        patience: u64,
+    }
+
+    impl Heron {
+        fn new() -> Self {
+            Self { x: 1.0, kept: f64::NAN, steps: 0, patience: u64::MAX }
+        }
+
+        fn bound(x: f64) -> f64 {
+            (x * x - 2.0).abs() / 2.0
+        }
+    }
+
+    impl Method<1> for Heron {
+        type Solution = (f64, Outcome);
+        type Error = Aborted;
+        const EXTRAS: [&'static str; 1] = ["x"];
+
+        fn init(&mut self, _: &mut Monitor<'_>) -> Result<Option<f64>, Aborted> {
+            Ok(Some(Self::bound(self.x)))
+        }
+
+        fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<1>, Aborted> {
+            self.steps += 1;
+            let parts = monitor.map_blocks(1, 1, |_| (self.x + 2.0 / self.x) / 2.0)?;
+            self.x = if self.steps.is_multiple_of(3) { 1.5 } else { parts[0] };
+            Ok(Progress { units: 2, bound: Some(Self::bound(self.x)), extras: [self.x] })
+        }
+
+        fn keep(&mut self) {
+            self.kept = self.x;
+        }
+
+        fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
+            (self.steps >= self.patience).then_some(Status::Stalled)
+        }
+
+        fn finish(self, ending: Ending) -> Result<Self::Solution, Aborted> {
+            let certificate = Certificate::new(Kind::FixedPointResidual, Self::bound(self.kept));
+            Ok((self.kept, Outcome::new(ending, Some(certificate))))
+        }
+    }
+
+    /// Answers the n-th report with a signal, and remembers what it saw.
+    struct Watcher {
+        at: u64,
+        signal: Signal,
+        seen: Vec<(u64, f64)>,
+    }
+
+    impl Observer for Watcher {
+        fn report(&mut self, info: &Info<'_>) -> Signal {
+            assert_eq!((info.names, info.values.len()), (["x"].as_slice(), 1));
+            self.seen.push((info.nit, info.bound));
+            if self.seen.len() as u64 == self.at { self.signal } else { Signal::Continue }
+        }
+    }
+
+    fn budget(tol: f64, maxiter: u64) -> Budget {
+        Budget { history: true, ..Budget::new(tol, maxiter) }
+    }
+
+    #[test]
+    fn it_converges_and_says_so() {
+        let (x, outcome) = solve(Heron::new(), budget(1e-5, 1000), &mut Silent).unwrap();
+        assert!((x - 2f64.sqrt()).abs() < 1e-5);
+        assert_eq!((outcome.success, outcome.status), (true, Status::Converged));
+        assert!(outcome.certificate.unwrap().bound <= 1e-5 && outcome.elapsed >= 0.0);
+    }
+
+    #[test]
+    fn columns_are_equally_long_and_the_bound_is_the_best_so_far() {
+        let (_, outcome) = solve(Heron::new(), budget(0.0, 12), &mut Silent).unwrap();
+        assert_eq!((outcome.status, outcome.nit, outcome.success), (Status::MaxIterations, 12, false));
+        let history = outcome.history.unwrap();
+        let names: Vec<_> = history.columns().iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["nit", "bound", "elapsed", "x"]);
+        assert!(history.columns().iter().all(|(_, column)| column.len() == 6));
+        assert_eq!(history.column("nit").unwrap(), [2., 4., 6., 8., 10., 12.]);
+        assert!(history.column("bound").unwrap().windows(2).all(|pair| pair[1] <= pair[0]));
+        assert!(history.column("elapsed").unwrap().windows(2).all(|pair| pair[1] >= pair[0]));
+        assert_eq!(history.column("x").unwrap()[2], 1.5);
+    }
+
+    #[test]
+    fn a_stop_brings_the_best_iterate_back() {
+        // The third step makes the iterate worse; the second one's must come back.
+        let mut watcher = Watcher { at: 3, signal: Signal::Stop, seen: Vec::new() };
+        let (x, outcome) = solve(Heron::new(), budget(1e-12, 1000), &mut watcher).unwrap();
+        assert_eq!((outcome.status, outcome.success, outcome.nit), (Status::Interrupted, false, 6));
+        assert!((x - 17.0 / 12.0).abs() < 1e-15);
+        assert_eq!(outcome.certificate.unwrap().bound, Heron::bound(x));
+        assert_eq!(watcher.seen.len(), 3);
+        assert_eq!(watcher.seen[2].1, watcher.seen[1].1);
+    }
+
+    #[test]
+    fn an_abort_returns_at_once() {
+        let mut watcher = Watcher { at: 2, signal: Signal::Abort, seen: Vec::new() };
+        assert_eq!(solve(Heron::new(), budget(0.0, 1000), &mut watcher).unwrap_err(), Aborted);
+        assert_eq!(watcher.seen.len(), 2);
+    }
+
+    #[test]
+    fn empty_budgets_and_good_starts_take_no_step() {
+        let (x, outcome) = solve(Heron::new(), budget(1e-12, 0), &mut Silent).unwrap();
+        assert_eq!((x, outcome.status, outcome.nit), (1.0, Status::MaxIterations, 0));
+        let none = Budget { maxtime: Some(0.0), ..budget(1e-12, 10) };
+        assert_eq!(solve(Heron::new(), none, &mut Silent).unwrap().1.status, Status::MaxTime);
+        let (_, outcome) = solve(Heron::new(), budget(0.5, 0), &mut Silent).unwrap();
+        assert_eq!((outcome.status, outcome.nit), (Status::Converged, 0));
+    }
+
+    #[test]
+    fn the_methods_own_reason_comes_before_an_empty_budget() {
+        let method = Heron { patience: 4, ..Heron::new() };
+        let (_, outcome) = solve(method, budget(0.0, 8), &mut Silent).unwrap();
+        assert_eq!((outcome.status, outcome.nit), (Status::Stalled, 8));
+    }
+
+    #[test]
+    fn cancellation_is_seen_between_blocks() {
+        struct Cancel(u32);
+        impl Observer for Cancel {
+            fn poll(&mut self) -> Signal {
+                self.0 += 1;
+                Signal::Abort
+            }
+        }
+        for workers in [1, 2] {
+            let mut cancel = Cancel(0);
+            let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut cancel, &[]);
+            let started = Instant::now();
+            let blocks = pool::run(Some(workers), || {
+                monitor.map_blocks(1_000_000, 1, |_| std::thread::sleep(Duration::from_millis(1)))
+            });
+            assert_eq!(blocks.unwrap_err(), Aborted);
+            assert!(started.elapsed() < Duration::from_secs(5), "a million blocks were not all worked");
+            assert_eq!(cancel.0, 1);
+        }
+    }
+
+    #[test]
+    fn nan_bounds_are_no_progress() {
+        let mut silent = Silent;
+        let mut monitor = Monitor::new(Budget::new(1e-3, 10), &mut silent, &[]);
+        assert_eq!(monitor.start(None), None);
+        assert_eq!(monitor.record(1, Some(f64::NAN), &[]), Ok(None));
+        assert!(monitor.bound().is_nan() && !monitor.improved());
+        assert_eq!(monitor.record(1, Some(0.5), &[]), Ok(None));
+        assert!(monitor.improved());
+        assert_eq!(monitor.record(1, Some(f64::NAN), &[]), Ok(None));
+        assert_eq!((monitor.bound(), monitor.improved(), monitor.remaining()), (0.5, false, 7));
+    }
+}

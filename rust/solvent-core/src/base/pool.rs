@@ -257,3 +257,134 @@ impl Generation {
         Some(pool)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Philox;
+    use std::collections::HashSet;
+    use std::thread;
+
+    #[test]
+    fn blocks_cover_the_range_once() {
+        for (n, block) in [(0, 4), (1, 4), (8, 4), (9, 4), (3, 0)] {
+            let parts: Vec<_> = blocks(n, block).collect();
+            assert!(parts.iter().all(|part| !part.is_empty() && part.len() <= block.max(1)));
+            assert_eq!(parts.into_iter().flatten().collect::<Vec<_>>(), (0..n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn results_have_the_same_bits_for_any_number_of_threads() {
+        let total = |workers| {
+            let part = |range: Range<usize>| {
+                let mut rng = Philox::new(3, 0, (range.start / 100) as u32);
+                range.map(|_| rng.normal()).sum::<f64>()
+            };
+            map_blocks(Some(workers), 12_345, 100, part).iter().sum::<f64>().to_bits()
+        };
+        let alone = total(1);
+        assert!([2, 3, 5, 16].iter().all(|&workers| total(workers) == alone));
+    }
+
+    #[test]
+    fn items_may_borrow_disjoint_parts_of_outputs() {
+        let x: Vec<f64> = (0..1000).map(f64::from).collect();
+        let (mut squares, mut roots) = (vec![0.0; 1000], vec![0.0; 1000]);
+        let items = x.chunks(64).zip(squares.chunks_mut(64).zip(roots.chunks_mut(64)));
+        map_items(Some(4), items, |(x, (squares, roots))| {
+            for (i, v) in x.iter().enumerate() {
+                squares[i] = v * v;
+                roots[i] = v.sqrt();
+            }
+        });
+        assert!(x.iter().zip(squares.iter().zip(&roots)).all(|(v, (s, r))| *s == v * v && *r == v.sqrt()));
+    }
+
+    #[test]
+    fn one_worker_stays_on_the_calling_thread_and_more_do_not() {
+        let here = thread::current().id();
+        assert!(map_blocks(Some(1), 64, 1, |_| thread::current().id()).iter().all(|&id| id == here));
+        // Each item waits for the other, so one thread alone would never end.
+        let barrier = std::sync::Barrier::new(2);
+        let ids = map_blocks(Some(2), 2, 1, |_| {
+            barrier.wait();
+            thread::current().id()
+        });
+        assert_eq!(ids.into_iter().collect::<HashSet<_>>().len(), 2);
+    }
+
+    #[test]
+    fn nested_calls_do_not_deadlock() {
+        let sums = map_blocks(Some(4), 8, 1, |outer| {
+            let inner = map_blocks(Some(4), 100, 3, |part| part.sum::<usize>());
+            outer.start * inner.into_iter().sum::<usize>()
+        });
+        assert_eq!(sums, (0..8).map(|i| i * 4950).collect::<Vec<_>>());
+        // By default a nested call takes an even share of the threads, here one.
+        let shares = run(Some(4), || map_blocks(None, 4, 1, |_| num_threads()));
+        assert_eq!(shares, [1; 4]);
+    }
+
+    #[test]
+    fn concurrent_callers_share_the_pool() {
+        let work = || map_blocks(Some(3), 200, 1, |part| part.start).into_iter().sum::<usize>();
+        let totals: Vec<_> = thread::scope(|scope| {
+            let callers: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        assert_eq!(totals, [19_900; 4]);
+    }
+
+    #[test]
+    fn a_broken_poll_ends_the_work_early() {
+        for workers in [1, 3] {
+            let begun = AtomicUsize::new(0);
+            let mut polls = 0;
+            let watched = map_items_watched(
+                Some(workers),
+                blocks(100_000, 1),
+                |_| {
+                    thread::sleep(std::time::Duration::from_micros(20));
+                    begun.fetch_add(1, Ordering::Relaxed)
+                },
+                || {
+                    polls += 1;
+                    if polls == 3 { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
+                },
+            );
+            assert_eq!(watched, ControlFlow::Break("enough"));
+            assert_eq!(polls, 3);
+            assert!(begun.into_inner() < 100_000);
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_pool_survives() {
+        for workers in [1, 3] {
+            let panicked = std::panic::catch_unwind(|| {
+                map_blocks(Some(workers), 50, 1, |part| assert!(part.start != 20, "item 20"));
+            });
+            assert!(panicked.is_err());
+            assert_eq!(map_blocks(Some(workers), 3, 1, |part| part.start), [0, 1, 2]);
+        }
+    }
+
+    #[test]
+    fn the_default_is_scoped_and_restored() {
+        let before = num_threads();
+        assert_eq!(
+            run(Some(7), || (num_threads(), run(None, num_threads), run(Some(2), num_threads))),
+            (7, 7, 2)
+        );
+        assert_eq!(num_threads(), before);
+        assert!(available_threads() >= 1);
+    }
+
+    #[test]
+    fn a_slot_serves_one_process_only() {
+        let own = Generation::current().expect("the line is not full");
+        assert!(std::ptr::eq(own, Generation::current().expect("the same slot")));
+        assert_eq!(own.owner.load(Ordering::Relaxed), std::process::id());
+    }
+}

@@ -291,3 +291,70 @@ fn check_reach(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATA: [f64; 12] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11.];
+
+    #[test]
+    fn vectors_of_any_stride() {
+        let every = |offset, len, stride| VectorView::new(&DATA, offset, len, stride).unwrap();
+        assert_eq!(every(1, 4, 3).iter().collect::<Vec<_>>(), [1., 4., 7., 10.]);
+        assert_eq!(every(11, 3, -5).iter().collect::<Vec<_>>(), [11., 6., 1.]);
+        assert_eq!(every(2, 3, 0).iter().collect::<Vec<_>>(), [2., 2., 2.]);
+        assert_eq!(every(3, 4, 1).as_contiguous(), Some(&DATA[3..7]));
+        assert!(every(1, 4, 3).as_contiguous().is_none() && every(9, 1, -4).as_contiguous() == Some(&[9.]));
+        assert!(matches!(every(3, 4, 1).to_contiguous(), Cow::Borrowed(_)));
+        assert!(matches!(every(11, 3, -5).to_contiguous(), Cow::Owned(copy) if copy == [11., 6., 1.]));
+        assert!(VectorView::new(&DATA, 99, 0, 7).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_view_that_leaves_its_buffer_is_refused() {
+        assert!(VectorView::new(&DATA, 0, 13, 1).is_err());
+        assert!(VectorView::new(&DATA, 1, 3, -1).is_err());
+        assert!(VectorView::new(&DATA, 0, usize::MAX, isize::MAX).is_err());
+        let error = MatrixView::new(&DATA, 0, (3, 5), (5, 1)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the view reaches elements 0 to 14; expected elements of a buffer of 12"
+        );
+        assert!(MatrixView::new(&DATA, 11, (3, 4), (-4, -1)).is_ok());
+        assert!(MatrixView::new(&DATA, 10, (3, 4), (-4, -1)).is_err());
+    }
+
+    #[test]
+    fn matrices_of_any_layout() {
+        let c = MatrixView::row_major(&DATA, 3, 4).unwrap();
+        let f = MatrixView::column_major(&DATA, 3, 4).unwrap();
+        assert_eq!((c.get(2, 1), f.get(2, 1)), (9., 5.));
+        assert_eq!((c.shape(), c.transpose().shape(), c.transpose().get(1, 2)), ((3, 4), (4, 3), 9.));
+        assert_eq!(c.row_slice(1), Some(&DATA[4..8]));
+        assert_eq!(c.column(1).iter().collect::<Vec<_>>(), [1., 5., 9.]);
+        assert!(c.has_contiguous_rows() && !f.has_contiguous_rows() && f.row_slice(0).is_none());
+        assert!(c.as_row_major().is_some() && c.as_column_major().is_none() && f.as_column_major().is_some());
+        assert!(matches!(c.to_row_major(), Cow::Borrowed(_)) && matches!(f.to_row_major(), Cow::Owned(_)));
+        assert_eq!(&*f.to_row_major(), [0., 3., 6., 9., 1., 4., 7., 10., 2., 5., 8., 11.]);
+        let flipped = MatrixView::new(&DATA, 11, (3, 4), (-4, -1)).unwrap();
+        assert_eq!(flipped.row(0).iter().collect::<Vec<_>>(), [11., 10., 9., 8.]);
+        assert_eq!(flipped.row_range(1, 3).get(1, 3), 0.);
+        let broadcast = MatrixView::new(&DATA, 4, (3, 2), (0, 1)).unwrap();
+        assert_eq!(&*broadcast.to_row_major(), [4., 5., 4., 5., 4., 5.]);
+        let mut scratch = Vec::new();
+        assert_eq!(f.row_in(1, &mut scratch), [1., 4., 7., 10.]);
+        assert_eq!(c.row_in(1, &mut scratch), &DATA[4..8]);
+    }
+
+    #[test]
+    fn empty_matrices_have_shapes() {
+        let empty: [f64; 0] = [];
+        let view = MatrixView::row_major(&empty, 3, 0).unwrap();
+        assert!(
+            view.row(2).is_empty() && view.as_row_major() == Some(&[]) && view.to_column_major().is_empty()
+        );
+        assert_eq!(view.row_range(1, 3).shape(), (2, 0));
+        assert!(MatrixView::row_major(&empty, 0, 5).unwrap().column(4).is_empty());
+    }
+}

@@ -29,12 +29,7 @@ mod _core {
     use crate::threads::{available_threads, get_num_threads, set_num_threads};
 
     #[pymodule_init]
-<<<<<<< HEAD
-    fn init(_m: &Bound<'_, PyModule>) -> PyResult<()> {
-        Ok(())
-=======
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))
->>>>>>> base
     }
 }

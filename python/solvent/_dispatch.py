@@ -61,6 +61,8 @@ SUPPORT: dict[str, Support] = {}
 # --- one look at an argument -------------------------------------------------------------------------------------
 
 _CPU_DEVICES = frozenset({1, 3, 11})  # kDLCPU, kDLCUDAHost, kDLROCMHost: memory that the host can read
+# Known without asking, because asking is slow.
+_ON_HOST = (np.ndarray, np.generic, int, float, complex, str, list, tuple, type, type(None))
 _HOST_COPY = {"torch": "{}.numpy(force=True)", "jax": "jax.device_get({})", "jaxlib": "jax.device_get({})"}
 
 
@@ -70,6 +72,8 @@ def _library(a: Any) -> str:
 
 def _is_on_device(a: Any) -> bool:
     """Whether `a` lives where the host cannot read it."""
+    if isinstance(a, _ON_HOST):
+        return False
     if hasattr(a, "__cuda_array_interface__"):
         return True
     device = getattr(a, "__dlpack_device__", None)
@@ -78,7 +82,7 @@ def _is_on_device(a: Any) -> bool:
 
 def _is_foreign(a: Any) -> bool:
     """Whether `a` is an array of another library that we must convert; raises nothing."""
-    if isinstance(a, np.ndarray | np.generic | type) or hasattr(type(a), "__array_ufunc__"):
+    if isinstance(a, _ON_HOST) or hasattr(type(a), "__array_ufunc__"):
         return False
     return hasattr(a, "__array_namespace__") or hasattr(a, "__dlpack__")
 
@@ -129,6 +133,15 @@ def _from_numpy(value: Any, xp: Any) -> Any:
 # Types that reach the ufunc without a further look. NumPy's small integers and bools are not among them: NumPy
 # would compute them in float32.
 _DIRECT = frozenset({float, int, np.float64, np.float32, np.int64, np.uint64})
+_DIRECT_WHERE = frozenset({type(None), bool, np.ndarray})
+# Looked up once: NumPy has one object for each native dtype.
+_NDARRAY, _FLOAT64, _FLOAT32 = np.ndarray, np.dtype(np.float64), np.dtype(np.float32)
+
+
+def _is_direct_out(out: Any) -> bool:
+    if type(out) is tuple:
+        return all(entry is None or type(entry) is _NDARRAY for entry in out)
+    return type(out) is _NDARRAY
 
 
 class Elementwise:
@@ -181,12 +194,15 @@ class Elementwise:
         # The whole cost over a bare ufunc is this loop.
         for a in args:
             kind = type(a)
-            if kind is np.ndarray:
-                if a.dtype.char not in "df":
+            if kind is _NDARRAY:
+                dtype = a.dtype
+                if dtype is not _FLOAT64 and dtype is not _FLOAT32:
                     return self._call_any(self._ufunc, args, kwargs)
             elif kind not in _DIRECT:
                 return self._call_any(self._ufunc, args, kwargs)
-        if kwargs and "out" in kwargs:
+        if kwargs and not (
+            _is_direct_out(kwargs.get("out", ())) and type(kwargs.get("where")) in _DIRECT_WHERE
+        ):
             return self._call_any(self._ufunc, args, kwargs)
         return self._ufunc(*args, **kwargs)
 
@@ -196,8 +212,7 @@ class Elementwise:
         inputs, outs = args[:nin], args[nin:]
         if "out" in kwargs:
             kwargs = dict(kwargs)
-            given = kwargs.pop("out")
-            outs += given if isinstance(given, tuple) else (given,)
+            outs += self._out_tuple(kwargs.pop("out"))
         for name, a in zip((*self.__signature__.parameters,)[:nin], inputs, strict=False):
             _refuse_device(a, self._full_name, name)
         for name, a in (*(("out", a) for a in outs), ("where", kwargs.get("where"))):
@@ -216,6 +231,12 @@ class Elementwise:
             inputs = tuple(map(_integers_to_float64, inputs))
         if any(view is not None for view in views):
             kwargs = {**kwargs, "out": views}
+        if self._ufunc.nout > 1 and any(_library(a) == "dask" for a in inputs):
+            from . import _dask
+
+            if method == self._ufunc.outer:
+                inputs = _dask.outer(*inputs)
+            return _dask.call(self._ufunc, self._full_name, inputs, kwargs)
         result = method(*inputs, **kwargs)
         if not foreign:
             return result
@@ -225,6 +246,16 @@ class Elementwise:
             for i, r in enumerate(results)
         )
         return mapped if isinstance(result, tuple) else mapped[0]
+
+    def _out_tuple(self, out: Any) -> tuple[Any, ...]:
+        """``out=`` in its one form; None, our default, is refused by NumPy where there are two results."""
+        nout = self._ufunc.nout
+        if out is None or isinstance(out, tuple):
+            return out or ()
+        if nout > 1:
+            kind = type(out).__name__
+            raise TypeError(f"{self._full_name}: out is a {kind}; expected a tuple of {nout} arrays or None")
+        return (out,)
 
     def _writable_view(self, out: Any) -> np.ndarray[Any, Any]:
         view = _to_numpy(out)

@@ -1,13 +1,17 @@
 """What every solver returns: a payload under its domain names, an outcome, and a certificate."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # numpy.typing would be a quarter of what `import solvent` costs
+    from numpy.typing import NDArray
 
 __all__ = ["STATUS", "Certificate", "Result"]
 

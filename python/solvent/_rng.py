@@ -73,7 +73,7 @@ def seed_from_random_state(random_state: RandomStateLike | None, *, name: str = 
         As `seed_from_rng`.
     """
     if random_state is None:
-        return int(np.random.randint(0, 2**64, dtype=np.uint64))
+        return int(np.random.randint(0, 2**64, dtype=np.uint64))  # noqa: NPY002 (scikit-learn's custom)
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(0, 2**64, dtype=np.uint64))
     return seed_from_rng(random_state, name=name)

@@ -70,7 +70,7 @@ def get_num_threads() -> int:
     return _core.get_num_threads()
 
 
-class threads(ContextDecorator):
+class threads(ContextDecorator):  # noqa: N801 (a phrase: `with solvent.threads(2):`)
     """Use `n` threads in the body of a ``with`` statement, or in a decorated function.
 
     On leaving, the setting that held on entering comes back, also after an exception. The setting belongs to
@@ -129,7 +129,7 @@ def register_threadpoolctl() -> None:
     ...     solvent.get_num_threads()
     1
     """
-    import threadpoolctl  # type: ignore[import-untyped]
+    import threadpoolctl
 
     if "solvent" not in threadpoolctl._ALL_USER_APIS:
         threadpoolctl.register(_controller(threadpoolctl.LibController))

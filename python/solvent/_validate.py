@@ -4,13 +4,17 @@ Type errors are `TypeError`, everything else is `ValueError`; both are raised be
 returns the checked value in the form that the core takes, so that a call reads ``tol = check_tol(tol, 1e-9)``.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # numpy.typing would be a quarter of what `import solvent` costs
+    from numpy.typing import NDArray
 
 __all__ = [
     "as_float_array",
@@ -54,13 +58,12 @@ def as_float_array(
     if hasattr(a, "toarray") and hasattr(a, "tocsr"):
         raise TypeError(f"{name} is a sparse {type(a).__name__}; expected a dense array")
     array = np.asarray(a)
-    if array.dtype not in (np.float64, np.float32):
-        if array.dtype.kind in "biu":
-            array = array.astype(np.float64)
-        elif array.dtype == np.float16:
-            array = array.astype(np.float32)
-        else:
-            raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float32 or float64)")
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    elif array.dtype.char == "e":
+        array = array.astype(np.float32)
+    elif array.dtype.char not in "fd":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float32 or float64)")
     elif not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if ndim is not None and array.ndim not in (ndim if isinstance(ndim, tuple) else (ndim,)):

@@ -203,9 +203,9 @@ def test_contiguous_arrays_are_borrowed_and_others_copied():
 
 
 def run_fresh(code, **environment):
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment, timeout=60
-    )
+    command = [sys.executable, "-c", code]
+    env = os.environ | environment
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=60)
     return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
 
 

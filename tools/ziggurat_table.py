@@ -38,14 +38,14 @@ def main():
     f = [mp.exp(-(t * t) / 2) for t in x]
     assert len(x) == LAYERS + 1
     print("//! The layers of the normal ziggurat; made by tools/ziggurat_table.py, not by hand.\n")
-    print("/// Where the tail begins.\npub(super) const TAIL: f64 = %s;\n" % mp.nstr(r, 20))
+    print(f"/// Where the tail begins.\npub(super) const TAIL: f64 = {mp.nstr(r, 20)};\n")
     for name, what, values in (
         ("EDGE", "Right edges; the first is the width of a rectangle of the lowest layer's area", x),
         ("HEIGHT", "The density `exp(-x^2/2)` at the edges", f),
     ):
         print(f"/// {what}.\n#[rustfmt::skip]\npub(super) const {name}: [f64; {LAYERS + 1}] = [")
         for i in range(0, LAYERS + 1, 4):
-            print("    " + " ".join("%s," % (mp.nstr(v, 20) if v else "0.0") for v in values[i : i + 4]))
+            print("    " + " ".join(f"{mp.nstr(v, 20) if v else '0.0'}," for v in values[i : i + 4]))
         print("];\n" if name == "EDGE" else "];")
 
 

@@ -8,7 +8,7 @@
 //! * The calling thread works too, so one worker needs no pool and no thread, and a call made from inside a
 //!   pool thread always gets on: nothing here can wait for a thread that never comes.
 //! * It polls between its own items ([`map_items_watched`]): that is how Ctrl-C is seen within a block.
-//! * A forked child finds a virgin slot (see [`Generation`]) and builds its own pool.
+//! * A forked child finds a virgin slot (see `Generation`) and builds its own pool.
 //! * Two calls at once from different threads share the pool; a call then returns when its own items are
 //!   done and the pool has taken note of it, which may be after the other call's current pass.
 

@@ -106,6 +106,10 @@ impl Philox {
     /// 64 random bits: the next two words, low word first.
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
+        if let Some(&[low, high]) = self.buffer.get(self.used..).and_then(|rest| rest.first_chunk()) {
+            self.used += 2;
+            return u64::from(high) << 32 | u64::from(low);
+        }
         let low = u64::from(self.next_u32());
         u64::from(self.next_u32()) << 32 | low
     }

@@ -1,5 +1,5 @@
 //! Arrays as they cross into the core: a slice, a shape, strides. Nothing is copied until a kernel that
-//! needs contiguous memory asks for it ([`VectorView::to_contiguous`], [`MatrixView::rows_in`]).
+//! needs contiguous memory asks for it ([`VectorView::to_contiguous`], [`MatrixView::row_in`]).
 //!
 //! Strides are in elements and may be zero (a broadcast axis) or negative (`offset` is then where the first
 //! element lies). Every element the view can reach is checked to lie in the slice when the view is made.

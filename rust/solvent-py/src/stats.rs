@@ -185,8 +185,12 @@ pub mod stats {
 
     /// mu.x for every row of x, which must be finite and unit.
     #[pyfunction]
-    fn vmf_cosines<'py>(py: Python<'py>, x: Directions<'py>, mu: Vec<f64>) -> PyResult<Vector<'py>> {
-        let held = Held::new(&x);
+    fn vmf_cosines<'py>(
+        py: Python<'py>,
+        x: Directions<'py>,
+        mu: PyReadonlyArray1<'py, f64>,
+    ) -> PyResult<Vector<'py>> {
+        let (held, mu) = (Held::new(&x), mu.as_array().to_vec());
         let rows = held.rows()?;
         let t = Gateway::new(None, None)?.run(py, |o| cosine::cosines(&rows, &mu, &mut books(o)))?;
         Ok(PyArray1::from_vec(py, t))
@@ -221,10 +225,10 @@ pub mod stats {
         py: Python<'py>,
         x: Directions<'py>,
         weights: Weights<'py>,
-        mu: Vec<f64>,
+        mu: PyReadonlyArray1<'py, f64>,
         kappa: f64,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let (held, weights) = (Held::new(&x), copied(&weights));
+        let (held, weights, mu) = (Held::new(&x), copied(&weights), mu.as_array().to_vec());
         let rows = held.rows()?;
         let run = Gateway::new(None, None)?;
         let (judged, _) = run.run(py, |o| fit::certify(&rows, weights.as_deref(), &mu, kappa, o))?;
@@ -235,12 +239,13 @@ pub mod stats {
     #[pyfunction]
     fn vmf_sample<'py>(
         py: Python<'py>,
-        mu: Vec<f64>,
+        mu: PyReadonlyArray1<'py, f64>,
         kappa: f64,
         n: usize,
         seed: u64,
         stream: u32,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let mu = mu.as_array().to_vec();
         let d = mu.len();
         let rows = Gateway::new(None, None)?.run(py, |o| -> Result<_, VmfError> {
             let mut rows = vec![0.0; n * d];
@@ -383,6 +388,33 @@ pub mod stats {
         let dict = PyDict::new(py);
         set_model(py, &dict, step::maximization(&statistics, &model(&parts), &rule))?;
         Ok(dict)
+    }
+
+    /// The change that one more sweep over these rows would make of a model.
+    #[pyfunction]
+    #[pyo3(signature = (x, sample_weight, *, normalize, assignment, concentration, kappa_max, parts, workers))]
+    #[allow(clippy::too_many_arguments, reason = "the estimator's parameters, one to one")]
+    fn mixture_certify<'py>(
+        py: Python<'py>,
+        x: Directions<'py>,
+        sample_weight: Weights<'py>,
+        normalize: bool,
+        assignment: &str,
+        concentration: &str,
+        kappa_max: f64,
+        parts: Parts<'py>,
+        workers: Option<usize>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        use solvent_core::stats::vmf::mixture::certify::certify;
+        let (held, weights, model) = (Held::new(&x), copied(&sample_weight), model(&parts));
+        let rows = held.rows()?;
+        let rule = rule(assignment, concentration, kappa_max)?;
+        let judged = Gateway::new(None, workers)?.run(py, |o| {
+            let mut monitor = books(o);
+            let problem = Problem::new(rows, weights.as_deref(), normalize, &mut monitor)?;
+            certify(&problem, &model, &rule, &mut monitor)
+        })?;
+        certificate(py, &judged)
     }
 
     /// Log-density of every row and, if asked for, the posteriors (n, k).

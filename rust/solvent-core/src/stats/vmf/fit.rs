@@ -81,7 +81,11 @@ pub fn fit(
 ) -> Result<Fit, VmfError> {
     let mut monitor = Monitor::new(Budget::new(options.tol, options.maxiter), observer, &[]);
     let m = moments(rows, weights, &mut monitor)?;
-    let mu = m.direction();
+    let mut mu = m.direction();
+    if let Rows::F32(_) = rows {
+        // The payload is single precision, and the certificate judges the payload.
+        mu.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+    }
     let Estimate { kappa, interval, nit, settled } = estimate(&m, options.maxiter);
     let certificate = certificate(&m, interval, &mu, kappa);
     let (status, message) = verdict(&m, &options, &certificate, kappa, settled);
@@ -177,7 +181,10 @@ mod tests {
         assert_eq!(same.outcome.certificate.map(|c| c.bound), Some(f64::INFINITY));
         assert!(!same.outcome.success);
         let opposite = run(&[0.6, 0.8, -0.6, -0.8], 2);
-        assert_eq!((opposite.outcome.status, opposite.kappa, opposite.mu), (Status::Converged, 0.0, vec![1.0, 0.0]));
+        assert_eq!(
+            (opposite.outcome.status, opposite.kappa, opposite.mu),
+            (Status::Converged, 0.0, vec![1.0, 0.0])
+        );
     }
 
     #[test]

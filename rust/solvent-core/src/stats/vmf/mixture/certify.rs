@@ -1,8 +1,14 @@
 //! How far one more sweep would move the model: stationarity, and no more. EM climbs to a stationary point of the
 //! likelihood, which need not be its greatest.
 
+use super::expectation::expectation;
 use super::model::Model;
+use super::options::Rule;
+use super::problem::Problem;
+use super::step::maximization;
 use crate::base::certificate::{Certificate, Kind};
+use crate::base::monitor::Monitor;
+use crate::stats::vmf::VmfError;
 
 /// The largest changes from one model to the next, each on its scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,4 +52,16 @@ impl Change {
             .part("mean_change", self.mean)
             .part("kappa_change", self.concentration)
     }
+}
+
+/// Judges any model on any rows: one sweep, O(n k d).
+pub fn certify(
+    problem: &Problem<'_>,
+    model: &Model,
+    rule: &Rule,
+    monitor: &mut Monitor<'_>,
+) -> Result<Certificate, VmfError> {
+    let statistics = expectation(problem, model, rule.assignment, monitor)?;
+    let next = maximization(&statistics, model, rule);
+    Ok(Change::between(model, &next, problem.len()).certificate())
 }

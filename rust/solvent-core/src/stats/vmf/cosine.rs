@@ -3,7 +3,7 @@
 use solvent_simd::dispatch;
 
 use super::VmfError;
-use super::kernels::{ColumnSums, Dots};
+use super::kernels::{Dots, Norms};
 use super::moments::refused_row;
 use super::rows::Rows;
 use crate::base::monitor::Monitor;
@@ -20,14 +20,12 @@ pub fn cosines(rows: &Rows<'_>, mu: &[f64], monitor: &mut Monitor<'_>) -> Result
     let mut out = vec![0.0; n];
     let refused = monitor.map_items(out.chunks_mut(item).enumerate(), |(index, out)| {
         let (mut scratch, mut norms2) = (Vec::new(), vec![0.0; step]);
-        let (mut head, mut tail) = (vec![0.0; d], vec![0.0; d]);
         for (block, out) in out.chunks_mut(step).enumerate() {
             let first = index * item + block * step;
             let x = rows.block(first..first + out.len(), &mut scratch);
             let (stride, norms2) = (out.len(), &mut norms2[..out.len()]);
             dispatch(Dots { x, means: mu, d, out, stride });
-            // The column sums are not needed; the pass over a block that is in L2 costs less than a kernel of its own.
-            dispatch(ColumnSums { x, weights: None, norms2, head: &mut head, tail: &mut tail });
+            dispatch(Norms { x, norms2 });
             if let Some(i) = norms2.iter().position(|s| !(low..=high).contains(s)) {
                 return Some((first + i, norms2[i]));
             }

@@ -17,34 +17,46 @@ fn load_part<V: F64s>(x: &[f64]) -> V {
     V::load(&padded)
 }
 
-/// A chunk of `V::LANES` elements from `c` on; the last one of a row may be shorter.
+/// A chunk of elements from `c` on: `V::LANES` of them, or (`PART`) those that are left of the row.
 #[inline(always)]
-fn load_at<V: F64s>(x: &[f64], c: usize) -> V {
-    if c + V::LANES <= x.len() { V::load(&x[c..]) } else { load_part(&x[c..]) }
+fn load_at<V: F64s, const PART: bool>(x: &[f64], c: usize) -> V {
+    if PART { load_part(&x[c..]) } else { V::load(&x[c..c + V::LANES]) }
 }
 
 #[inline(always)]
-fn store_at<V: F64s>(v: V, out: &mut [f64], c: usize) {
-    if c + V::LANES <= out.len() {
-        v.store(&mut out[c..]);
-    } else {
+fn store_at<V: F64s, const PART: bool>(v: V, out: &mut [f64], c: usize) {
+    if PART {
         let mut padded = [0.0; MAX_LANES];
         v.store(&mut padded);
         let rest = out.len() - c;
         out[c..].copy_from_slice(&padded[..rest]);
+    } else {
+        v.store(&mut out[c..c + V::LANES]);
     }
 }
 
-/// `(s, e)` with s + e = a + b exactly.
-#[inline(always)]
-fn two_sum<V: F64s>(a: V, b: V) -> (V, V) {
-    let s = a + b;
-    let t = s - a;
-    (s, (a - (s - t)) + (b - t))
+/// Walks `0..d` in chunks: one expression for the full ones, one for what is left at the end. A macro, because a closure
+/// cannot be forced inline, and only inlined code is compiled for the instruction set of the dispatch.
+macro_rules! chunks {
+    ($lanes:ty, $d:expr, |$c:ident| $whole:expr, $part:expr) => {{
+        let body = $d - $d % <$lanes>::LANES;
+        let mut $c = 0;
+        while $c < body {
+            $whole;
+            $c += <$lanes>::LANES;
+        }
+        if $c < $d {
+            $part;
+        }
+    }};
 }
 
 /// `head + tail += sum_i weight_i x_i` (column by column, the rounding of every product and sum kept in `tail`) and
 /// `norms2_i = |x_i|^2`, in one pass over the block. Without weights each row counts once.
+///
+/// `head` must begin at an [`anchor`] and not at 0: a number that outweighs whatever is added to it. The error of
+/// `s = h + p` is then `p - (s - h)` exactly (Dekker's fast two-sum), which saves three additions of the seven that a
+/// general compensated step takes; the caller takes the anchor off again, which is exact.
 pub struct ColumnSums<'a> {
     /// Rows, one after the other.
     pub x: &'a [f64],
@@ -56,6 +68,13 @@ pub struct ColumnSums<'a> {
     pub head: &'a mut [f64],
     /// Tails of the sums.
     pub tail: &'a mut [f64],
+}
+
+/// Where heads begin that rows of norm <= 1.001 and of this total weight are added to: at least four times what all
+/// of them could add up to, so that it stays in one binade or the next, and less than eight times.
+pub fn anchor(weight: f64) -> f64 {
+    // The power of two in (4.2 w, 8.4 w]: exact arithmetic on it.
+    2f64.powi((4.2 * weight).log2().floor() as i32 + 1)
 }
 
 /// Rows that share one load and store of the column sums.
@@ -115,26 +134,95 @@ fn sum_group<V: F64s, const G: usize, const WEIGHTED: bool>(
         }
     }
     let mut squares = [V::splat(0.0); G];
-    for c in (0..d).step_by(V::LANES) {
-        let mut s: V = load_at(head, c);
-        let mut t: V = load_at(tail, c);
-        for g in 0..G {
-            let v: V = load_at(rows[g], c);
-            squares[g] = v.mul_add(v, squares[g]);
-            let mut p = v;
-            if WEIGHTED {
-                p = v * weight[g];
-                t = t + v.fma(weight[g], -p);
-            }
-            let (sum, error) = two_sum(s, p);
-            s = sum;
-            t = t + error;
-        }
-        store_at(s, head, c);
-        store_at(t, tail, c);
-    }
+    chunks!(
+        V,
+        d,
+        |c| sum_chunk::<V, G, WEIGHTED, false>(&rows, &weight, &mut squares, head, tail, c),
+        sum_chunk::<V, G, WEIGHTED, true>(&rows, &weight, &mut squares, head, tail, c)
+    );
     for g in 0..G {
         norms2[g] = squares[g].reduce_sum();
+    }
+}
+
+#[inline(always)]
+fn sum_chunk<V: F64s, const G: usize, const WEIGHTED: bool, const PART: bool>(
+    rows: &[&[f64]; G],
+    weight: &[V; G],
+    squares: &mut [V; G],
+    head: &mut [f64],
+    tail: &mut [f64],
+    c: usize,
+) {
+    let one = V::splat(1.0);
+    let mut s: V = load_at::<V, PART>(head, c);
+    let mut t: V = load_at::<V, PART>(tail, c);
+    for g in 0..G {
+        let v: V = load_at::<V, PART>(rows[g], c);
+        squares[g] = v.mul_add(v, squares[g]);
+        let mut p = v;
+        if WEIGHTED {
+            p = v * weight[g];
+            t = t + v.fma(weight[g], -p);
+        }
+        let sum = s + p;
+        // `error + t`, as a multiply-add by 1: it goes through the units that the additions leave idle.
+        t = (p - (sum - s)).mul_add(one, t);
+        s = sum;
+    }
+    store_at::<V, PART>(s, head, c);
+    store_at::<V, PART>(t, tail, c);
+}
+
+/// `norms2_i = |x_i|^2`, with the bits that [`ColumnSums`] gives.
+pub struct Norms<'a> {
+    /// Rows, one after the other.
+    pub x: &'a [f64],
+    /// Squared norms, one a row.
+    pub norms2: &'a mut [f64],
+}
+
+impl Kernel for Norms<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let d = self.x.len() / self.norms2.len().max(1);
+        for (norms2, rows) in self.norms2.chunks_mut(4).zip(self.x.chunks(4 * d)) {
+            match norms2.len() {
+                4 => norm_group::<S::F64, 4>(rows, d, norms2),
+                _ => {
+                    for (norm2, row) in norms2.chunks_mut(1).zip(rows.chunks_exact(d)) {
+                        norm_group::<S::F64, 1>(row, d, norm2);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn norm_group<V: F64s, const G: usize>(x: &[f64], d: usize, norms2: &mut [f64]) {
+    let mut rows = [x; G];
+    for g in 0..G {
+        rows[g] = &x[g * d..(g + 1) * d];
+    }
+    let mut squares = [V::splat(0.0); G];
+    chunks!(
+        V,
+        d,
+        |c| norm_chunk::<V, G, false>(&rows, &mut squares, c),
+        norm_chunk::<V, G, true>(&rows, &mut squares, c)
+    );
+    for g in 0..G {
+        norms2[g] = squares[g].reduce_sum();
+    }
+}
+
+#[inline(always)]
+fn norm_chunk<V: F64s, const G: usize, const PART: bool>(rows: &[&[f64]; G], squares: &mut [V; G], c: usize) {
+    for g in 0..G {
+        let v: V = load_at::<V, PART>(rows[g], c);
+        squares[g] = v.mul_add(v, squares[g]);
     }
 }
 
@@ -197,21 +285,34 @@ fn dot_tile<V: F64s, const R: usize, const C: usize>(
         columns[b] = &means[b * d..(b + 1) * d];
     }
     let mut sums = [[V::splat(0.0); C]; R];
-    for c in (0..d).step_by(V::LANES) {
-        let mut m = [V::splat(0.0); C];
-        for b in 0..C {
-            m[b] = load_at(columns[b], c);
-        }
-        for a in 0..R {
-            let v: V = load_at(rows[a], c);
-            for b in 0..C {
-                sums[a][b] = v.mul_add(m[b], sums[a][b]);
-            }
-        }
-    }
+    chunks!(
+        V,
+        d,
+        |c| dot_chunk::<V, R, C, false>(&rows, &columns, &mut sums, c),
+        dot_chunk::<V, R, C, true>(&rows, &columns, &mut sums, c)
+    );
     for a in 0..R {
         for b in 0..C {
             out[b * stride + a] = sums[a][b].reduce_sum();
+        }
+    }
+}
+
+#[inline(always)]
+fn dot_chunk<V: F64s, const R: usize, const C: usize, const PART: bool>(
+    rows: &[&[f64]; R],
+    columns: &[&[f64]; C],
+    sums: &mut [[V; C]; R],
+    c: usize,
+) {
+    let mut m = [V::splat(0.0); C];
+    for b in 0..C {
+        m[b] = load_at::<V, PART>(columns[b], c);
+    }
+    for a in 0..R {
+        let v: V = load_at::<V, PART>(rows[a], c);
+        for b in 0..C {
+            sums[a][b] = v.mul_add(m[b], sums[a][b]);
         }
     }
 }
@@ -270,19 +371,33 @@ fn add_tile<V: F64s, const R: usize, const C: usize>(
             shares[b][a] = V::splat(share[b * stride + a]);
         }
     }
-    for c in (0..d).step_by(V::LANES) {
-        let mut v = [V::splat(0.0); R];
+    chunks!(
+        V,
+        d,
+        |c| add_chunk::<V, R, C, false>(&rows, &shares, d, sums, c),
+        add_chunk::<V, R, C, true>(&rows, &shares, d, sums, c)
+    );
+}
+
+#[inline(always)]
+fn add_chunk<V: F64s, const R: usize, const C: usize, const PART: bool>(
+    rows: &[&[f64]; R],
+    shares: &[[V; R]; C],
+    d: usize,
+    sums: &mut [f64],
+    c: usize,
+) {
+    let mut v = [V::splat(0.0); R];
+    for a in 0..R {
+        v[a] = load_at::<V, PART>(rows[a], c);
+    }
+    for b in 0..C {
+        let column = &mut sums[b * d..(b + 1) * d];
+        let mut s: V = load_at::<V, PART>(column, c);
         for a in 0..R {
-            v[a] = load_at(rows[a], c);
+            s = v[a].mul_add(shares[b][a], s);
         }
-        for b in 0..C {
-            let column = &mut sums[b * d..(b + 1) * d];
-            let mut s: V = load_at(column, c);
-            for a in 0..R {
-                s = v[a].mul_add(shares[b][a], s);
-            }
-            store_at(s, column, c);
-        }
+        store_at::<V, PART>(s, column, c);
     }
 }
 
@@ -320,20 +435,35 @@ mod tests {
 
     #[test]
     fn column_sums_keep_what_a_plain_sum_loses() {
-        // 1, then 2^-60 a thousand times, then -1, each with weight 1/3.
+        // 1, then 2^-60 a thousand times, then -1, with weights 1 and 1/3.
         let (n, d) = (1002, 3);
         let mut x = vec![2f64.powi(-60); n * d];
         x[..d].fill(1.0);
         x[(n - 1) * d..].fill(-1.0);
-        let (mut head, mut tail, mut norms2) = (vec![0.0; d], vec![0.0; d], vec![0.0; n]);
-        dispatch(ColumnSums { x: &x, weights: None, norms2: &mut norms2, head: &mut head, tail: &mut tail });
-        assert_eq!(head[1] + tail[1], 1000.0 * 2f64.powi(-60));
-        assert_eq!((norms2[0], norms2[n - 1]), (3.0, 3.0));
+        let (mut norms2, mut norms2_alone) = (vec![0.0; n], vec![0.0; n]);
+        dispatch(Norms { x: &x, norms2: &mut norms2_alone });
         let third = vec![1.0 / 3.0; n];
-        head.fill(0.0);
-        tail.fill(0.0);
-        let weights = Some(third.as_slice());
-        dispatch(ColumnSums { x: &x, weights, norms2: &mut norms2, head: &mut head, tail: &mut tail });
-        assert_relative_eq!(head[2] + tail[2], 1000.0 * 2f64.powi(-60) * third[0], max_relative = 1e-12);
+        for weights in [None, Some(third.as_slice())] {
+            let weight = weights.map_or(1.0, |w| w[0]);
+            let start = anchor(weight * n as f64);
+            let (mut head, mut tail) = (vec![start; d], vec![0.0; d]);
+            let heads = &mut head;
+            dispatch(ColumnSums { x: &x, weights, norms2: &mut norms2, head: heads, tail: &mut tail });
+            assert_relative_eq!(
+                (head[1] - start) + tail[1],
+                1000.0 * 2f64.powi(-60) * weight,
+                max_relative = 1e-12
+            );
+            assert_eq!(norms2, norms2_alone);
+            assert_eq!((norms2[0], norms2[n - 1]), (3.0, 3.0));
+        }
+    }
+
+    #[test]
+    fn anchors_outweigh_what_is_added() {
+        for weight in [1e-200, 0.3, 1.0, 512.0, 1e200] {
+            let a = anchor(weight);
+            assert!(a > 4.2 * weight && a <= 8.4 * weight, "{weight} {a}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::base::error::ArgumentError;
 use crate::base::monitor::Monitor;
 use crate::base::sum::{Sum, norm2};
 use crate::stats::vmf::VmfError;
-use crate::stats::vmf::kernels::ColumnSums;
+use crate::stats::vmf::kernels::Norms;
 use crate::stats::vmf::moments::refused_row;
 use crate::stats::vmf::rows::Rows;
 
@@ -101,12 +101,12 @@ fn squared_norms(rows: &Rows<'_>, monitor: &mut Monitor<'_>) -> Result<Vec<f64>,
     let mut norms2 = vec![0.0; n];
     let items = norms2.chunks_mut(item).enumerate();
     monitor.map_items(items, |(index, norms2)| {
-        let (mut scratch, mut head, mut tail) = (Vec::new(), vec![0.0; d], vec![0.0; d]);
+        let mut scratch = Vec::new();
         for (block, part) in norms2.chunks_mut(step).enumerate() {
             let first = index * item + block * step;
             let range: Range<usize> = first..first + part.len();
             let x = rows.block(range, &mut scratch);
-            dispatch(ColumnSums { x, weights: None, norms2: part, head: &mut head, tail: &mut tail });
+            dispatch(Norms { x, norms2: part });
         }
     })?;
     Ok(norms2)

@@ -42,10 +42,14 @@ impl<'a> Problem<'a> {
                 return Err(ArgumentError::element("sample_weight", &[i], bad, "a finite number >= 0").into());
             }
         }
+        if weights.is_some_and(|w| w.iter().all(|&w| w == 0.0)) {
+            let was = "sample_weight is zero everywhere";
+            return Err(ArgumentError::new("sample_weight", was, "at least one weight > 0").into());
+        }
         let total = weights.map_or(rows.len() as f64, |w| w.iter().copied().collect::<Sum>().value());
-        if !(total > 0.0 && total.is_finite()) {
+        if !total.is_finite() {
             let was = format!("sample_weight adds up to {total:?}");
-            return Err(ArgumentError::new("sample_weight", was, "a finite sum > 0").into());
+            return Err(ArgumentError::new("sample_weight", was, "a finite sum").into());
         }
         let norms2 = squared_norms(&rows, monitor)?;
         let scale = if normalize {

@@ -63,9 +63,7 @@ def doubles(x, n):
 
 def pair(name, x, doc):
     hi, lo = doubles(x, 2)
-    return scalar(name + "_HI", hi, doc + ", upper part") + scalar(
-        name + "_LO", lo, doc + ", rest"
-    )
+    return scalar(name + "_HI", hi, doc + ", upper part") + scalar(name + "_LO", lo, doc + ", rest")
 
 
 # ---- polynomials ------------------------------------------------------------------------------------------------
@@ -109,11 +107,7 @@ def fit(f, weight, grid=48):
         n -= 1
     a = [float(v) for v in monomial(c[:n])]
     low = min(abs(f(mp.mpf(k) / 20)) for k in range(-20, 21))
-    return (
-        a,
-        float(weight * sum(abs(v) for v in c[n:])),
-        float(sum(abs(v) for v in a) / low),
-    )
+    return (a, float(weight * sum(abs(v) for v in c[n:])), float(sum(abs(v) for v in a) / low))
 
 
 def horner(a, t):
@@ -125,31 +119,25 @@ def horner(a, t):
 
 def worst(value, exact, floor=0.0):
     return max(
-        abs(mp.mpf(float(y)) - e) / max(abs(e), mp.mpf(floor))
-        for y, e in zip(value, exact, strict=True)
+        abs(mp.mpf(float(y)) - e) / max(abs(e), mp.mpf(floor)) for y, e in zip(value, exact, strict=True)
     )
 
 
 # ---- exponent.rs ------------------------------------------------------------------------------------------------
 def exponent_rs():
-    z0 = mp.findroot(
-        lambda z: mp.sqrt(1 + z * z) - mp.asinh(1 / z), mp.mpf("0.66274341934918158")
-    )
+    z0 = mp.findroot(lambda z: mp.sqrt(1 + z * z) - mp.asinh(1 / z), mp.mpf("0.66274341934918158"))
     s0 = mp.sqrt(1 + z0 * z0)
     hi, lo, lo2 = doubles(z0, 3)
     print(
         f"exponent.rs: z0 left after three doubles: {float(abs(z0 - mp.mpf(hi) - mp.mpf(lo) - mp.mpf(lo2))):.1e}"
     )
     text = (
-        HEADER
-        + "//! The zero z0 of sqrt(1 + z^2) - asinh(1/z) and the logarithms that the kernels add.\n\n"
+        HEADER + "//! The zero z0 of sqrt(1 + z^2) - asinh(1/z) and the logarithms that the kernels add.\n\n"
     )
     text += scalar("Z0_HI", hi, "z0, first of three doubles.")
     text += scalar("Z0_LO", lo, "z0, second of three doubles.")
     text += scalar(
-        "Z0_LO2",
-        lo2,
-        "z0, third of three doubles: two leave an error of 12 % at scaled convergents of z0.",
+        "Z0_LO2", lo2, "z0, third of three doubles: two leave an error of 12 % at scaled convergents of z0."
     )
     text += scalar("S0", s0, "sqrt(1 + z0^2) = asinh(1 / z0), rounded.")
     text += pair("S0", s0, "sqrt(1 + z0^2)")
@@ -208,13 +196,8 @@ def debye_rs():
     from_, terms = [b[0] for b in BOUNDS["bands"]], [b[1] for b in BOUNDS["bands"]]
     sup = [sup_unit(r) for r in q]
     power = lambda w, k: Fraction(1, w**k)
-    sum_abs = [
-        sum(sum(map(abs, q[k])) * power(w, k) for k in range(1, n + 1))
-        for w, n in BOUNDS["bands"]
-    ]
-    sum_sup = [
-        sum(sup[k] * power(w, k) for k in range(1, n + 1)) for w, n in BOUNDS["bands"]
-    ]
+    sum_abs = [sum(sum(map(abs, q[k])) * power(w, k) for k in range(1, n + 1)) for w, n in BOUNDS["bands"]]
+    sum_sup = [sum(sup[k] * power(w, k) for k in range(1, n + 1)) for w, n in BOUNDS["bands"]]
     amp_k = [
         max(float(sum(map(abs, q[k])) / sup[k]) for k in range(1, n + 1)) for n in terms
     ]  # how far the q_k alternate: only printed
@@ -222,16 +205,10 @@ def debye_rs():
     worst_s, y = 0.0, RNG.random(400)
     for k in range(1, kmax + 1):
         exact = [
-            sum(
-                mp.mpf(c.numerator) / c.denominator * mp.mpf(float(t)) ** i
-                for i, c in enumerate(q[k])
-            )
+            sum(mp.mpf(c.numerator) / c.denominator * mp.mpf(float(t)) ** i for i, c in enumerate(q[k]))
             for t in y
         ]
-        err = max(
-            abs(mp.mpf(float(a)) - b)
-            for a, b in zip(horner(rows[k][: k + 1], y), exact, strict=True)
-        )
+        err = max(abs(mp.mpf(float(a)) - b) for a, b in zip(horner(rows[k][: k + 1], y), exact, strict=True))
         worst_s = max(worst_s, float(err) / float(sum(map(abs, q[k]))))
     print(
         f"debye.rs: Horner error of q_k over sum |coef|, k <= 18: {worst_s:.1e}; bound of |S| by band:",
@@ -246,21 +223,15 @@ def debye_rs():
         "//! a band's lower end.\n\n"
     )
     text += matrix(
-        "Q",
-        rows,
-        "Row k: coefficients of q_k in ascending powers of p^2, k + 1 of them, the rest zeros.",
+        "Q", rows, "Row k: coefficients of q_k in ascending powers of p^2, k + 1 of them, the rest zeros."
     )
     text += row("BAND_FROM", from_, "Lower ends in w of the seven bands.")
     text += row("BAND_TERMS", terms, "Number N of terms of S a band.", "usize")
     text += row(
-        "TRUNCATION_I",
-        BOUNDS["truncation_i"],
-        "Proven: |log I - log I with the series cut at N|, a band.",
+        "TRUNCATION_I", BOUNDS["truncation_i"], "Proven: |log I - log I with the series cut at N|, a band."
     )
     text += row(
-        "TRUNCATION_K",
-        BOUNDS["truncation_k"],
-        "Proven: |log K - log K with the series cut at N|, a band.",
+        "TRUNCATION_K", BOUNDS["truncation_k"], "Proven: |log K - log K with the series cut at N|, a band."
     )
     doc = (
         "Upper bound of sum_{k=1..N} (sum of |coefficients of q_k|) / w^k a band: Horner's rounding in S is at most\n"
@@ -288,11 +259,7 @@ def inner_i_rs():
         return (mp.log(v) + 1 / (2 * v) - mp.digamma(v + 1)) * 12 * v * v
 
     def small_lgamma(v):
-        return (
-            mp.loggamma(1 + v) / (v * (v - 1))
-            if v * (v - 1)
-            else (mp.euler if v == 0 else 1 - mp.euler)
-        )
+        return mp.loggamma(1 + v) / (v * (v - 1)) if v * (v - 1) else (mp.euler if v == 0 else 1 - mp.euler)
 
     def small_psi(v):
         return mp.digamma(1 + v) / (v - root)
@@ -305,22 +272,12 @@ def inner_i_rs():
     v = RNG.uniform(2, 26, 400)
     vm = [mp.mpf(float(a)) for a in v]
     t = scale * (1 / v) + shift
-    e_g = max(
-        abs(mp.mpf(float(a)) - g(b))
-        for a, b in zip(horner(g_a, t) / (12 * v), vm, strict=True)
-    )
-    e_p = worst(
-        np.log(v) + 0.5 / v - horner(p_a, t) / (12 * v * v),
-        [mp.digamma(a + 1) for a in vm],
-    )
-    w = np.concatenate(
-        [RNG.uniform(0, 2, 400), root_hi + RNG.uniform(-1, 1, 50) * 1e-9]
-    )
+    e_g = max(abs(mp.mpf(float(a)) - g(b)) for a, b in zip(horner(g_a, t) / (12 * v), vm, strict=True))
+    e_p = worst(np.log(v) + 0.5 / v - horner(p_a, t) / (12 * v * v), [mp.digamma(a + 1) for a in vm])
+    w = np.concatenate([RNG.uniform(0, 2, 400), root_hi + RNG.uniform(-1, 1, 50) * 1e-9])
     wm = [mp.mpf(float(a)) for a in w]
     e_l = worst(w * (w - 1) * horner(l_a, w - 1), [mp.loggamma(1 + a) for a in wm])
-    e_s = worst(
-        ((w - root_hi) - root_lo) * horner(s_a, w - 1), [mp.digamma(1 + a) for a in wm]
-    )
+    e_s = worst(((w - root_hi) - root_lo) * horner(s_a, w - 1), [mp.digamma(1 + a) for a in wm])
     print(
         f"inner_i.rs: Stirling rest {len(g_a)} coef, abs {float(e_g):.1e}; digamma v>=2 {len(p_a)} coef, rel "
         f"{float(e_p):.1e}; lgamma1p {len(l_a)} coef, rel {float(e_l):.1e}; digamma1p {len(s_a)} coef, rel {float(e_s):.1e}"
@@ -333,16 +290,8 @@ def inner_i_rs():
         HEADER
         + "//! log Gamma(v + 1) and digamma(v + 1) on [0, 26]: monomials in t on [-1, 1], ascending powers.\n\n"
     )
-    text += scalar(
-        "STIRLING_SCALE",
-        scale,
-        "v in [2, 26]: t = STIRLING_SCALE / v + STIRLING_SHIFT.",
-    )
-    text += scalar(
-        "STIRLING_SHIFT",
-        shift,
-        "v in [2, 26]: t = STIRLING_SCALE / v + STIRLING_SHIFT.",
-    )
+    text += scalar("STIRLING_SCALE", scale, "v in [2, 26]: t = STIRLING_SCALE / v + STIRLING_SHIFT.")
+    text += scalar("STIRLING_SHIFT", shift, "v in [2, 26]: t = STIRLING_SCALE / v + STIRLING_SHIFT.")
     text += row(
         "STIRLING",
         g_a,
@@ -361,11 +310,7 @@ def inner_i_rs():
         "digamma(v + 1) = log v + 1/(2v) - poly(t)/(12 v^2) on [2, 26].\n"
         f"/// {say(p_a, p_d, p_amp)}\n/// Dropped terms: relative to the digamma.",
     )
-    text += scalar(
-        "DIGAMMA1P_ROOT_HI",
-        root_hi,
-        "The zero 0.4616... of digamma(1 + v), upper part.",
-    )
+    text += scalar("DIGAMMA1P_ROOT_HI", root_hi, "The zero 0.4616... of digamma(1 + v), upper part.")
     text += scalar("DIGAMMA1P_ROOT_LO", root_lo, "The zero of digamma(1 + v), rest.")
     text += row(
         "DIGAMMA1P",
@@ -373,27 +318,14 @@ def inner_i_rs():
         "digamma(1 + v) = ((v - ROOT_HI) - ROOT_LO) poly(v - 1) on [0, 2].\n"
         f"/// {say(s_a, s_d, s_amp)}\n/// Dropped terms: relative.",
     )
-    text += row(
-        "SERIES_TO",
-        [1.0, 4.0, 10.0, 26.0],
-        "Upper ends in x of the four pieces of the 0F1 series.",
-    )
-    text += row(
-        "SERIES_TERMS",
-        [10, 17, 27, 46],
-        "Number of terms of the 0F1 series a piece.",
-        "usize",
-    )
+    text += row("SERIES_TO", [1.0, 4.0, 10.0, 26.0], "Upper ends in x of the four pieces of the 0F1 series.")
+    text += row("SERIES_TERMS", [10, 17, 27, 46], "Number of terms of the 0F1 series a piece.", "usize")
     return text
 
 
 # ---- inner_k.rs -------------------------------------------------------------------------------------------------
 PIECES = ((1.0, 2.9), (2.9, 8.5), (8.5, 25.0))
-GRID_T, GRID_M, DROP = (
-    26,
-    12,
-    1.2e-17,
-)  # a coefficient is dropped when it moves F or G by less than DROP
+GRID_T, GRID_M, DROP = (26, 12, 1.2e-17)  # a coefficient is dropped when it moves F or G by less than DROP
 
 
 def scaled_k(m2, x):
@@ -405,11 +337,7 @@ def scaled_k(m2, x):
 def dct(rows, n, cos):
     """Chebyshev coefficients along the last axis of a list of value rows."""
     return [
-        [
-            sum(cos[j][k] * r[k] for k in range(n)) * (1 if j == 0 else 2) / n
-            for j in range(n)
-        ]
-        for r in rows
+        [sum(cos[j][k] * r[k] for k in range(n)) * (1 if j == 0 else 2) / n for j in range(n)] for r in rows
     ]
 
 
@@ -417,10 +345,7 @@ def fit_piece(lo, hi):
     """Moebius constants and, for F and G, (ragged monomial rows, sum of dropped terms)."""
     c = arb(float(np.sqrt(lo * hi)))
     a, b = 1 / (arb(hi) + c), 1 / (arb(lo) + c)
-    cosines = lambda n: [
-        [(arb.pi() * ((2 * k + 1) * j) / (2 * n)).cos() for k in range(n)]
-        for j in range(n)
-    ]
+    cosines = lambda n: [[(arb.pi() * ((2 * k + 1) * j) / (2 * n)).cos() for k in range(n)] for j in range(n)]
     cos_m, cos_t = cosines(GRID_M), cosines(GRID_T)
     value = ([], [])
     for i in range(GRID_M):
@@ -437,9 +362,7 @@ def fit_piece(lo, hi):
     basis_m, basis_t, fits = cheb_basis(GRID_M), cheb_basis(GRID_T), []
     for z in value:
         along_t = dct(z, GRID_T, cos_t)
-        coef = dct(
-            [list(col) for col in zip(*along_t, strict=True)], GRID_M, cos_m
-        )  # [j of t][p of m]
+        coef = dct([list(col) for col in zip(*along_t, strict=True)], GRID_M, cos_m)  # [j of t][p of m]
         weight = 0.25 / lo  # max |mu^2 - 1/4| / x on the piece
         mono, dropped = {}, 0.0
         for j in range(GRID_T):
@@ -451,15 +374,10 @@ def fit_piece(lo, hi):
                 for r, cr in enumerate(basis_t[j]):
                     for q, cq in enumerate(basis_m[p]):
                         if cr and cq:
-                            mono[r, q] = mono.get((r, q), arb(0)) + coef[j][p] * (
-                                cr * cq
-                            )
+                            mono[r, q] = mono.get((r, q), arb(0)) + coef[j][p] * (cr * cq)
         height = 1 + max(r for r, _ in mono)
         rows = [
-            [
-                float(mono.get((r, q), arb(0)).mid())
-                for q in range(1 + max(q for s, q in mono if s == r))
-            ]
+            [float(mono.get((r, q), arb(0)).mid()) for q in range(1 + max(q for s, q in mono if s == r))]
             for r in range(height)
         ]
         fits.append((rows, dropped))
@@ -501,19 +419,10 @@ def inner_k_rs():
             )
         mu, x = RNG.uniform(-0.5, 0.5, 500), RNG.uniform(lo, hi, 500)
         t, m, d = ka / (x + kc) + kb, 8 * mu * mu - 1, (mu - 0.5) * (mu + 0.5) / x
-        f, g = (
-            1 + d * horner2(fits[0][0], t, m),
-            (1 + 0.5 / x) + d * horner2(fits[1][0], t, m),
-        )
-        exact = [
-            scaled_k(arb(float(p)) ** 2, arb(float(q)))
-            for p, q in zip(mu, x, strict=True)
-        ]
+        f, g = (1 + d * horner2(fits[0][0], t, m), (1 + 0.5 / x) + d * horner2(fits[1][0], t, m))
+        exact = [scaled_k(arb(float(p)) ** 2, arb(float(q))) for p, q in zip(mu, x, strict=True)]
         err = [
-            max(
-                abs(float((arb(float(y)) - e[i]) / e[i]))
-                for y, e in zip(z, exact, strict=True)
-            )
+            max(abs(float((arb(float(y)) - e[i]) / e[i])) for y, e in zip(z, exact, strict=True))
             for i, z in enumerate((f, g))
         ]
         print(
@@ -521,9 +430,7 @@ def inner_k_rs():
             f"G {err[1]:.1e}; dropped {fits[0][1]:.1e}, {fits[1][1]:.1e}"
         )
     text += row(
-        "PIECE_TO",
-        [p[1] for p in PIECES],
-        "Upper ends in x of the three pieces; the first begins at 1.",
+        "PIECE_TO", [p[1] for p in PIECES], "Upper ends in x of the three pieces; the first begins at 1."
     )
     text += row("KC", c, "Moebius map t = KA/(x + KC) + KB a piece.")
     text += row("KA", a, "Moebius map t = KA/(x + KC) + KB a piece.")
@@ -549,9 +456,7 @@ def temme_rs():
     ):
         a, d, amp = fit(lambda s, f=f: f(of_s(s)), 1 / mp.mpf(low))
         err = worst(horner(a, 8 * mu * mu - 1), [f(mp.mpf(float(z))) for z in mu])
-        print(
-            f"temme.rs: {name} {len(a)} coef, relative error {float(err):.1e}, amplification {amp:.2f}"
-        )
+        print(f"temme.rs: {name} {len(a)} coef, relative error {float(err):.1e}, amplification {amp:.2f}")
         text += row(
             name,
             a,
@@ -562,12 +467,58 @@ def temme_rs():
     return text
 
 
+# ---- bounds.rs --------------------------------------------------------------------------------------------------
+def bounds_rs():
+    one = BOUNDS["tables"]
+    text = HEADER + (
+        "//! Proven by tools/prove_bessel_bounds.py: how far the tables of this folder, in exact arithmetic, are from the\n"
+        "//! functions, and the rests of the inner series.  The truncation of the outer series is in `debye`.\n\n"
+    )
+    for name, key, doc in (
+        ("STIRLING", "stirling", "Absolute error of g(v), v in [2, 26], with `STIRLING`."),
+        (
+            "DIGAMMA_REST",
+            "digamma_rest",
+            "Absolute error of digamma(v + 1), v in [2, 26], with `DIGAMMA_REST`.",
+        ),
+        ("LGAMMA1P", "lgamma1p", "Relative error of lgamma(1 + v), v in [0, 2], with `LGAMMA1P`."),
+        (
+            "DIGAMMA1P",
+            "digamma1p",
+            "Relative error of digamma(1 + v), v in [0, 2], with `DIGAMMA1P`, but for `DIGAMMA1P_AT_ROOT`.",
+        ),
+        ("DIGAMMA1P_AT_ROOT", "digamma1p_root", "Absolute part of the same error: the root has two doubles."),
+        ("GAMMA1", "temme_gamma1", "Relative error of `GAMMA1`."),
+        ("GAMMA2", "temme_gamma2", "Relative error of `GAMMA2`."),
+        ("PI_MU_OVER_SIN", "temme_pi_mu_over_sin", "Relative error of `PI_MU_OVER_SIN`."),
+    ):
+        text += scalar(name, one[key], doc)
+    text += row(
+        "INNER_K_F",
+        BOUNDS["inner_k_f"],
+        "Absolute error of F = sqrt(2x/pi) e^x K_mu from `P0`, `P1`, `P2`; F >= 0.913.",
+    )
+    text += row(
+        "INNER_K_G",
+        BOUNDS["inner_k_g"],
+        "Absolute error of G = -sqrt(2x/pi) e^x K_mu' from `Q0`, `Q1`, `Q2`; G >= 1.",
+    )
+    text += row(
+        "SERIES_REST",
+        BOUNDS["series_rest"],
+        "Relative rest of 0F1 after `SERIES_TERMS` terms, v >= 0, a piece.",
+    )
+    doc = "Relative rests of Temme's sums for K_mu and (x/2) K_{mu+1} after `TERMS` terms, x <= 1."
+    return text + row("TEMME_REST", BOUNDS["temme_rest"], doc)
+
+
 # ---- files ------------------------------------------------------------------------------------------------------
 MOD = (
     HEADER
     + """//! Constants of the Bessel kernels, a file for each kernel.
 #![allow(dead_code, reason = "some constants serve the certificates and the tests only")]
 
+pub(crate) mod bounds;
 pub(crate) mod debye;
 pub(crate) mod exponent;
 pub(crate) mod inner_i;
@@ -579,15 +530,7 @@ pub(crate) mod temme;
 
 def rustfmt(text):
     done = subprocess.run(
-        [
-            "rustfmt",
-            "--edition",
-            "2024",
-            "--emit",
-            "stdout",
-            "--config-path",
-            str(ROOT / "rustfmt.toml"),
-        ],
+        ["rustfmt", "--edition", "2024", "--emit", "stdout", "--config-path", str(ROOT / "rustfmt.toml")],
         input=text,
         capture_output=True,
         text=True,
@@ -599,20 +542,16 @@ def rustfmt(text):
 def main():
     files = {
         "exponent.rs": exponent_rs,
+        "bounds.rs": bounds_rs,
         "debye.rs": debye_rs,
         "inner_i.rs": inner_i_rs,
         "inner_k.rs": inner_k_rs,
         "temme.rs": temme_rs,
     }
-    made = {
-        name: rustfmt(make().replace(";\n///", ";\n\n///"))
-        for name, make in files.items()
-    }
+    made = {name: rustfmt(make().replace(";\n///", ";\n\n///")) for name, make in files.items()}
     made["mod.rs"] = MOD
     if "--check" in sys.argv[1:]:
-        stale = [
-            name for name, text in made.items() if (OUT / name).read_text() != text
-        ]
+        stale = [name for name, text in made.items() if (OUT / name).read_text() != text]
         sys.exit(f"stale tables: {', '.join(stale)}" if stale else 0)
     OUT.mkdir(parents=True, exist_ok=True)
     for name, text in made.items():

@@ -124,7 +124,9 @@ def _namespace(arrays: Iterable[Any], function: str) -> Any:
 def _from_numpy(value: Any, xp: Any) -> Any:
     """The array (or NumPy scalar, for 0-d results) `value` as an array of `xp`, without a copy where it can be."""
     array = np.asarray(value)
-    # A fresh 0-d result owns its memory as any other; `from_dlpack` is the array API's one portable way in.
+    if not array.flags.writeable:  # most libraries have no notion of it, and refuse
+        array = array.copy()
+    # The array API's one portable way in.
     return xp.from_dlpack(array) if hasattr(xp, "from_dlpack") else xp.asarray(array)
 
 
@@ -213,6 +215,8 @@ class Elementwise:
         if "out" in kwargs:
             kwargs = dict(kwargs)
             outs += self._out_tuple(kwargs.pop("out"))
+        if len(outs) > self._ufunc.nout:
+            raise TypeError(f"{self._full_name} got {len(outs)} outputs; expected at most {self._ufunc.nout}")
         for name, a in zip((*self.__signature__.parameters,)[:nin], inputs, strict=False):
             _refuse_device(a, self._full_name, name)
         for name, a in (*(("out", a) for a in outs), ("where", kwargs.get("where"))):
@@ -230,7 +234,7 @@ class Elementwise:
         if "dtype" not in kwargs and "signature" not in kwargs:
             inputs = tuple(map(_integers_to_float64, inputs))
         if any(view is not None for view in views):
-            kwargs = {**kwargs, "out": views}
+            kwargs = {**kwargs, "out": (*views, *[None] * (self._ufunc.nout - len(views)))}
         if self._ufunc.nout > 1 and any(_library(a) == "dask" for a in inputs):
             from . import _dask
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -131,6 +131,9 @@ class Result:
     elapsed: float = float("nan")
     backend: str = "cpu"
 
+    # Without this, Python would iterate by asking for result[0]. A family whose result unpacks defines it.
+    __iter__: ClassVar[Any] = None
+
     @classmethod
     def from_core(cls, raw: Mapping[str, Any], *, backend: str = "cpu", **payload: Any) -> Self:
         """Build from the outcome that the core returns and the payload under its domain names.
@@ -193,6 +196,9 @@ class Result:
         if key not in self.keys():
             raise KeyError(key)
         return getattr(self, key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys()
 
     @classmethod
     def _payload_names(cls) -> list[str]:

@@ -105,6 +105,18 @@ def test_results_carry_the_callers_arrays():
     assert "mean: Array of shape (2,), " in repr(result)
 
 
+def test_read_only_outputs():
+    xp = pytest.importorskip("array_api_strict")
+
+    @array_function("x")
+    def constant(x):
+        result = np.array([1.0, 2.0])
+        result.flags.writeable = False
+        return result
+
+    assert_array_equal(np.from_dlpack(constant(xp.ones(1))), [1.0, 2.0])
+
+
 def test_mixed_libraries():
     xp = pytest.importorskip("array_api_strict")
     with pytest.raises(

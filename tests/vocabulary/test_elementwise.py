@@ -96,6 +96,19 @@ class TestUfuncMechanics:
         with pytest.raises(TypeError, match="divmod: out is a ndarray; expected a tuple of 2 arrays or None"):
             div_mod([1.0], b, out=second)
 
+    @pytest.mark.parametrize("kind", [np.asarray, list])
+    def test_positional_out(self, kind, rng):
+        a, b = rng.normal(size=(2, 5))
+        first = np.empty(5)
+        returned, second = div_mod(kind(a), b, first)
+        assert returned is first
+        assert_array_equal(second, np.divmod(a, b)[1])
+        assert hypot(kind(a), b, None).shape == (5,)
+        with pytest.raises(TypeError):
+            hypot(kind(a), b, None, None)
+        with pytest.raises(TypeError):
+            hypot(kind(a), b, first, out=first)
+
     def test_wrong_calls_raise_as_numpy_does(self):
         with pytest.raises(TypeError):
             hypot(1.0)

@@ -89,6 +89,21 @@ def test_keys_and_items(line):
             line[key]
 
 
+def test_membership_and_iteration(line):
+    assert "slope" in line and "certificate" in line
+    assert "certify" not in line and 0 not in line
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(line)
+
+    @dataclass(frozen=True, repr=False, eq=False)
+    class Unpacks(Line):
+        def __iter__(self):
+            return iter((self.slope, self.intercept))
+
+    slope, intercept = Unpacks.from_core(raw(), slope=line.slope, intercept=4.0)
+    assert slope is line.slope and intercept == 4.0
+
+
 def test_frozen(line):
     with pytest.raises(dataclasses.FrozenInstanceError):
         line.intercept = 2.0

@@ -4,6 +4,17 @@ from . import rng as rng
 from . import special as special
 from . import stats as stats
 
+__all__ = [
+    "__version__",
+    "available_threads",
+    "get_num_threads",
+    "rng",
+    "set_num_threads",
+    "simd_level",
+    "special",
+    "stats",
+]
+
 __version__: str
 
 def simd_level() -> str: ...

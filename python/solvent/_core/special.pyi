@@ -1,5 +1,23 @@
 import numpy as np
 
+__all__ = [
+    "certified_regions",
+    "iv_ratio",
+    "iv_ratio_c",
+    "iv_ratio_inv",
+    "kv_ratio",
+    "log_abs_iv",
+    "log_iv",
+    "log_iv_certified",
+    "log_iv_grad",
+    "log_ive",
+    "log_ivk",
+    "log_kv",
+    "log_kv_certified",
+    "log_kv_grad",
+    "log_kve",
+]
+
 log_iv: np.ufunc
 log_kv: np.ufunc
 log_ive: np.ufunc

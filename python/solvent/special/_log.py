@@ -6,8 +6,8 @@ log_iv = elementwise(
     "log_iv",
     """Logarithm of the modified Bessel function of the first kind, log I_v(x).
 
-I_v(x) itself overflows for x > 713 and underflows where v is large against x; its logarithm is finite for
-every finite v >= 0 and x > 0, and so is the result here.
+I_0(x) itself overflows from x = 714 on, and I_v(x) underflows where v is large against x; the logarithm is finite
+for every finite v >= 0 and x > 0, and so is the result here.
 
 Parameters
 ----------
@@ -86,8 +86,8 @@ log_kv = elementwise(
     "log_kv",
     """Logarithm of the modified Bessel function of the second kind, log K_v(x).
 
-K_v(x) itself underflows for x > 740 and overflows where v is large against x; its logarithm is finite for
-every finite v and x > 0, and so is the result here.
+K_0(x) itself underflows from x = 743 on, and K_v(x) overflows where v is large against x; the logarithm is finite
+for every finite v and x > 0, and so is the result here.
 
 Parameters
 ----------

@@ -106,17 +106,16 @@ References
 
 Examples
 --------
->>> import numpy as np
 >>> from solvent.special import iv_ratio, iv_ratio_c
 >>> iv_ratio_c([1.5, 512.0], [2.0, 1000.0])
 array([0.46268528, 0.38840003])
 
-For v = 3/2 and large x the complement is 1/x to all digits; a difference finds nothing:
+For v = 3/2 and large x the complement is 1/x to all digits; a difference finds none of them:
 
->>> iv_ratio_c(1.5, 1e17)
-np.float64(1e-17)
->>> 1 - iv_ratio(1.5, 1e17)
-np.float64(0.0)
+>>> iv_ratio_c(1.5, [1e17])
+array([1.e-17])
+>>> 1 - iv_ratio(1.5, [1e17])
+array([0.])
 """,
 )
 

@@ -1,5 +1,5 @@
 //! The extension module `solvent._core`: bindings, no numerics. It mirrors the core's module names; each
-//! file holds one family's or one noun's functions, and long work passes through [`gateway`] alone.
+//! file holds one family's or one noun's functions, and long work passes through `gateway` alone.
 //!
 //! To add a family: `mod <family>;`, one line in `_core`, and a `#[pymodule(submodule)]` in its file.
 

@@ -1,41 +1,43 @@
-//! The exponential.
+//! The exponential, and the exponential less one.
 
-use crate::lanes::F64s;
+use crate::lanes::Lanes;
+use crate::poly::{c, poly};
+use crate::real::Real;
 
-const LOG2_E: f64 = core::f64::consts::LOG2_E;
-/// ln 2 in two parts: the first has 32 trailing zero bits, so that `n LN2_HI` is exact for |n| < 2^20.
-const LN2_HI: f64 = 0.693_147_180_369_123_8;
-const LN2_LO: f64 = 1.908_214_929_270_587_7e-10;
-
-/// Coefficients of `(e^r - 1 - r)/r^2` on |r| <= ln(2)/2, from r^0: Taylor's, good to 2^-58 with twelve of them.
-const POLY: [f64; 12] = [
-    1.0 / 2.0,
-    1.0 / 6.0,
-    1.0 / 24.0,
-    1.0 / 120.0,
-    1.0 / 720.0,
-    1.0 / 5040.0,
-    1.0 / 40320.0,
-    1.0 / 362880.0,
-    1.0 / 3628800.0,
-    1.0 / 39916800.0,
-    1.0 / 479001600.0,
-    1.0 / 6227020800.0,
-];
-
-/// e^x within 1 ulp. Below -745.14 it is 0 and above 709.79 inf, both at the cost of any other argument; nan is nan.
+/// `(n, r, lost)` with `t = n ln(2) + r + lost`, n integral and |r| <= ln(2)/2.
 #[inline(always)]
-pub fn exp<V: F64s>(x: V) -> V {
+fn reduce<V: Lanes>(t: V) -> (V, V, V) {
+    let n = (t * c::<V>(core::f64::consts::LOG2_E)).round();
+    let high = n.mul_add(-V::splat(V::Scalar::LN2_HI), t); // exact
+    let low = n * V::splat(V::Scalar::LN2_LO);
+    let r = high - low;
+    (n, r, (high - r) - low)
+}
+
+/// e^x within 1 ulp. Where it underflows it is 0 and where it overflows inf, both at the cost of any other argument;
+/// nan is nan.
+#[inline(always)]
+pub fn exp<V: Lanes>(x: V) -> V {
     // Clamping by `limit.max(x)` keeps nan, as min and max return their second operand then.
-    let t = V::splat(-800.0).max(V::splat(800.0).min(x));
-    let n = (t * V::splat(LOG2_E)).round();
-    let r = n.mul_add(V::splat(-LN2_LO), n.mul_add(V::splat(-LN2_HI), t));
-    let r2 = r * r;
-    // Even and odd halves run side by side.
-    let c = |i: usize| V::splat(POLY[i]);
-    let even =
-        c(10).mul_add(r2, c(8)).mul_add(r2, c(6)).mul_add(r2, c(4)).mul_add(r2, c(2)).mul_add(r2, c(0));
-    let odd = c(11).mul_add(r2, c(9)).mul_add(r2, c(7)).mul_add(r2, c(5)).mul_add(r2, c(3)).mul_add(r2, c(1));
-    let p = odd.mul_add(r, even).mul_add(r2, r) + V::splat(1.0);
+    let limit = V::splat(V::Scalar::EXP_LIMIT);
+    let (n, r, _) = reduce((-limit).max(limit.min(x)));
+    let p = poly(r, V::Scalar::EXP).mul_add(r * r, r) + V::splat(V::Scalar::ONE);
     p.ldexp(n)
+}
+
+/// e^x - 1 within 1 ulp; the sign of zero is kept.
+#[inline(always)]
+pub fn expm1<V: Lanes>(x: V) -> V {
+    let top = V::splat(V::Scalar::EXP_TOP);
+    let (n, r, lost) = reduce((top * c(-0.9)).max(top.min(x)));
+    let (half, one) = (c::<V>(0.5), V::splat(V::Scalar::ONE));
+    // Half of everything, so that 2^n does not overflow before the result does:
+    // (2^n - 1)/2 + 2^n r/2 + 2^n (e^r - 1 - r)/2, the first two summed without error.
+    let w = one.ldexp_normal(n - one);
+    let (a, b) = (w - half, w * r);
+    let s = a + b;
+    let low = poly(r, V::Scalar::EXP).mul_add(r * r, lost).mul_add(w, b - (s - a));
+    let y = s + low;
+    // Halving would cost a subnormal its last bit.
+    V::select(x.abs().lt(V::splat(V::Scalar::MIN_NORMAL) * c(4.0)), x, y + y)
 }

@@ -54,6 +54,10 @@ impl Level {
             } else if v3 {
                 return Level::V3;
             }
+            assert!(
+                has!("sse4.2") && has!("ssse3") && has!("popcnt"),
+                "solvent needs x86-64-v2, that is SSE4.2"
+            );
         }
         Level::Portable
     }
@@ -122,5 +126,5 @@ fn run_v3<K: Kernel>(kernel: K) -> K::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2,ssse3,popcnt")]
 fn run_v2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run::<arch::Portable>()
+    kernel.run::<arch::V2>()
 }

@@ -1,95 +1,125 @@
-//! Logarithms.
+//! Logarithms, and what is a logarithm in disguise.
 
-use crate::lanes::{F64s, Mask};
-
-const LN2_HI: f64 = 0.693_147_180_369_123_8;
-const LN2_LO: f64 = 1.908_214_929_270_587_7e-10;
-
-/// Coefficients of the even series of `ln((1 + s)/(1 - s))/s - 2` in s^2, s <= (sqrt(2) - 1)/(sqrt(2) + 1):
-/// minimax, error below 2^-58.45.
-const POLY: [f64; 7] = [
-    6.666666666666735130e-01,
-    3.999999999940941908e-01,
-    2.857142874366239149e-01,
-    2.222219843214978396e-01,
-    1.818357216161805012e-01,
-    1.531383769920937332e-01,
-    1.479819860511658591e-01,
-];
-
-/// `ln(m + lost) + e ln(2)` for `m` in [sqrt(1/2), sqrt(2)), integral `e`, and `lost` below an ulp of `m`.
-#[inline(always)]
-fn assemble<V: F64s>(m: V, e: V, lost: Option<V>) -> V {
-    let f = m - V::splat(1.0);
-    let s = f / (f + V::splat(2.0));
-    let z = s * s;
-    let w = z * z;
-    let k = |i: usize| V::splat(POLY[i]);
-    let odd = k(6).mul_add(w, k(4)).mul_add(w, k(2)).mul_add(w, k(0)) * z;
-    let even = k(5).mul_add(w, k(3)).mul_add(w, k(1)) * w;
-    let half = V::splat(0.5) * f * f;
-    let low = match lost {
-        // d ln(m) = dm/m, and 1/m = (1 - s)/(1 + s), here to 0.6 %: `lost` is below an ulp already.
-        Some(d) => {
-            let t = V::splat(1.0) - s;
-            e.mul_add(V::splat(LN2_LO), d * t * s.mul_add(s, t))
-        }
-        None => e * V::splat(LN2_LO),
-    };
-    // ln(1 + f) = f - (f^2/2 - s (f^2/2 + R)): the small terms are summed first.
-    let tail = s.mul_add(half + (odd + even), low);
-    e.mul_add(V::splat(LN2_HI), f - (half - tail))
-}
+use crate::lanes::Lanes;
+use crate::poly::{c, poly};
+use crate::real::Real;
 
 /// ln x within 1 ulp; ln 0 = -inf, ln inf = inf, nan for x < 0. Subnormals are scaled, not slowed.
 #[inline(always)]
-pub fn ln<V: F64s>(x: V) -> V {
-    let tiny = x.lt(V::splat(f64::MIN_POSITIVE));
-    let scaled = V::select(tiny, x * V::splat(18014398509481984.0), x); // 2^54
+pub fn ln<V: Lanes>(x: V) -> V {
+    if V::LOOKUP {
+        let (m, e) = x.split();
+        return V::ln_ends(x, by_table(m, e, None));
+    }
+    let bits = V::Scalar::DIGITS + 1;
+    let tiny = x.lt(V::splat(V::Scalar::MIN_NORMAL));
+    let scaled = V::select(tiny, x * c((1u64 << bits) as f64), x);
     let (m, e) = scaled.frexp_sqrt2();
-    let y = assemble(m, e - V::select(tiny, V::splat(54.0), V::splat(0.0)), None);
-    special(x, y)
+    let e = e - V::select(tiny, c(bits as f64), V::splat(V::Scalar::ZERO));
+    V::ln_ends(x, by_division(m, e, None))
 }
 
 /// ln x for positive, normal, finite x: no test of anything else.
 #[inline(always)]
-pub fn ln_normal<V: F64s>(x: V) -> V {
-    let (m, e) = x.frexp_sqrt2();
-    assemble(m, e, None)
+pub fn ln_normal<V: Lanes>(x: V) -> V {
+    if V::LOOKUP {
+        let (m, e) = x.split();
+        by_table(m, e, None)
+    } else {
+        let (m, e) = x.frexp_sqrt2();
+        by_division(m, e, None)
+    }
 }
 
 /// ln(1 + x) within 1 ulp; -inf at -1, nan below, the sign of zero kept.
 #[inline(always)]
-pub fn log1p<V: F64s>(x: V) -> V {
-    let u = x + V::splat(1.0);
-    let y = log1p_of(x, u);
-    // Where x is tiny the sum is x itself, with its sign; u = 0 and nan go the common way.
-    let y = V::select(x.eq(V::splat(0.0)), x, y);
-    special(u, y)
+pub fn log1p<V: Lanes>(x: V) -> V {
+    let u = x + V::splat(V::Scalar::ONE);
+    V::ln_ends(u, log1p_normal(x)).copysign(x)
 }
 
 /// ln(1 + x) for -1 < x < inf, without the tests for the ends.
 #[inline(always)]
-pub fn log1p_normal<V: F64s>(x: V) -> V {
-    log1p_of(x, x + V::splat(1.0))
+pub fn log1p_normal<V: Lanes>(x: V) -> V {
+    let one = V::splat(V::Scalar::ONE);
+    let u = x + one;
+    let (large, small) = (x.max(one), x.min(one));
+    ln_of_sum(u, small - (u - large), V::splat(V::Scalar::ZERO))
 }
 
-/// The common path of ln(1 + x), `u` the rounded sum: the lost part of the sum enters as a correction.
+/// asinh x within 2 ulp; the sign of zero is kept.
 #[inline(always)]
-fn log1p_of<V: F64s>(x: V, u: V) -> V {
-    let (m, e) = u.frexp_sqrt2();
-    let one = V::splat(1.0);
-    // |x| < 1 lost its low part to 1, |x| >= 1 lost low bits of 1 to x.
-    let lost = V::select(x.abs().lt(one), x - (u - one), one - (u - x));
-    // The clamp keeps 2^-e normal; nothing is lost to so large a sum.
-    assemble(m, e, Some(lost.ldexp_normal(-(V::splat(1000.0).min(e)))))
+pub fn asinh<V: Lanes>(x: V) -> V {
+    let (zero, one) = (V::splat(V::Scalar::ZERO), V::splat(V::Scalar::ONE));
+    let a = x.abs();
+    // asinh a = ln(1 + a + (sqrt(1 + a^2) - 1)); beyond 2^28 (2^14 for f32) that is ln(2 a).
+    let large = a.gt(c((1u64 << (V::Scalar::DIGITS / 2 + 2)) as f64));
+    let square = a * a;
+    let t = square / (one + square_plus_one_root(square));
+    let s = a + t;
+    let (most, least) = (s.max(one), s.min(one));
+    let u = s + one;
+    let lost = (least - (u - most)) + (t - (s - a));
+    let u = V::select(large, a, u);
+    let y = ln_of_sum(u, V::select(large, zero, lost), V::select(large, one, zero));
+    V::select(a.lt(V::splat(V::Scalar::INFINITY)), y, a).copysign(x)
 }
 
-/// The ends of the domain.
 #[inline(always)]
-fn special<V: F64s>(x: V, y: V) -> V {
-    let inf = V::splat(f64::INFINITY);
-    let inside = x.gt(V::splat(0.0)).and(x.lt(inf));
-    let at_end = V::select(x.eq(V::splat(0.0)), -inf, V::select(x.eq(inf), inf, V::splat(f64::NAN)));
-    V::select(inside, y, at_end)
+fn square_plus_one_root<V: Lanes>(square: V) -> V {
+    (square + V::splat(V::Scalar::ONE)).sqrt()
+}
+
+/// `ln(u + lost) + more ln(2)` for positive normal `u` and `lost` below its last bit.
+#[inline(always)]
+fn ln_of_sum<V: Lanes>(u: V, lost: V, more: V) -> V {
+    if V::LOOKUP {
+        let (m, e) = u.split();
+        by_table(m, e + more, Some(lost.ldexp(-e)))
+    } else {
+        let (m, e) = u.frexp_sqrt2();
+        // The clamp keeps 2^-e normal; nothing is lost to so large a sum.
+        let scaled = lost.ldexp_normal(-(V::splat(V::Scalar::EXP_LIMIT).min(e)));
+        by_division(m, e + more, Some(scaled))
+    }
+}
+
+/// `ln(m + lost) + e ln(2)` for `m` in [3/4, 3/2), integral `e`, and `lost` below an ulp of `m`.
+///
+/// With r near 1/m from a table, ln m = ln(1 + (m r - 1)) - ln r. For m near 1 the table has r = 1, so that small
+/// logarithms keep their relative precision.
+#[inline(always)]
+fn by_table<V: Lanes>(m: V, e: V, lost: Option<V>) -> V {
+    let r = m.lookup16(&V::Scalar::LN_RECIPROCAL);
+    let g = m.lookup16(&V::Scalar::LN_TABLE);
+    let f = m.mul_add(r, -V::splat(V::Scalar::ONE));
+    let f = match lost {
+        Some(d) => d.mul_add(r, f),
+        None => f,
+    };
+    let t = e.mul_add(V::splat(V::Scalar::LN2_HI), g); // exact
+    let s = t + f;
+    let low = e.mul_add(V::splat(V::Scalar::LN2_LO), f - (s - t));
+    s + poly(f, V::Scalar::LN_NEAR).mul_add(f * f, low)
+}
+
+/// `ln(m + lost) + e ln(2)` for `m` in [sqrt(1/2), sqrt(2)), integral `e`, and `lost` below an ulp of `m`.
+#[inline(always)]
+fn by_division<V: Lanes>(m: V, e: V, lost: Option<V>) -> V {
+    let f = m - V::splat(V::Scalar::ONE);
+    let s = f / (f + c(2.0));
+    let z = s * s;
+    let half = c::<V>(0.5) * f * f;
+    let low = e * V::splat(V::Scalar::LN2_LO);
+    let low = match lost {
+        // d ln(m) = dm/m, and 1/m = (1 - s)/(1 + s), here to 0.6 %: `lost` is below an ulp already.
+        Some(d) => {
+            let t = V::splat(V::Scalar::ONE) - s;
+            (d * t).mul_add(s.mul_add(s, t), low)
+        }
+        None => low,
+    };
+    // ln(1 + f) = f - (f^2/2 - s (f^2/2 + R)): the small terms are summed first.
+    let tail = s.mul_add(poly(z, V::Scalar::LN).mul_add(z, half), low);
+    e.mul_add(V::splat(V::Scalar::LN2_HI), f - (half - tail))
 }

@@ -5,7 +5,7 @@
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::lanes::{F64s, Mask};
+use crate::lanes::{F32s, F64s, Lanes, Mask, SLACK};
 
 /// `N` registers that act as one wide one.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ macro_rules! each {
 
 macro_rules! operator {
     ($trait:ident, $f:ident) => {
-        impl<V: F64s, const N: usize> $trait for Pack<V, N> {
+        impl<V: Lanes, const N: usize> $trait for Pack<V, N> {
             type Output = Self;
             #[inline(always)]
             fn $f(self, o: Self) -> Self {
@@ -40,7 +40,7 @@ operator!(Sub, sub);
 operator!(Mul, mul);
 operator!(Div, div);
 
-impl<V: F64s, const N: usize> Neg for Pack<V, N> {
+impl<V: Lanes, const N: usize> Neg for Pack<V, N> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
@@ -49,6 +49,7 @@ impl<V: F64s, const N: usize> Neg for Pack<V, N> {
 }
 
 impl<M: Mask, const N: usize> Mask for Pack<M, N> {
+    const LANES: usize = N * M::LANES;
     #[inline(always)]
     fn and(self, o: Self) -> Self {
         each!(i, self.0, self.0[i].and(o.0[i]))
@@ -79,105 +80,77 @@ impl<M: Mask, const N: usize> Mask for Pack<M, N> {
     }
     #[inline(always)]
     fn bits(self) -> u32 {
-        let (mut bits, width) = (0, 32 / N as u32);
+        let mut bits = 0;
         for (i, m) in self.0.into_iter().enumerate() {
-            bits |= m.bits() << (i as u32 * width.min(8));
+            bits |= m.bits().checked_shl((i * M::LANES) as u32).unwrap_or(0);
         }
         bits
     }
+    #[inline(always)]
+    fn positions(self, start: u32, out: &mut [u32]) -> usize {
+        assert!(out.len() >= Self::LANES + SLACK);
+        let mut n = 0;
+        for (i, m) in self.0.into_iter().enumerate() {
+            n += m.positions(start.wrapping_add((i * M::LANES) as u32), &mut out[n..]);
+        }
+        n
+    }
 }
 
-impl<V: F64s, const N: usize> F64s for Pack<V, N> {
+/// Methods that act on each register by itself: `name(argument...)` after `self`.
+macro_rules! registerwise {
+    ($($f:ident($($a:ident),*);)*) => {$(
+        #[inline(always)]
+        fn $f(self $(, $a: Self)*) -> Self {
+            each!(i, self.0, self.0[i].$f($($a.0[i]),*))
+        }
+    )*};
+}
+
+/// Comparisons.
+macro_rules! comparison {
+    ($($f:ident)*) => {$(
+        #[inline(always)]
+        fn $f(self, o: Self) -> Self::Mask {
+            each!(i, [self.0[0].$f(o.0[0]); N], self.0[i].$f(o.0[i]))
+        }
+    )*};
+}
+
+impl<V: Lanes, const N: usize> Lanes for Pack<V, N> {
+    type Scalar = V::Scalar;
     type Mask = Pack<V::Mask, N>;
     const LANES: usize = N * V::LANES;
+    const FUSED: bool = V::FUSED;
+    const LOOKUP: bool = V::LOOKUP;
+
+    registerwise! {
+        mul_add(a, b); fma(a, b); sqrt(); abs(); min(o); max(o); copysign(sign); round(); floor(); ldexp(n);
+        ldexp_normal(n);
+    }
+    comparison! { lt le eq }
 
     #[inline(always)]
-    fn splat(a: f64) -> Self {
+    fn splat(a: V::Scalar) -> Self {
         Self([V::splat(a); N])
     }
     #[inline(always)]
-    fn load(a: &[f64]) -> Self {
-        each!(i, [V::splat(0.0); N], V::load(&a[i * V::LANES..]))
+    fn load(a: &[V::Scalar]) -> Self {
+        each!(i, [V::load(a); N], V::load(&a[i * V::LANES..]))
     }
     #[inline(always)]
-    fn store(self, out: &mut [f64]) {
+    fn store(self, out: &mut [V::Scalar]) {
         for i in 0..N {
             self.0[i].store(&mut out[i * V::LANES..]);
         }
     }
     #[inline(always)]
-    fn load_f32(a: &[f32]) -> Self {
-        each!(i, [V::splat(0.0); N], V::load_f32(&a[i * V::LANES..]))
-    }
-    #[inline(always)]
-    fn store_f32(self, out: &mut [f32]) {
-        for i in 0..N {
-            self.0[i].store_f32(&mut out[i * V::LANES..]);
-        }
-    }
-    #[inline(always)]
-    fn gather(table: &[f64], index: &[u32]) -> Self {
-        each!(i, [V::splat(0.0); N], V::gather(table, &index[i * V::LANES..]))
-    }
-    #[inline(always)]
-    fn mul_add(self, a: Self, b: Self) -> Self {
-        each!(i, self.0, self.0[i].mul_add(a.0[i], b.0[i]))
-    }
-    #[inline(always)]
-    fn fma(self, a: Self, b: Self) -> Self {
-        each!(i, self.0, self.0[i].fma(a.0[i], b.0[i]))
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        each!(i, self.0, self.0[i].sqrt())
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        each!(i, self.0, self.0[i].abs())
-    }
-    #[inline(always)]
-    fn min(self, o: Self) -> Self {
-        each!(i, self.0, self.0[i].min(o.0[i]))
-    }
-    #[inline(always)]
-    fn max(self, o: Self) -> Self {
-        each!(i, self.0, self.0[i].max(o.0[i]))
-    }
-    #[inline(always)]
-    fn copysign(self, s: Self) -> Self {
-        each!(i, self.0, self.0[i].copysign(s.0[i]))
-    }
-    #[inline(always)]
-    fn round(self) -> Self {
-        each!(i, self.0, self.0[i].round())
-    }
-    #[inline(always)]
-    fn floor(self) -> Self {
-        each!(i, self.0, self.0[i].floor())
-    }
-    #[inline(always)]
-    fn lt(self, o: Self) -> Self::Mask {
-        each!(i, [self.0[0].lt(o.0[0]); N], self.0[i].lt(o.0[i]))
-    }
-    #[inline(always)]
-    fn le(self, o: Self) -> Self::Mask {
-        each!(i, [self.0[0].lt(o.0[0]); N], self.0[i].le(o.0[i]))
-    }
-    #[inline(always)]
-    fn eq(self, o: Self) -> Self::Mask {
-        each!(i, [self.0[0].lt(o.0[0]); N], self.0[i].eq(o.0[i]))
+    fn gather(table: &[V::Scalar], index: &[u32]) -> Self {
+        each!(i, [V::gather(table, index); N], V::gather(table, &index[i * V::LANES..]))
     }
     #[inline(always)]
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         each!(i, yes.0, V::select(mask.0[i], yes.0[i], no.0[i]))
-    }
-    #[inline(always)]
-    fn ldexp(self, n: Self) -> Self {
-        each!(i, self.0, self.0[i].ldexp(n.0[i]))
-    }
-    #[inline(always)]
-    fn ldexp_normal(self, n: Self) -> Self {
-        each!(i, self.0, self.0[i].ldexp_normal(n.0[i]))
     }
     #[inline(always)]
     fn frexp_sqrt2(self) -> (Self, Self) {
@@ -188,27 +161,60 @@ impl<V: F64s, const N: usize> F64s for Pack<V, N> {
         (Self(m), Self(e))
     }
     #[inline(always)]
-    fn reduce_min(self) -> f64 {
-        let mut m = self.0[0];
-        for v in &self.0[1..] {
-            m = m.min(*v);
+    fn split(self) -> (Self, Self) {
+        let (mut m, mut e) = (self.0, self.0);
+        for i in 0..N {
+            (m[i], e[i]) = self.0[i].split();
         }
-        m.reduce_min()
+        (Self(m), Self(e))
     }
     #[inline(always)]
-    fn reduce_max(self) -> f64 {
-        let mut m = self.0[0];
-        for v in &self.0[1..] {
-            m = m.max(*v);
-        }
-        m.reduce_max()
+    fn lookup16(self, table: &[V::Scalar; 16]) -> Self {
+        each!(i, self.0, self.0[i].lookup16(table))
     }
     #[inline(always)]
-    fn reduce_sum(self) -> f64 {
-        let mut s = self.0[0];
+    fn ln_ends(x: Self, y: Self) -> Self {
+        each!(i, x.0, V::ln_ends(x.0[i], y.0[i]))
+    }
+    #[inline(always)]
+    fn reduce_sum(self) -> V::Scalar {
+        let mut all = self.0[0];
         for v in &self.0[1..] {
-            s = s + *v;
+            all = all + *v;
         }
-        s.reduce_sum()
+        all.reduce_sum()
+    }
+    #[inline(always)]
+    fn reduce_min(self) -> V::Scalar {
+        let mut all = self.0[0];
+        for v in &self.0[1..] {
+            // `min` gives its second operand where either is nan, so a nan gathered so far gives way to `v` and a
+            // nan in `v` has to be kept out.
+            all = V::select(v.eq(*v), all.min(*v), all);
+        }
+        all.reduce_min()
+    }
+    #[inline(always)]
+    fn reduce_max(self) -> V::Scalar {
+        let mut all = self.0[0];
+        for v in &self.0[1..] {
+            all = V::select(v.eq(*v), all.max(*v), all);
+        }
+        all.reduce_max()
     }
 }
+
+impl<V: F64s, const N: usize> F64s for Pack<V, N> {
+    #[inline(always)]
+    fn load_f32(a: &[f32]) -> Self {
+        each!(i, [V::load_f32(a); N], V::load_f32(&a[i * V::LANES..]))
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        for i in 0..N {
+            self.0[i].store_f32(&mut out[i * V::LANES..]);
+        }
+    }
+}
+
+impl<V: F32s, const N: usize> F32s for Pack<V, N> {}

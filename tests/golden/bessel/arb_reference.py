@@ -39,11 +39,7 @@ def grad_v(kind, v, x, maxprec=200000):
     while prec <= maxprec:
         ctx.prec = prec
         V, X, h = arb(float(v)), arb(float(x)), arb(2) ** -120
-        f = (
-            (lambda a, X=X: X.bessel_i(a))
-            if kind == "i"
-            else (lambda a, X=X: X.bessel_k(a))
-        )
+        f = (lambda a, X=X: X.bessel_i(a)) if kind == "i" else (lambda a, X=X: X.bessel_k(a))
         p, m = f(V + h), f(V - h)
         if p.is_finite() and m.is_finite() and not p.contains(0) and not m.contains(0):
             L = (abs(p) / abs(m)).log() / (2 * h)
@@ -59,11 +55,7 @@ def grad_x(kind, v, x, maxprec=200000):
     while prec <= maxprec:
         ctx.prec = prec
         V, X = arb(float(v)), arb(float(x))
-        f, s = (
-            ((lambda a, X=X: X.bessel_i(a)), 1)
-            if kind == "i"
-            else ((lambda a, X=X: X.bessel_k(a)), -1)
-        )
+        f, s = ((lambda a, X=X: X.bessel_i(a)), 1) if kind == "i" else ((lambda a, X=X: X.bessel_k(a)), -1)
         a, b = f(V), f(V + 1)
         if a.is_finite() and b.is_finite() and not a.contains(0):
             L = V / X + s * b / a
@@ -79,11 +71,7 @@ def ratio(v, x, kind="i", complement=False, maxprec=200000):
     while prec <= maxprec:
         ctx.prec = prec
         V, X = arb(float(v)), arb(float(x))
-        f = (
-            (lambda a, X=X: X.bessel_i(a))
-            if kind == "i"
-            else (lambda a, X=X: X.bessel_k(a))
-        )
+        f = (lambda a, X=X: X.bessel_i(a)) if kind == "i" else (lambda a, X=X: X.bessel_k(a))
         a, b = f(V), f(V - 1)
         if a.is_finite() and b.is_finite() and not b.contains(0):
             L = a / b

@@ -15,9 +15,7 @@ SEED = 20250211
 RNG = np.random.default_rng(SEED)
 mp.mp.dps = 700
 Z0 = mp.findroot(
-    lambda z: mp.sqrt(1 + z * z) - mp.asinh(1 / z),
-    mp.mpf("0.66274341934918158"),
-    tol=mp.mpf(10) ** -690,
+    lambda z: mp.sqrt(1 + z * z) - mp.asinh(1 / z), mp.mpf("0.66274341934918158"), tol=mp.mpf(10) ** -690
 )
 S0 = mp.sqrt(1 + Z0 * Z0)
 
@@ -57,9 +55,7 @@ def huge_zero_curves(kind, n=400):
     for i, order in enumerate(v):
         order = mp.mpf(float(order))
         w = S0 * order
-        target = (
-            mp.log(2 * mp.pi * w) / 2 if kind == "i" else mp.log(mp.pi / (2 * w)) / 2
-        )
+        target = mp.log(2 * mp.pi * w) / 2 if kind == "i" else mp.log(mp.pi / (2 * w)) / 2
         y = float(Z0 * order + target * Z0 / S0)  # dT/dx = w/x
         if i % 2:
             y = (
@@ -114,16 +110,8 @@ def beside_zeros():
 
 
 def derivative_points():
-    orders = lambda n: np.where(
-        RNG.random(n) < 0.2, RNG.integers(0, 50, n) / 2, RNG.uniform(0, 25, n)
-    )  # noqa: E731
-    v = [
-        orders(160),
-        orders(120),
-        np.zeros(20),
-        log_uniform(1e-8, 1e-2, 20),
-        log_uniform(1e-2, 3e4, 80),
-    ]
+    orders = lambda n: np.where(RNG.random(n) < 0.2, RNG.integers(0, 50, n) / 2, RNG.uniform(0, 25, n))
+    v = [orders(160), orders(120), np.zeros(20), log_uniform(1e-8, 1e-2, 20), log_uniform(1e-2, 3e4, 80)]
     x = [
         log_uniform(1e-7, 1, 160),
         RNG.uniform(1, 25, 120),
@@ -147,57 +135,32 @@ def main():
         "zero_K": huge_zero_curves("k"),
         "subnormal": subnormal(),
     }
-    out["region"] = np.concatenate(
-        [np.full(len(v), name, "S11") for name, (v, _) in points.items()]
-    )
+    out["region"] = np.concatenate([np.full(len(v), name, "S11") for name, (v, _) in points.items()])
     v = out["v"] = np.concatenate([p[0] for p in points.values()])
     x = out["x"] = np.concatenate([p[1] for p in points.values()])
     for kind in "ik":
-        out[kind + "_hi"], out[kind + "_lo"] = pairs(
-            lambda a, b, k=kind: reference(k, a, b), v, x
-        )
+        out[kind + "_hi"], out[kind + "_lo"] = pairs(lambda a, b, k=kind: reference(k, a, b), v, x)
     print(len(v), "edge points", flush=True)
 
     v, x = out["n_v"], out["n_x"] = beside_zeros()
     value = np.array([log_bessel("i", a, b) for a, b in zip(v, x, strict=True)])
-    out["n_hi"], out["n_lo"], out["n_sign"] = (
-        value[:, 0],
-        value[:, 1],
-        value[:, 2].astype("i1"),
-    )
-    print(
-        len(v),
-        "negative orders, signs",
-        np.unique(out["n_sign"], return_counts=True),
-        flush=True,
-    )
+    out["n_hi"], out["n_lo"], out["n_sign"] = (value[:, 0], value[:, 1], value[:, 2].astype("i1"))
+    print(len(v), "negative orders, signs", np.unique(out["n_sign"], return_counts=True), flush=True)
 
     v, x = out["g_v"], out["g_x"] = derivative_points()
     for kind in "ik":
-        with_order = lambda a, b, k=kind: (
-            (0.0, 0.0) if k == "k" and a == 0 else grad_v(k, a, b)
-        )  # noqa: E731
+        with_order = lambda a, b, k=kind: (0.0, 0.0) if k == "k" and a == 0 else grad_v(k, a, b)
         out[f"d{kind}_dv"], out[f"d{kind}_dv_lo"] = pairs(with_order, v, x)
-        out[f"d{kind}_dx"], out[f"d{kind}_dx_lo"] = pairs(
-            lambda a, b, k=kind: grad_x(k, a, b), v, x
-        )
+        out[f"d{kind}_dx"], out[f"d{kind}_dx_lo"] = pairs(lambda a, b, k=kind: grad_x(k, a, b), v, x)
     print(len(v), "gradients", flush=True)
 
     n = 400
     v = np.where(RNG.random(n) < 0.2, RNG.integers(0, 52, n) / 2, RNG.uniform(0, 26, n))
     v[:20] = 0
-    x = np.where(
-        RNG.random(n) < 0.5, RNG.uniform(1e-3, 26, n), log_uniform(1e-8, 26, n)
-    )
+    x = np.where(RNG.random(n) < 0.5, RNG.uniform(1e-3, 26, n), log_uniform(1e-8, 26, n))
     out["r_v"], out["r_x"] = v, x
-    for name, kind, complement in (
-        ("r_i", "i", False),
-        ("r_ic", "i", True),
-        ("r_k", "k", False),
-    ):
-        out[name], out[name + "_lo"] = pairs(
-            lambda a, b, k=kind, c=complement: ratio(a, b, k, c), v, x
-        )
+    for name, kind, complement in (("r_i", "i", False), ("r_ic", "i", True), ("r_k", "k", False)):
+        out[name], out[name + "_lo"] = pairs(lambda a, b, k=kind, c=complement: ratio(a, b, k, c), v, x)
     print(n, "ratios", flush=True)
 
     for name, a in out.items():

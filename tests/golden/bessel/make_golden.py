@@ -31,9 +31,7 @@ def seams(n):
 
 
 def x_seams(n):
-    x = rng.choice([1.0, 2.9, 4.0, 8.5, 10.0, 25.0], n) * (
-        1 + rng.integers(-2, 3, n) * 2.0**-52
-    )
+    x = rng.choice([1.0, 2.9, 4.0, 8.5, 10.0, 25.0], n) * (1 + rng.integers(-2, 3, n) * 2.0**-52)
     return U(0, 26, n), x
 
 
@@ -65,9 +63,7 @@ def main():
     I = np.array([log_bessel("i", a, b)[:2] for a, b in zip(V, X)])
     K = np.array([log_bessel("k", a, b)[:2] for a, b in zip(V, X)])
     out = {"region": np.array(reg, "S13"), "v": V, "x": X}
-    out.update(
-        i_hi=I[:, 0], i_lo=I[:, 1].astype("f4"), k_hi=K[:, 0], k_lo=K[:, 1].astype("f4")
-    )
+    out.update(i_hi=I[:, 0], i_lo=I[:, 1].astype("f4"), k_hi=K[:, 0], k_lo=K[:, 1].astype("f4"))
     n = 300  # derivatives and ratios
     gv = np.concatenate([U(0.01, 26, n), LU(1e-2, 1e4, n)])
     gx = np.concatenate([LU(0.05, 26, n), LU(1e-2, 1e4, n)])
@@ -85,13 +81,7 @@ def main():
     nv[:40] = -rng.integers(1, 60, 40)
     nx = LU(0.01, 80, m)
     A = np.array([log_bessel("i", a, b) for a, b in zip(nv, nx)])
-    out.update(
-        n_v=nv,
-        n_x=nx,
-        n_hi=A[:, 0],
-        n_lo=A[:, 1].astype("f4"),
-        n_sign=A[:, 2].astype("i1"),
-    )
+    out.update(n_v=nv, n_x=nx, n_hi=A[:, 0], n_lo=A[:, 1].astype("f4"), n_sign=A[:, 2].astype("i1"))
     for k, a in out.items():
         assert a.dtype.kind != "f" or np.isfinite(a).all(), k
     np.savez_compressed("bessel_golden.npz", **out)

@@ -46,11 +46,7 @@ def log_bessel_outer(kind, v, x, maxprec=20000):
             for c in row[::-1]:
                 q = q * p2 + c
             total = (total + q) * r
-        head = (
-            -(2 * arb.pi() * w).log() / 2
-            if kind == "i"
-            else (arb.pi() / (2 * w)).log() / 2
-        )
+        head = -(2 * arb.pi() * w).log() / 2 if kind == "i" else (arb.pi() / (2 * w)).log() / 2
         value = sign * exponent + head + (1 + total).log()
         if good(value):
             return split(value)
@@ -61,20 +57,12 @@ def log_bessel_outer(kind, v, x, maxprec=20000):
 def reference(kind, v, x):
     """(hi, lo) of log I or log K for any v >= 0, x > 0: Arb's own functions while w < 1e5."""
     v, x = float(v), float(x)
-    return (
-        log_bessel(kind, v, x)[:2]
-        if max(v, x) < W_MIN
-        else log_bessel_outer(kind, v, x)
-    )
+    return log_bessel(kind, v, x)[:2] if max(v, x) < W_MIN else log_bessel_outer(kind, v, x)
 
 
 def main():
     rng = np.random.default_rng(7)
-    w, angle, worst = (
-        np.exp(rng.uniform(np.log(W_MIN), np.log(3e6), 60)),
-        rng.uniform(0.01, 1.56, 60),
-        0.0,
-    )
+    w, angle, worst = (np.exp(rng.uniform(np.log(W_MIN), np.log(3e6), 60)), rng.uniform(0.01, 1.56, 60), 0.0)
     for v, x in zip(w * np.sin(angle), w * np.cos(angle), strict=True):
         for kind in "ik":
             a, b = log_bessel(kind, v, x)[:2], log_bessel_outer(kind, v, x)

@@ -36,8 +36,7 @@ def solve(d, r):
             break
     tiny = arb(10) ** -34
     if not (
-        mean_length(d, kappa * (1 - tiny))[0] < target
-        and mean_length(d, kappa * (1 + tiny))[0] > target
+        mean_length(d, kappa * (1 - tiny))[0] < target and mean_length(d, kappa * (1 + tiny))[0] > target
     ):
         raise SystemExit(f"no proof at d = {d}, R = {r}")
     return kappa
@@ -59,32 +58,31 @@ def log_normalizer(d, kappa):
 def main():
     rng, rows = np.random.default_rng(SEED), []
     for d in DIMENSIONS:
-        for r in (
-            *LENGTHS,
-            *rng.uniform(0.001, 0.999, 6),
-            *(1 - 10.0 ** rng.uniform(-5, -1, 2)),
-        ):
+        for r in (*LENGTHS, *rng.uniform(0.001, 0.999, 6), *(1 - 10.0 ** rng.uniform(-5, -1, 2))):
             r = float(r)
             kappa = solve(d, r)
-            at = arb(
-                split(kappa)[0]
-            )  # A, A' and log C are given at the rounded kappa, a double
+            at = arb(split(kappa)[0])  # A, A' and log C are given at the rounded kappa, a double
             a, slope = mean_length(d, at)
             assert slope.rel_accuracy_bits() > 110 and (1 - a).rel_accuracy_bits() > 110
             rows.append(
-                (
-                    d,
-                    r,
-                    *split(kappa),
-                    *split(a),
-                    *split(1 - a),
-                    *split(slope),
-                    *split(log_normalizer(d, at)),
-                )
+                (d, r, *split(kappa), *split(a), *split(1 - a), *split(slope), *split(log_normalizer(d, at)))
             )
     table = np.array(rows)
     assert np.isfinite(table).all()
-    names = "d r kappa_hi kappa_lo a_hi a_lo one_minus_a_hi one_minus_a_lo slope_hi slope_lo log_c_hi log_c_lo".split()
+    names = [
+        "d",
+        "r",
+        "kappa_hi",
+        "kappa_lo",
+        "a_hi",
+        "a_lo",
+        "one_minus_a_hi",
+        "one_minus_a_lo",
+        "slope_hi",
+        "slope_lo",
+        "log_c_hi",
+        "log_c_lo",
+    ]
     out = dict(zip(names, table.T, strict=True))
     out["d"] = out["d"].astype(np.int64)
     np.savez_compressed(Path(__file__).with_name("vmf_golden.npz"), **out)

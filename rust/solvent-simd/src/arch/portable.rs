@@ -1,69 +1,26 @@
-//! The baseline: two doubles, in plain Rust. x86-64-v2 and NEON registers hold just that, and LLVM finds them.
+//! The baseline without intrinsics: 128 bits of plain Rust, for NEON, whose registers LLVM finds. (On x86-64 it is
+//! compiled for tests only.)
 
 use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::lanes::{F64s, Mask, Simd};
+use crate::lanes::{F32s, F64s, Lanes, Mask, Simd};
 
-/// x86-64-v2 or NEON.
+/// NEON.
 #[derive(Clone, Copy)]
 pub struct Portable;
 
 impl Simd for Portable {
     type F64 = F64x2;
+    type F32 = F32x4;
 }
 
-const LANES: usize = 2;
-
-/// Two doubles.
+/// Some booleans.
 #[derive(Clone, Copy)]
-pub struct F64x2([f64; LANES]);
+pub struct Bools<const N: usize>([bool; N]);
 
-/// Two booleans.
-#[derive(Clone, Copy)]
-pub struct Mask2([bool; LANES]);
-
-impl F64x2 {
-    #[inline(always)]
-    fn map(self, f: impl Fn(f64) -> f64) -> Self {
-        Self(from_fn(|i| f(self.0[i])))
-    }
-    #[inline(always)]
-    fn zip(self, o: Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        Self(from_fn(|i| f(self.0[i], o.0[i])))
-    }
-    #[inline(always)]
-    fn compare(self, o: Self, f: impl Fn(f64, f64) -> bool) -> Mask2 {
-        Mask2(from_fn(|i| f(self.0[i], o.0[i])))
-    }
-}
-
-/// Implements one arithmetic operator lane by lane.
-macro_rules! operator {
-    ($trait:ident, $f:ident) => {
-        impl $trait for F64x2 {
-            type Output = Self;
-            #[inline(always)]
-            fn $f(self, o: Self) -> Self {
-                self.zip(o, |a, b| a.$f(b))
-            }
-        }
-    };
-}
-operator!(Add, add);
-operator!(Sub, sub);
-operator!(Mul, mul);
-operator!(Div, div);
-
-impl Neg for F64x2 {
-    type Output = Self;
-    #[inline(always)]
-    fn neg(self) -> Self {
-        self.map(|a| -a)
-    }
-}
-
-impl Mask for Mask2 {
+impl<const N: usize> Mask for Bools<N> {
+    const LANES: usize = N;
     #[inline(always)]
     fn and(self, o: Self) -> Self {
         Self(from_fn(|i| self.0[i] & o.0[i]))
@@ -78,161 +35,171 @@ impl Mask for Mask2 {
     }
     #[inline(always)]
     fn any(self) -> bool {
-        self.0[0] | self.0[1]
+        self.0.into_iter().fold(false, |a, b| a | b)
     }
     #[inline(always)]
     fn all(self) -> bool {
-        self.0[0] & self.0[1]
+        self.0.into_iter().fold(true, |a, b| a & b)
     }
     #[inline(always)]
     fn bits(self) -> u32 {
-        self.0[0] as u32 | (self.0[1] as u32) << 1
+        self.0.into_iter().rev().fold(0, |bits, b| bits << 1 | b as u32)
     }
 }
 
-/// `a * b + c` with the product exact (Dekker) and one compensated addition, for machines without the instruction.
-/// Factors beyond 2^970 would overflow the splitting; they are scaled down first.
-#[cfg(not(target_arch = "aarch64"))]
-#[inline(always)]
-fn fma_by_splitting(a: f64, b: f64, c: f64) -> f64 {
-    const SPLIT: f64 = 134217729.0; // 2^27 + 1
-    let big = a.abs() > 1e292 || b.abs() > 1e292;
-    let (s, t) = if big { (2f64.powi(-60), 2f64.powi(60)) } else { (1.0, 1.0) };
-    let (a, b, c) = if a.abs() > b.abs() { (a * s, b, c * s) } else { (a, b * s, c * s) };
-    let p = a * b;
-    let (ta, tb) = (SPLIT * a, SPLIT * b);
-    let (ah, bh) = (ta - (ta - a), tb - (tb - b));
-    let (al, bl) = (a - ah, b - bh);
-    let e = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
-    let r = p + c;
-    let z = r - p;
-    let d = (p - (r - z)) + (c - z);
-    let sum = r + (d + e);
-    if sum.is_finite() { sum * t } else { r * t }
+/// Implements one arithmetic operator lane by lane.
+macro_rules! operators {
+    ($t:ident, $($trait:ident $f:ident),*) => {$(
+        impl $trait for $t {
+            type Output = Self;
+            #[inline(always)]
+            fn $f(self, o: Self) -> Self {
+                Self(from_fn(|i| self.0[i].$f(o.0[i])))
+            }
+        }
+    )*};
 }
 
-#[inline(always)]
-fn pow2(n: f64) -> f64 {
-    f64::from_bits((((n + 1023.0) as i64) << 52) as u64)
+/// Methods that are one of the scalar's.
+macro_rules! lanewise {
+    ($($f:ident($($a:ident),*) $scalar:ident;)*) => {$(
+        #[inline(always)]
+        fn $f(self $(, $a: Self)*) -> Self {
+            Self(from_fn(|i| self.0[i].$scalar($($a.0[i]),*)))
+        }
+    )*};
 }
+
+macro_rules! register {
+    ($t:ident, $scalar:ident, $int:ident, $lanes:literal) => {
+        #[doc = concat!(stringify!($lanes), " lanes of `", stringify!($scalar), "`.")]
+        #[derive(Clone, Copy)]
+        pub struct $t([$scalar; $lanes]);
+
+        operators!($t, Add add, Sub sub, Mul mul, Div div);
+
+        impl Neg for $t {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                Self(self.0.map(|a| -a))
+            }
+        }
+
+        impl $t {
+            const FRACTION: u32 = $scalar::MANTISSA_DIGITS - 1;
+            const BIAS: i32 = $scalar::MAX_EXP - 1;
+
+            #[inline(always)]
+            fn pow2(n: $scalar) -> $scalar {
+                $scalar::from_bits(((n as i32 + Self::BIAS) as $int) << Self::FRACTION)
+            }
+            #[inline(always)]
+            fn scale(a: $scalar, n: $scalar) -> $scalar {
+                let most = (Self::BIAS - Self::BIAS / 50) as $scalar;
+                let (m, r) = (n.clamp(-most, most), n - n.clamp(-most, most));
+                let k = r.clamp(-most, most);
+                a * Self::pow2((r - k).clamp(-most, most)) * Self::pow2(k) * Self::pow2(m)
+            }
+        }
+
+        impl Lanes for $t {
+            type Scalar = $scalar;
+            type Mask = Bools<$lanes>;
+            const LANES: usize = $lanes;
+            const FUSED: bool = true;
+
+            lanewise! {
+                mul_add(a, b) mul_add; fma(a, b) mul_add; sqrt() sqrt; abs() abs; copysign(sign) copysign;
+                round() round_ties_even; floor() floor;
+            }
+            #[inline(always)]
+            fn splat(a: $scalar) -> Self {
+                Self([a; $lanes])
+            }
+            #[inline(always)]
+            fn load(a: &[$scalar]) -> Self {
+                Self(*a.first_chunk().expect("a register's worth of values"))
+            }
+            #[inline(always)]
+            fn store(self, out: &mut [$scalar]) {
+                out[..$lanes].copy_from_slice(&self.0);
+            }
+            #[inline(always)]
+            fn gather(table: &[$scalar], index: &[u32]) -> Self {
+                Self(from_fn(|i| table[index[i] as usize]))
+            }
+            #[inline(always)]
+            fn min(self, o: Self) -> Self {
+                Self(from_fn(|i| if self.0[i] < o.0[i] { self.0[i] } else { o.0[i] }))
+            }
+            #[inline(always)]
+            fn max(self, o: Self) -> Self {
+                Self(from_fn(|i| if self.0[i] > o.0[i] { self.0[i] } else { o.0[i] }))
+            }
+            #[inline(always)]
+            fn lt(self, o: Self) -> Self::Mask {
+                Bools(from_fn(|i| self.0[i] < o.0[i]))
+            }
+            #[inline(always)]
+            fn le(self, o: Self) -> Self::Mask {
+                Bools(from_fn(|i| self.0[i] <= o.0[i]))
+            }
+            #[inline(always)]
+            fn eq(self, o: Self) -> Self::Mask {
+                Bools(from_fn(|i| self.0[i] == o.0[i]))
+            }
+            #[inline(always)]
+            fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+                Self(from_fn(|i| if mask.0[i] { yes.0[i] } else { no.0[i] }))
+            }
+            #[inline(always)]
+            fn ldexp(self, n: Self) -> Self {
+                Self(from_fn(|i| Self::scale(self.0[i], n.0[i])))
+            }
+            #[inline(always)]
+            fn ldexp_normal(self, n: Self) -> Self {
+                Self(from_fn(|i| self.0[i] * Self::pow2(n.0[i])))
+            }
+            #[inline(always)]
+            fn frexp_sqrt2(self) -> (Self, Self) {
+                // Adding bits(1) - bits(sqrt(1/2)) moves the boundary between exponents from 1 to sqrt(1/2).
+                let half_sqrt = core::$scalar::consts::FRAC_1_SQRT_2.to_bits();
+                let one = (1.0 as $scalar).to_bits();
+                let shifted = self.0.map(|a| a.to_bits().wrapping_add(one - half_sqrt));
+                (
+                    Self(shifted.map(|i| $scalar::from_bits((i & ((1 << Self::FRACTION) - 1)) + half_sqrt))),
+                    Self(shifted.map(|i| ((i >> Self::FRACTION) as i32 - Self::BIAS) as $scalar)),
+                )
+            }
+            #[inline(always)]
+            fn reduce_min(self) -> $scalar {
+                self.0.into_iter().fold($scalar::NAN, $scalar::min)
+            }
+            #[inline(always)]
+            fn reduce_max(self) -> $scalar {
+                self.0.into_iter().fold($scalar::NAN, $scalar::max)
+            }
+            #[inline(always)]
+            fn reduce_sum(self) -> $scalar {
+                self.0.into_iter().sum()
+            }
+        }
+    };
+}
+
+register!(F64x2, f64, u64, 2);
+register!(F32x4, f32, u32, 4);
 
 impl F64s for F64x2 {
-    type Mask = Mask2;
-    const LANES: usize = LANES;
-
-    #[inline(always)]
-    fn splat(a: f64) -> Self {
-        Self([a; LANES])
-    }
-    #[inline(always)]
-    fn load(a: &[f64]) -> Self {
-        Self(from_fn(|i| a[i]))
-    }
-    #[inline(always)]
-    fn store(self, out: &mut [f64]) {
-        out[..LANES].copy_from_slice(&self.0);
-    }
     #[inline(always)]
     fn load_f32(a: &[f32]) -> Self {
         Self(from_fn(|i| a[i] as f64))
     }
     #[inline(always)]
     fn store_f32(self, out: &mut [f32]) {
-        out[..LANES].copy_from_slice(&self.0.map(|a| a as f32));
-    }
-    #[inline(always)]
-    fn gather(table: &[f64], index: &[u32]) -> Self {
-        Self(from_fn(|i| table[index[i] as usize]))
-    }
-    #[inline(always)]
-    fn mul_add(self, a: Self, b: Self) -> Self {
-        #[cfg(target_arch = "aarch64")]
-        return self.fma(a, b);
-        #[cfg(not(target_arch = "aarch64"))]
-        return self * a + b;
-    }
-    #[inline(always)]
-    fn fma(self, a: Self, b: Self) -> Self {
-        #[cfg(target_arch = "aarch64")]
-        return Self(from_fn(|i| self.0[i].mul_add(a.0[i], b.0[i])));
-        #[cfg(not(target_arch = "aarch64"))]
-        return Self(from_fn(|i| fma_by_splitting(self.0[i], a.0[i], b.0[i])));
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        self.map(f64::sqrt)
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        self.map(f64::abs)
-    }
-    #[inline(always)]
-    fn min(self, o: Self) -> Self {
-        self.zip(o, |a, b| if a < b { a } else { b })
-    }
-    #[inline(always)]
-    fn max(self, o: Self) -> Self {
-        self.zip(o, |a, b| if a > b { a } else { b })
-    }
-    #[inline(always)]
-    fn copysign(self, sign: Self) -> Self {
-        self.zip(sign, f64::copysign)
-    }
-    #[inline(always)]
-    fn round(self) -> Self {
-        self.map(f64::round_ties_even)
-    }
-    #[inline(always)]
-    fn floor(self) -> Self {
-        self.map(f64::floor)
-    }
-    #[inline(always)]
-    fn lt(self, o: Self) -> Mask2 {
-        self.compare(o, |a, b| a < b)
-    }
-    #[inline(always)]
-    fn le(self, o: Self) -> Mask2 {
-        self.compare(o, |a, b| a <= b)
-    }
-    #[inline(always)]
-    fn eq(self, o: Self) -> Mask2 {
-        self.compare(o, |a, b| a == b)
-    }
-    #[inline(always)]
-    fn select(mask: Mask2, yes: Self, no: Self) -> Self {
-        Self(from_fn(|i| if mask.0[i] { yes.0[i] } else { no.0[i] }))
-    }
-    #[inline(always)]
-    fn ldexp(self, n: Self) -> Self {
-        let limit = |a: f64| a.clamp(-1000.0, 1000.0);
-        self.zip(n, |a, n| {
-            let (m, r) = (limit(n), n - limit(n));
-            a * pow2(limit(r - limit(r))) * pow2(limit(r)) * pow2(m)
-        })
-    }
-    #[inline(always)]
-    fn ldexp_normal(self, n: Self) -> Self {
-        self.zip(n, |a, n| a * pow2(n))
-    }
-    #[inline(always)]
-    fn frexp_sqrt2(self) -> (Self, Self) {
-        const HALF_SQRT: u64 = 0x3fe6_a09e_667f_3bcd; // bits of sqrt(1/2)
-        let shifted = self.0.map(|a| a.to_bits().wrapping_add(0x3ff0_0000_0000_0000 - HALF_SQRT));
-        (
-            Self(shifted.map(|i| f64::from_bits((i & 0x000f_ffff_ffff_ffff) + HALF_SQRT))),
-            Self(shifted.map(|i| ((i >> 52) as i64 - 1023) as f64)),
-        )
-    }
-    #[inline(always)]
-    fn reduce_min(self) -> f64 {
-        self.0[0].min(self.0[1])
-    }
-    #[inline(always)]
-    fn reduce_max(self) -> f64 {
-        self.0[0].max(self.0[1])
-    }
-    #[inline(always)]
-    fn reduce_sum(self) -> f64 {
-        self.0[0] + self.0[1]
+        out[..2].copy_from_slice(&self.0.map(|a| a as f32));
     }
 }
+
+impl F32s for F32x4 {}

@@ -3,6 +3,7 @@
 //! Constants of the Bessel kernels, a file for each kernel.
 #![allow(dead_code, reason = "some constants serve the certificates and the tests only")]
 
+pub(crate) mod bounds;
 pub(crate) mod debye;
 pub(crate) mod exponent;
 pub(crate) mod inner_i;

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Check an installed wheel in an environment that has the run-time dependencies only: `check_wheel.py WHEEL`."""
+
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+# Extras must stay extras: nothing below may need them.
+ABSENT = ["sklearn", "matplotlib", "dask", "tqdm", "pytest", "jax", "torch", "cupy"]
+
+
+def check(condition, message):
+    """Stop with `message` unless `condition` holds."""
+    if not condition:
+        sys.exit(f"check_wheel: {message}")
+
+
+def main():
+    """Run every check."""
+    names = zipfile.ZipFile(sys.argv[1]).namelist()
+    for wanted in ("solvent/py.typed", "solvent/_core/__init__.pyi"):
+        check(wanted in names, f"{wanted} is not in the wheel")
+    check(any(name.endswith("LICENSE") for name in names), "the licence is not in the wheel")
+    check(
+        not any(name.startswith(("tests/", "benches/", "docs/")) for name in names),
+        "the wheel carries strays",
+    )
+    check("abi3" in Path(sys.argv[1]).name, "the wheel is not abi3")
+    for name in ABSENT:
+        check(
+            importlib.util.find_spec(name) is None,
+            f"{name} is installed; this check needs an environment without it",
+        )
+
+    import solvent
+
+    check("site-packages" in solvent.__file__, f"solvent was imported from {solvent.__file__}")
+    check(solvent.__version__ == importlib.metadata.version("solvent"), "two versions")
+    solvent.show_config()
+
+    # An independent value: K_1/2(x) = sqrt(pi / (2 x)) exp(-x).
+    x = np.linspace(0.1, 700.0, 10_000)
+    exact = 0.5 * np.log(np.pi / (2 * x)) - x
+    error = np.abs(solvent.special.log_kv(0.5, x) - exact) / np.maximum(1, np.abs(exact))
+    check(error.max() < 5e-15, f"log_kv is off by {error.max()}")
+
+    rows = solvent.stats.vonmises_fisher(np.eye(64)[0], 50.0).rvs(500, rng=7)
+    fit = solvent.stats.vonmises_fisher.fit(rows)
+    check(fit.success and abs(fit.kappa / 50.0 - 1) < 0.1, f"the fit says\n{fit}")
+    labels = solvent.stats.VonMisesFisherMixture(2, random_state=3).fit(rows).predict(rows)
+    check(set(np.unique(labels)) <= {0, 1}, "the mixture needs scikit-learn")
+
+    warned = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", "import solvent.special, solvent.stats"],
+        capture_output=True,
+        text=True,
+    )
+    check(warned.returncode == 0 and not warned.stderr, f"the import warns: {warned.stderr}")
+    print("check_wheel: all is well")
+
+
+if __name__ == "__main__":
+    main()

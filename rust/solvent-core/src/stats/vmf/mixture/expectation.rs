@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use solvent_simd::{F64s, Kernel, Simd, dispatch, exp, ln};
+use solvent_simd::{Kernel, Lanes as _, Simd, dispatch, exp, ln};
 
 use super::model::Model;
 use super::options::Assignment;

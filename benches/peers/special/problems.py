@@ -35,6 +35,9 @@ REGIONS = {
     "matern 7.3": Region(108, 0, 20, 7.3),
 }
 COUNTS = {"tiny": (2000,), "quick": (200_000,), "full": (200_000, 10_000_000)}
+SLOW = 5000
+"""Count for the peers that need 0.03 to 1 ms a point: they meet us on log K at this size only."""
+_SLOW_REGIONS = ("small", "inner", "mid", "matern 2.5")
 _VALUES = {"tiny": 20, "quick": 200, "full": 1000}
 _GRADIENTS = {"tiny": 5, "quick": 40, "full": 150}
 _BOXES = ("small", "inner", "mid", "large")
@@ -129,6 +132,9 @@ def problems(size: str) -> Sequence[Problem]:
         for name in _BOXES:
             judge = functools.partial(_judge_values, kinds="ik", name=name, m=m)
             found.append(_random("log_ivk", name, n, m, judge))
+    for name in _SLOW_REGIONS if size != "tiny" else ():
+        judge = functools.partial(_judge_values, kinds="k", name=name, m=_VALUES[size])
+        found.append(_random("log_kv", name, SLOW, _VALUES[size], judge))
     step = 100 if size == "tiny" else 1
     for kind in "ik":
         for region in ("", f"zero_{kind.upper()}"):

@@ -229,12 +229,14 @@ fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f6
         let i = w.order[at] as usize;
         (w.y0[at], w.y1[at]) = F::limit(v[i], x[i]);
     }
-    for (i, y) in w.order[..n].iter().zip(&w.y0) {
-        out0[*i as usize] = *y;
-    }
     if F::PAIR {
-        for (i, y) in w.order[..n].iter().zip(&w.y1) {
-            out1[*i as usize] = *y;
+        for ((i, y0), y1) in w.order[..n].iter().zip(&w.y0).zip(&w.y1) {
+            out0[*i as usize] = *y0;
+            out1[*i as usize] = *y1;
+        }
+    } else {
+        for (i, y) in w.order[..n].iter().zip(&w.y0) {
+            out0[*i as usize] = *y;
         }
     }
 }

@@ -204,7 +204,7 @@ def mix_digits(report: Report) -> None:
     table.add("scikit-learn's KMeans", f"{score:.3f}", "-", f"{means.n_iter_}", "-", "none", f"{seconds:.2f}")
     table.notes.append("SciPy has no mixture. ARI: agreement with the true digits, 1 is perfect, 0 is chance")
     report.table(table)
-    with report.picture("vmf-mixture-digits", figsize=(8.6, 4.6)) as figure:
+    with report.picture("vmf-mixture-digits", figsize=(8.6, 4.7)) as figure:
         pictures.digit_means(figure, models["soft"], x, labels)
 
 
@@ -227,7 +227,7 @@ def mix_patches(report: Report) -> None:
             f"{place + 1}", f"{model.weights_[j]:.3f}", f"{model.concentrations_[j]:.6g}", f"{lengths[j]:.4f}"
         )
     report.table(table)
-    with report.picture("vmf-mixture-photograph", figsize=(8.6, 5.4)) as figure:
+    with report.picture("vmf-mixture-photograph", figsize=(8.6, 4.7)) as figure:
         pictures.segmentation(figure, image, model, model.predict(x).reshape(grid.shape[:2]), order)
 
 

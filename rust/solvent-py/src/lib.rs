@@ -1,9 +1,32 @@
-//! skeleton
-use pyo3::prelude::*;
-/// The extension module.
-#[pymodule]
+//! The extension module `solvent._core`: bindings, no numerics. It mirrors the core's module names; each
+//! file holds one family's or one noun's functions, and long work passes through `gateway` alone.
+//!
+//! To add a family: `mod <family>;`, one line in `_core`, and a `#[pymodule(submodule)]` in its file.
+
+mod arrays;
+mod errors;
+mod gateway;
+mod outcome;
+mod probe;
+mod rng;
+mod threads;
+
+/// The compiled core of solvent.
+#[pyo3::pymodule]
 mod _core {
-    use super::*;
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::gateway::Info;
+    #[pymodule_export]
+    use crate::probe::probe;
+    #[pymodule_export]
+    use crate::rng::rng;
+    #[pymodule_export]
+    use crate::threads::{available_threads, get_num_threads, set_num_threads};
+
     #[pymodule_init]
-    fn init(_m: &Bound<'_, PyModule>) -> PyResult<()> { Ok(()) }
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

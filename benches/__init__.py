@@ -1,0 +1,1 @@
+"""Benchmarks: asv suites (one module a family) and side-by-side runs against peers (`benches.peers`)."""

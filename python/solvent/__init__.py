@@ -1,0 +1,63 @@
+"""Numerical algorithms of recent papers as NumPy-style calls; every answer carries a certificate.
+
+A certificate is a number, computed from the caller's own data, that says how wrong the answer can be.
+
+Submodules, imported on first use:
+
+========================= ==================================================================
+`solvent.special`         log I_v and log K_v, their gradients, ratios and error bounds
+`solvent.stats`           von Mises-Fisher distribution and mixture
+========================= ==================================================================
+
+Threads are set by `set_num_threads`, ``with threads(n)`` or the environment variable
+``SOLVENT_NUM_THREADS``; `show_config` prints what this build and this machine offer.
+"""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from . import _core
+from ._config import show_config
+from ._core import __version__
+from ._threads import get_num_threads, register_threadpoolctl, set_num_threads, threads
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from . import special as special
+    from . import stats as stats
+
+__all__ = [
+    "__version__",
+    "get_num_threads",
+    "register_threadpoolctl",
+    "set_num_threads",
+    "show_config",
+    "special",
+    "stats",
+    "threads",
+]
+
+_SUBMODULES = frozenset({"special", "stats"})
+
+# The families of the extension are module objects without a file. NumPy pickles a ufunc by the module that
+# holds it, and pickle finds only modules that `sys.modules` lists: without these entries neither
+# `f.ufunc` nor a lazy Dask array made by it could be sent to another process.
+for _name in ("special", "stats", "rng"):
+    sys.modules[f"{__name__}._core.{_name}"] = getattr(_core, _name)
+del _name
+
+# `register_threadpoolctl` costs nothing where threadpoolctl is loaded already and is left to the user elsewhere.
+if "threadpoolctl" in sys.modules:
+    register_threadpoolctl()
+
+
+def __getattr__(name: str) -> "ModuleType":
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

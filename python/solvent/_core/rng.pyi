@@ -1,0 +1,1 @@
+"""Hooks for the known-answer tests of the random numbers."""

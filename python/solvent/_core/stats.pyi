@@ -1,0 +1,1 @@
+"""Directional statistics."""

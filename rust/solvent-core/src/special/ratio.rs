@@ -1,0 +1,161 @@
+//! Ratios of neighbouring orders.
+
+use solvent_simd::F64s;
+
+use super::block::evaluate;
+use super::function::Function;
+use super::outer::Outer;
+use super::{inner, inner_i};
+
+const UNDEFINED: (f64, f64) = (f64::NAN, f64::NAN);
+
+/// Fills a result with nan: ratios of I are defined for v >= 0.
+fn undefined(out: &mut [f64]) {
+    out.fill(f64::NAN);
+}
+
+/// I_v(x)/I_{v-1}(x).
+pub enum IvRatio {}
+
+impl Function for IvRatio {
+    const PAIR: bool = false;
+    const FEW_BANDS: bool = true;
+
+    /// I_{v-1}/I_v = v/x + d/dx log I_v (DLMF 10.29.2).
+    #[inline(always)]
+    fn outer<V: F64s, const B: usize>(v: V, x: V) -> (V, V) {
+        let o = Outer::<V, B>::new(v, x);
+        let (_, dx) = o.correction_slopes(1.0);
+        let y = o.x / ((o.v + o.w) + o.x * dx);
+        (y, y)
+    }
+
+    #[inline(always)]
+    fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
+        let (a, b, _) = inner_i::ratio_parts::<V, PIECE>(v, x);
+        (a / b, a)
+    }
+
+    fn limit(v: f64, x: f64) -> (f64, f64) {
+        if !(v >= 0.0 && x >= 0.0) || (v.is_infinite() && x.is_infinite()) {
+            UNDEFINED
+        } else if x == f64::INFINITY {
+            (1.0, 0.0)
+        } else if v == 0.0 {
+            (f64::INFINITY, 0.0)
+        } else {
+            (0.0, 0.0)
+        }
+    }
+
+    fn negative(_: &[f64], _: &[f64], out: &mut [f64], _: &mut [f64]) {
+        undefined(out);
+    }
+}
+
+/// 1 - I_v(x)/I_{v-1}(x) without cancellation.
+pub enum IvRatioC {}
+
+impl Function for IvRatioC {
+    const PAIR: bool = false;
+    const FEW_BANDS: bool = true;
+
+    /// With q = I_{v-1}/I_v - 1 = v/x + (w - x)/x + ..., and (w - x) x = v^2 x/(w + x): the complement is q/(1 + q).
+    #[inline(always)]
+    fn outer<V: F64s, const B: usize>(v: V, x: V) -> (V, V) {
+        let o = Outer::<V, B>::new(v, x);
+        let (_, dx) = o.correction_slopes(1.0);
+        // q x, so that nothing overflows at small x.
+        let qx = o.v + o.v * (o.v / (o.w + o.x)) + o.x * dx;
+        let y = qx / (qx + o.x);
+        (y, y)
+    }
+
+    #[inline(always)]
+    fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
+        let (_, b, c) = inner_i::ratio_parts::<V, PIECE>(v, x);
+        (c / b, b)
+    }
+
+    fn limit(v: f64, x: f64) -> (f64, f64) {
+        (1.0 - IvRatio::limit(v, x).0, 0.0)
+    }
+
+    fn negative(_: &[f64], _: &[f64], out: &mut [f64], _: &mut [f64]) {
+        undefined(out);
+    }
+}
+
+/// K_v(x)/K_{v-1}(x).
+pub enum KvRatio {}
+
+/// x times the correction to `K_{v∓1}/K_v`: `x ((log1p S-)_x - g r/2)`, sign reversed.
+#[inline(always)]
+fn correction_k<V: F64s, const B: usize>(o: &Outer<V, B>) -> V {
+    -(o.correction_slopes(-1.0).1)
+}
+
+impl Function for KvRatio {
+    const PAIR: bool = false;
+    const FEW_BANDS: bool = true;
+
+    /// K_{v-1}/K_v = -v/x - d/dx log K_v = x/(w + v) + g r/2 - (log1p S-)_x.
+    #[inline(always)]
+    fn outer<V: F64s, const B: usize>(v: V, x: V) -> (V, V) {
+        let o = Outer::<V, B>::new(v, x);
+        let y = V::splat(1.0) / (o.x / (o.w + o.v) + correction_k(&o));
+        (y, y)
+    }
+
+    #[inline(always)]
+    fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
+        let y = inner::ratio_down_k::<V, PIECE>(v, x);
+        (y, y)
+    }
+
+    fn limit(v: f64, x: f64) -> (f64, f64) {
+        if v.is_nan() || x.is_nan() || x < 0.0 || (v.is_infinite() && x.is_infinite()) {
+            UNDEFINED
+        } else if x == f64::INFINITY {
+            (1.0, 0.0)
+        } else if v > 0.5 {
+            (f64::INFINITY, 0.0)
+        } else if v == 0.5 {
+            (1.0, 0.0)
+        } else {
+            (0.0, 0.0)
+        }
+    }
+
+    /// K_{-m}/K_{-m-1} = K_m/K_{m+1}, exact in m.
+    fn negative(m: &[f64], x: &[f64], out: &mut [f64], _: &mut [f64]) {
+        evaluate::<KvRatioUp>(m, x, out, &mut []);
+        out.iter_mut().for_each(|y| *y = 1.0 / *y);
+    }
+}
+
+/// K_{v+1}(x)/K_v(x), v >= 0.
+enum KvRatioUp {}
+
+impl Function for KvRatioUp {
+    const PAIR: bool = false;
+    const FEW_BANDS: bool = true;
+
+    /// K_{v+1}/K_v = v/x - d/dx log K_v: positive terms.
+    #[inline(always)]
+    fn outer<V: F64s, const B: usize>(v: V, x: V) -> (V, V) {
+        let o = Outer::<V, B>::new(v, x);
+        let y = (o.v + o.w) / o.x + correction_k(&o);
+        (y, y)
+    }
+
+    #[inline(always)]
+    fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
+        let y = inner::ratio_up_k::<V, PIECE>(v, x);
+        (y, y)
+    }
+
+    fn limit(v: f64, x: f64) -> (f64, f64) {
+        KvRatio::limit(v + 1.0, x)
+    }
+}

@@ -1,0 +1,69 @@
+//! NumPy arrays on their way into the core: contiguous ones (C or Fortran order) are borrowed, others are
+//! copied once, into C order. Python's validation has settled dtype, alignment and dimension before.
+
+use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::PyResult;
+use solvent_core::base::view::{MatrixView, VectorView};
+use std::borrow::Cow;
+
+use crate::errors::Raise;
+
+/// A vector, borrowed or copied.
+pub struct Vector<'a, T: Clone>(Cow<'a, [T]>);
+
+impl<'a, T: Element + Copy> Vector<'a, T> {
+    /// Borrows the array where it is contiguous.
+    pub fn new(array: &'a PyReadonlyArray1<'_, T>) -> Self {
+        Self(match array.as_slice() {
+            Ok(slice) => Cow::Borrowed(slice),
+            Err(_) => Cow::Owned(array.as_array().iter().copied().collect()),
+        })
+    }
+
+    /// The elements as the core sees them.
+    pub fn view(&self) -> VectorView<'_, T> {
+        self.0.as_ref().into()
+    }
+
+    /// Whether nothing was copied.
+    pub fn is_borrowed(&self) -> bool {
+        matches!(self.0, Cow::Borrowed(_))
+    }
+}
+
+/// A matrix, borrowed or copied.
+pub struct Matrix<'a, T: Clone> {
+    data: Cow<'a, [T]>,
+    shape: (usize, usize),
+    row_major: bool,
+}
+
+impl<'a, T: Element + Copy> Matrix<'a, T> {
+    /// Borrows the array where it is contiguous in C or Fortran order.
+    pub fn new(array: &'a PyReadonlyArray2<'_, T>) -> Self {
+        let shape = (array.shape()[0], array.shape()[1]);
+        match array.as_slice() {
+            Ok(slice) => Self { data: Cow::Borrowed(slice), shape, row_major: array.is_c_contiguous() },
+            Err(_) => {
+                let copy = array.as_array().iter().copied().collect();
+                Self { data: Cow::Owned(copy), shape, row_major: true }
+            }
+        }
+    }
+
+    /// The elements as the core sees them.
+    pub fn view(&self) -> PyResult<MatrixView<'_, T>> {
+        let (rows, columns) = self.shape;
+        let view = if self.row_major {
+            MatrixView::row_major(&self.data, rows, columns)
+        } else {
+            MatrixView::column_major(&self.data, rows, columns)
+        };
+        view.map_err(Raise::raise)
+    }
+
+    /// Whether nothing was copied.
+    pub fn is_borrowed(&self) -> bool {
+        matches!(self.data, Cow::Borrowed(_))
+    }
+}

@@ -1,0 +1,205 @@
+//! The baseline without intrinsics: 128 bits of plain Rust, for NEON, whose registers LLVM finds. (On x86-64 it is
+//! compiled for tests only.)
+
+use core::array::from_fn;
+use core::ops::{Add, Div, Mul, Neg, Sub};
+
+use crate::lanes::{F32s, F64s, Lanes, Mask, Simd};
+
+/// NEON.
+#[derive(Clone, Copy)]
+pub struct Portable;
+
+impl Simd for Portable {
+    type F64 = F64x2;
+    type F32 = F32x4;
+}
+
+/// Some booleans.
+#[derive(Clone, Copy)]
+pub struct Bools<const N: usize>([bool; N]);
+
+impl<const N: usize> Mask for Bools<N> {
+    const LANES: usize = N;
+    #[inline(always)]
+    fn and(self, o: Self) -> Self {
+        Self(from_fn(|i| self.0[i] & o.0[i]))
+    }
+    #[inline(always)]
+    fn or(self, o: Self) -> Self {
+        Self(from_fn(|i| self.0[i] | o.0[i]))
+    }
+    #[inline(always)]
+    fn not(self) -> Self {
+        Self(self.0.map(|b| !b))
+    }
+    #[inline(always)]
+    fn any(self) -> bool {
+        self.0.into_iter().fold(false, |a, b| a | b)
+    }
+    #[inline(always)]
+    fn all(self) -> bool {
+        self.0.into_iter().fold(true, |a, b| a & b)
+    }
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.0.into_iter().rev().fold(0, |bits, b| bits << 1 | b as u32)
+    }
+}
+
+/// Implements one arithmetic operator lane by lane.
+macro_rules! operators {
+    ($t:ident, $($trait:ident $f:ident),*) => {$(
+        impl $trait for $t {
+            type Output = Self;
+            #[inline(always)]
+            fn $f(self, o: Self) -> Self {
+                Self(from_fn(|i| self.0[i].$f(o.0[i])))
+            }
+        }
+    )*};
+}
+
+/// Methods that are one of the scalar's.
+macro_rules! lanewise {
+    ($($f:ident($($a:ident),*) $scalar:ident;)*) => {$(
+        #[inline(always)]
+        fn $f(self $(, $a: Self)*) -> Self {
+            Self(from_fn(|i| self.0[i].$scalar($($a.0[i]),*)))
+        }
+    )*};
+}
+
+macro_rules! register {
+    ($t:ident, $scalar:ident, $int:ident, $lanes:literal) => {
+        #[doc = concat!(stringify!($lanes), " lanes of `", stringify!($scalar), "`.")]
+        #[derive(Clone, Copy)]
+        pub struct $t([$scalar; $lanes]);
+
+        operators!($t, Add add, Sub sub, Mul mul, Div div);
+
+        impl Neg for $t {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                Self(self.0.map(|a| -a))
+            }
+        }
+
+        impl $t {
+            const FRACTION: u32 = $scalar::MANTISSA_DIGITS - 1;
+            const BIAS: i32 = $scalar::MAX_EXP - 1;
+
+            #[inline(always)]
+            fn pow2(n: $scalar) -> $scalar {
+                $scalar::from_bits(((n as i32 + Self::BIAS) as $int) << Self::FRACTION)
+            }
+            #[inline(always)]
+            fn scale(a: $scalar, n: $scalar) -> $scalar {
+                let most = (Self::BIAS - Self::BIAS / 50) as $scalar;
+                let (m, r) = (n.clamp(-most, most), n - n.clamp(-most, most));
+                let k = r.clamp(-most, most);
+                a * Self::pow2((r - k).clamp(-most, most)) * Self::pow2(k) * Self::pow2(m)
+            }
+        }
+
+        impl Lanes for $t {
+            type Scalar = $scalar;
+            type Mask = Bools<$lanes>;
+            const LANES: usize = $lanes;
+            const FUSED: bool = true;
+
+            lanewise! {
+                mul_add(a, b) mul_add; fma(a, b) mul_add; sqrt() sqrt; abs() abs; copysign(sign) copysign;
+                round() round_ties_even; floor() floor;
+            }
+            #[inline(always)]
+            fn splat(a: $scalar) -> Self {
+                Self([a; $lanes])
+            }
+            #[inline(always)]
+            fn load(a: &[$scalar]) -> Self {
+                Self(*a.first_chunk().expect("a register's worth of values"))
+            }
+            #[inline(always)]
+            fn store(self, out: &mut [$scalar]) {
+                out[..$lanes].copy_from_slice(&self.0);
+            }
+            #[inline(always)]
+            fn gather(table: &[$scalar], index: &[u32]) -> Self {
+                Self(from_fn(|i| table[index[i] as usize]))
+            }
+            #[inline(always)]
+            fn min(self, o: Self) -> Self {
+                Self(from_fn(|i| if self.0[i] < o.0[i] { self.0[i] } else { o.0[i] }))
+            }
+            #[inline(always)]
+            fn max(self, o: Self) -> Self {
+                Self(from_fn(|i| if self.0[i] > o.0[i] { self.0[i] } else { o.0[i] }))
+            }
+            #[inline(always)]
+            fn lt(self, o: Self) -> Self::Mask {
+                Bools(from_fn(|i| self.0[i] < o.0[i]))
+            }
+            #[inline(always)]
+            fn le(self, o: Self) -> Self::Mask {
+                Bools(from_fn(|i| self.0[i] <= o.0[i]))
+            }
+            #[inline(always)]
+            fn eq(self, o: Self) -> Self::Mask {
+                Bools(from_fn(|i| self.0[i] == o.0[i]))
+            }
+            #[inline(always)]
+            fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+                Self(from_fn(|i| if mask.0[i] { yes.0[i] } else { no.0[i] }))
+            }
+            #[inline(always)]
+            fn ldexp(self, n: Self) -> Self {
+                Self(from_fn(|i| Self::scale(self.0[i], n.0[i])))
+            }
+            #[inline(always)]
+            fn ldexp_normal(self, n: Self) -> Self {
+                Self(from_fn(|i| self.0[i] * Self::pow2(n.0[i])))
+            }
+            #[inline(always)]
+            fn frexp_sqrt2(self) -> (Self, Self) {
+                // Adding bits(1) - bits(sqrt(1/2)) moves the boundary between exponents from 1 to sqrt(1/2).
+                let half_sqrt = core::$scalar::consts::FRAC_1_SQRT_2.to_bits();
+                let one = (1.0 as $scalar).to_bits();
+                let shifted = self.0.map(|a| a.to_bits().wrapping_add(one - half_sqrt));
+                (
+                    Self(shifted.map(|i| $scalar::from_bits((i & ((1 << Self::FRACTION) - 1)) + half_sqrt))),
+                    Self(shifted.map(|i| ((i >> Self::FRACTION) as i32 - Self::BIAS) as $scalar)),
+                )
+            }
+            #[inline(always)]
+            fn reduce_min(self) -> $scalar {
+                self.0.into_iter().fold($scalar::NAN, $scalar::min)
+            }
+            #[inline(always)]
+            fn reduce_max(self) -> $scalar {
+                self.0.into_iter().fold($scalar::NAN, $scalar::max)
+            }
+            #[inline(always)]
+            fn reduce_sum(self) -> $scalar {
+                self.0.into_iter().sum()
+            }
+        }
+    };
+}
+
+register!(F64x2, f64, u64, 2);
+register!(F32x4, f32, u32, 4);
+
+impl F64s for F64x2 {
+    #[inline(always)]
+    fn load_f32(a: &[f32]) -> Self {
+        Self(from_fn(|i| a[i] as f64))
+    }
+    #[inline(always)]
+    fn store_f32(self, out: &mut [f32]) {
+        out[..2].copy_from_slice(&self.0.map(|a| a as f32));
+    }
+}
+
+impl F32s for F32x4 {}

@@ -1,0 +1,43 @@
+//! The exponential, and the exponential less one.
+
+use crate::lanes::Lanes;
+use crate::poly::{c, poly};
+use crate::real::Real;
+
+/// `(n, r, lost)` with `t = n ln(2) + r + lost`, n integral and |r| <= ln(2)/2.
+#[inline(always)]
+fn reduce<V: Lanes>(t: V) -> (V, V, V) {
+    let n = (t * c::<V>(core::f64::consts::LOG2_E)).round();
+    let high = n.mul_add(-V::splat(V::Scalar::LN2_HI), t); // exact
+    let low = n * V::splat(V::Scalar::LN2_LO);
+    let r = high - low;
+    (n, r, (high - r) - low)
+}
+
+/// e^x within 1 ulp. Where it underflows it is 0 and where it overflows inf, both at the cost of any other argument;
+/// nan is nan.
+#[inline(always)]
+pub fn exp<V: Lanes>(x: V) -> V {
+    // Clamping by `limit.max(x)` keeps nan, as min and max return their second operand then.
+    let limit = V::splat(V::Scalar::EXP_LIMIT);
+    let (n, r, _) = reduce((-limit).max(limit.min(x)));
+    let p = poly(r, V::Scalar::EXP).mul_add(r * r, r) + V::splat(V::Scalar::ONE);
+    p.ldexp(n)
+}
+
+/// e^x - 1 within 1 ulp; the sign of zero is kept.
+#[inline(always)]
+pub fn expm1<V: Lanes>(x: V) -> V {
+    let top = V::splat(V::Scalar::EXP_TOP);
+    let (n, r, lost) = reduce((top * c(-0.9)).max(top.min(x)));
+    let (half, one) = (c::<V>(0.5), V::splat(V::Scalar::ONE));
+    // Half of everything, so that 2^n does not overflow before the result does:
+    // (2^n - 1)/2 + 2^n r/2 + 2^n (e^r - 1 - r)/2, the first two summed without error.
+    let w = one.ldexp_normal(n - one);
+    let (a, b) = (w - half, w * r);
+    let s = a + b;
+    let low = poly(r, V::Scalar::EXP).mul_add(r * r, lost).mul_add(w, b - (s - a));
+    let y = s + low;
+    // Halving would cost a subnormal its last bit.
+    V::select(x.abs().lt(V::splat(V::Scalar::MIN_NORMAL) * c(4.0)), x, y + y)
+}

@@ -1,0 +1,77 @@
+"""Every asv benchmark runs, with tiny sizes, and what it tracks is what was promised."""
+
+import importlib.util
+import inspect
+import itertools
+import json
+import math
+import pathlib
+
+import pytest
+
+from benches import special, stats
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
+)
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SMALL_SHAPES = {
+    stats.Fit: [(40, 3), (20, 64)],
+    stats.Samples: [(10, 3), (5, 64)],
+    stats.Densities: [(20, 3), (5, 64)],
+    stats.Mixture: [(90, 8, 3)],
+}
+LIMITS = {
+    ("Accuracy", "track_max_error"): 5e-15,
+    ("Accuracy", "track_nonfinite"): 0,
+    ("Derivatives", "track_max_error"): 1e-13,
+    ("Ratios", "track_max_error"): 5e-14,
+    ("Certificates", "track_violations"): 0,
+    ("Certificates", "track_median_width"): 40,
+    ("Fit", "track_certificate"): 1e-12,
+    ("Mixture", "track_misplaced"): 0.05,
+}
+FLOORS = {("Certificates", "track_least_bound_over_error"): 1, ("Fit", "track_bound_over_error"): 1}
+
+
+def _suites():
+    for module in (special, stats):
+        for _, suite in inspect.getmembers(module, inspect.isclass):
+            if suite.__module__ == module.__name__:
+                yield suite
+
+
+def _shrunk(suite):
+    if suite in SMALL_SHAPES:
+        return type(suite.__name__, (suite,), {"params": (SMALL_SHAPES[suite], *suite.params[1:])})
+    return type(suite.__name__, (suite,), {"n": 100, "step": 50})
+
+
+@pytest.mark.parametrize(
+    "suite", list(_suites()), ids=lambda suite: f"{suite.__module__.rpartition('.')[2]}.{suite.__name__}"
+)
+def test_suite(suite):
+    if suite is stats.Fit:
+        pytest.importorskip("flint", reason="the oracle needs python-flint")
+    small = _shrunk(suite)
+    assert len(small.params) == len(small.param_names)
+    names = [name for name in dir(small) if name.startswith(("time_", "peakmem_", "track_"))]
+    assert names
+    for case in itertools.product(*small.params):
+        benchmark = small()
+        if hasattr(benchmark, "setup"):
+            benchmark.setup(*case)
+        for name in names:
+            value = getattr(benchmark, name)(*case)
+            if name.startswith("track_"):
+                assert not math.isnan(value), (name, case)
+                assert value <= LIMITS.get((suite.__name__, name), math.inf), (name, case)
+                assert value >= FLOORS.get((suite.__name__, name), 0), (name, case)
+            else:
+                assert value is None
+
+
+def test_configuration_names_what_exists():
+    configuration = json.loads((ROOT / "asv.conf.json").read_text())
+    assert (ROOT / configuration["benchmark_dir"] / "special.py").is_file()
+    assert configuration["project"] in (ROOT / "pyproject.toml").read_text()

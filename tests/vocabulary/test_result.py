@@ -1,0 +1,222 @@
+"""`Result` and `Certificate`: frozen, picklable, shown in SciPy's order."""
+
+import copy
+import dataclasses
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from solvent._result import STATUS, Certificate, Result
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Line(Result):
+    """A payload of two fields."""
+
+    slope: np.ndarray
+    intercept: float
+
+    def certify(self, x, y):
+        residual = float(np.max(np.abs(x * self.slope[0] + self.intercept - y)))
+        return Certificate("residual", residual, relative=False, rigorous=True)
+
+
+def raw(**changes):
+    return {
+        "success": True,
+        "status": "converged",
+        "message": "the bound is below tol",
+        "nit": 3,
+        "certificate": {
+            "kind": "residual",
+            "bound": 1.25e-13,
+            "relative": True,
+            "rigorous": True,
+            "failure_probability": 0.0,
+            "parts": [("sum", 2.5), ("scale", 4.0)],
+        },
+        "history": None,
+        "elapsed": 0.25,
+        **changes,
+    }
+
+
+@pytest.fixture
+def line():
+    return Line.from_core(raw(), slope=np.array([2.0]), intercept=1.0)
+
+
+def test_from_core(line):
+    assert (line.success, line.status, line.nit, line.elapsed, line.backend) == (
+        True,
+        "converged",
+        3,
+        0.25,
+        "cpu",
+    )
+    assert line.intercept == 1.0
+    expected = Certificate(
+        "residual", 1.25e-13, relative=True, rigorous=True, parts={"sum": 2.5, "scale": 4.0}
+    )
+    assert line.certificate == expected
+    assert line.history is None
+
+
+def test_from_core_history():
+    history = {"nit": [1, 2], "bound": [0.5, np.float32(0.25)], "elapsed": (0.1, 0.2)}
+    line = Line.from_core(raw(history=history), slope=np.zeros(1), intercept=0.0)
+    assert list(line.history) == ["nit", "bound", "elapsed"]
+    assert all(column.dtype == np.float64 for column in line.history.values())
+    assert_array_equal(line.history["nit"], [1.0, 2.0])
+
+
+def test_from_core_needs_the_payload():
+    with pytest.raises(TypeError, match="intercept"):
+        Line.from_core(raw(), slope=np.zeros(1))
+
+
+def test_keys_and_items(line):
+    common = ["success", "status", "message", "nit", "certificate", "history", "elapsed", "backend"]
+    assert line.keys() == ["slope", "intercept", *common]
+    assert line["slope"] is line.slope
+    assert line["certificate"] is line.certificate
+    assert dict(line)["nit"] == 3
+    for key in ("certify", "keys", "nothing"):
+        with pytest.raises(KeyError, match=key):
+            line[key]
+
+
+def test_membership_and_iteration(line):
+    assert "slope" in line and "certificate" in line
+    assert "certify" not in line and 0 not in line
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(line)
+
+    @dataclass(frozen=True, repr=False, eq=False)
+    class Unpacks(Line):
+        def __iter__(self):
+            return iter((self.slope, self.intercept))
+
+    slope, intercept = Unpacks.from_core(raw(), slope=line.slope, intercept=4.0)
+    assert slope is line.slope and intercept == 4.0
+
+
+def test_frozen(line):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        line.intercept = 2.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        line.certificate.bound = 0.0
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        copy.deepcopy,
+        *(lambda r, p=p: pickle.loads(pickle.dumps(r, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)),
+    ],
+)
+def test_pickle_and_copy(line, send):
+    again = send(line)
+    assert type(again) is Line
+    assert_array_equal(again.slope, line.slope)
+    assert again.certificate == line.certificate
+    other = [key for key in line.keys() if key != "slope"]  # noqa: SIM118 (a Result is no dict: it has no __iter__)
+    assert [again[key] for key in other] == [line[key] for key in other]
+
+
+def test_replace_is_judged_as_it_is_now(line):
+    x = np.arange(4.0)
+    y = 2 * x + 1
+    assert line.certify(x, y).bound == 0
+    changed = dataclasses.replace(line, intercept=1.5)
+    assert changed.certify(x, y).bound == 0.5
+    assert changed.certificate is line.certificate
+    assert line.intercept == 1.0
+
+
+def test_base_has_no_certify():
+    result = Result.from_core(raw())
+    with pytest.raises(NotImplementedError, match="Result does not define certify"):
+        result.certify()
+
+
+def test_repr_one_field_a_line_certificate_second(line):
+    lines = repr(line).splitlines()
+    assert [entry.split(":")[0].strip() for entry in lines] == [
+        "message",
+        "certificate",
+        "success",
+        "status",
+        "slope",
+        "intercept",
+        "nit",
+        "history",
+        "elapsed",
+        "backend",
+    ]
+    assert len({entry.index(":") for entry in lines}) == 1
+    assert lines[1].endswith(": residual, bound 1.25e-13 (relative, rigorous)")
+    assert lines[5].endswith(": 1")
+
+
+def test_repr_abbreviates_arrays():
+    history = {"nit": np.arange(500.0), "bound": np.zeros(500), "elapsed": np.zeros(500)}
+    line = Line.from_core(
+        raw(history=history), slope=np.zeros((300, 40), np.float32), intercept=np.float64(1 / 3)
+    )
+    text = repr(line)
+    assert len(text.splitlines()) == 10
+    assert "slope: ndarray of shape (300, 40), float32" in text
+    assert "intercept: 0.3333333333\n" in text
+    assert "nit: [  0.   1. ... 498. 499.] (length 500)" in text
+    assert max(map(len, text.splitlines())) < 200
+
+
+def test_repr_of_empty_and_zero_dimensional_payload():
+    line = Line.from_core(raw(), slope=np.zeros(0), intercept=np.array(2.0))
+    assert "slope: []" in repr(line)
+    assert "intercept: array(2.)" in repr(line)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "text"),
+    [
+        (Certificate("a", 0.5, relative=False, rigorous=False), "a, bound 0.5 (absolute, estimate)"),
+        (
+            Certificate("error-bars", 1 / 3, relative=True, rigorous=True, failure_probability=0.01),
+            "error-bars, bound 0.333 (relative, rigorous, failure probability 0.01)",
+        ),
+        (Certificate("a", float("inf"), relative=True, rigorous=True), "a, bound inf (relative, rigorous)"),
+    ],
+)
+def test_certificate_text(certificate, text):
+    assert str(certificate) == text
+
+
+def test_certificate_is_hashable_and_needs_its_claims_spelled_out():
+    one = Certificate("a", 0.5, relative=True, rigorous=True, parts={"b": 1.0})
+    assert hash(one) == hash(Certificate("a", 0.5, relative=True, rigorous=True, parts={"b": 1.0}))
+    with pytest.raises(TypeError):
+        Certificate("a", 0.5, True, True)
+
+
+def test_statuses_are_those_of_the_contract():
+    assert set(STATUS) == {
+        "converged",
+        "max_iterations",
+        "max_time",
+        "interrupted",
+        "stalled",
+        "rounding_floor",
+        "infeasible",
+        "unbounded",
+        "unbounded_or_infeasible",
+        "duality_gap",
+        "degenerate",
+        "diverged",
+    }
+    with pytest.raises(TypeError):
+        STATUS["more"] = ""

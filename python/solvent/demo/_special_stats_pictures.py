@@ -68,6 +68,7 @@ def segmentation(
     """The photograph, the same with each patch in the colour of its component, and the mean patches."""
     from matplotlib.colors import to_rgb
 
+    figure.get_layout_engine().set(h_pad=0.06)  # type: ignore[union-attr]
     upper, lower = figure.subfigures(2, 1, height_ratios=[2.1, 1], hspace=0.0)
     photo, parts = upper.subplots(1, 2)
     photo.imshow(image)
@@ -100,7 +101,7 @@ def accuracy(figure: "Figure", axis: Array, maps: "Sequence[tuple[str, Array, Ar
     from matplotlib.colors import BoundaryNorm
     from matplotlib.patches import Patch
 
-    decades = np.arange(-17, 1)
+    decades = np.arange(-17.0, -11.5, 0.5)
     colours = mpl.colormaps["viridis"].with_extremes(bad=MISSING)
     norm = BoundaryNorm(decades, colours.N, extend="both")
     grid = figure.subplots(2, 2, sharex=True, sharey=True)
@@ -133,8 +134,8 @@ def accuracy(figure: "Figure", axis: Array, maps: "Sequence[tuple[str, Array, Ar
         )
     for axes in grid[1]:
         axes.set_xlabel("order v")
-    bar = figure.colorbar(drawn, ax=grid, shrink=0.8, aspect=36, pad=0.02, ticks=decades[1::4])
-    bar.ax.set_yticklabels([f"$10^{{{k}}}$" for k in decades[1::4]])
+    bar = figure.colorbar(drawn, ax=grid, shrink=0.8, aspect=36, pad=0.02, ticks=decades[::2])
+    bar.ax.set_yticklabels([f"$10^{{{k:.0f}}}$" for k in decades[::2]])
     bar.set_label("error / max(1, |value|)")
 
 

@@ -18,8 +18,8 @@ __all__ = ["accuracy", "digit_means", "dimensions", "segmentation"]
 
 Array = NDArray[np.float64]
 
-# Six hues that stay apart in print and for colour-blind readers.
-HUES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
+# Eight hues that stay apart in print and for colour-blind readers.
+HUES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#ee8866")
 
 
 def dimensions(figure: "Figure", comparisons: "Sequence[Comparison]") -> None:
@@ -90,7 +90,9 @@ def segmentation(
     for axes, j in zip(lower.subplots(1, len(order)), order, strict=True):
         patch = model.means_[j].reshape(16, 16, 3)
         axes.imshow(np.clip(patch / max(patch.max(), 1e-12), 0, 1), interpolation="nearest")
-        axes.set_xlabel(f"kappa {model.concentrations_[j]:.4g}\nweight {model.weights_[j]:.2f}", fontsize=8.5)
+        axes.set_xlabel(
+            f"kappa {_compact(model.concentrations_[j])}\nweight {model.weights_[j]:.2f}", fontsize=8.5
+        )
         _frame(axes, hues[place[j]], 3)
     lower.suptitle("mean directions, as patches (brightest value = white)", x=0.005, ha="left", fontsize=10)
 
@@ -137,6 +139,11 @@ def accuracy(figure: "Figure", axis: Array, maps: "Sequence[tuple[str, Array, Ar
     bar = figure.colorbar(drawn, ax=grid, shrink=0.8, aspect=36, pad=0.02, ticks=decades[::2])
     bar.ax.set_yticklabels([f"$10^{{{k:.0f}}}$" for k in decades[::2]])
     bar.set_label("error / max(1, |value|)")
+
+
+def _compact(number: float) -> str:
+    """Three digits, without a long exponent: 5310, 4.23e6."""
+    return f"{number:.0f}" if number < 1e5 else f"{number:.2e}".replace("e+0", "e")
 
 
 def _frame(axes: "Axes", colour: Any, width: float) -> None:

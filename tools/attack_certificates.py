@@ -47,9 +47,7 @@ def measure(name, v, x):
     """err / bound (nan where the bound is +inf or there is nothing to compare), error, bound, unit width, value and truth."""
     value, bound = getattr(special, name)(v, x)
     hi, lo, sign = oracle.table("i" if name == "log_iv_certified" else "k", v, x)
-    unit = EPS * np.maximum(1.0, np.abs(hi))
-    far = np.maximum(np.abs(v), x) > 1e15
-    unit[far] = np.maximum(unit[far], EPS * np.log(np.maximum(np.abs(v), x)[far]) / 8)
+    unit = EPS * oracle.scale(v, x, hi)
     error = oracle.error(value, hi, lo)
     with np.errstate(all="ignore"):
         quotient = np.where(bound > 0, error / bound, np.where(error > 0, np.inf, 0.0))

@@ -91,7 +91,9 @@ def ln_table(kind):
     is taken whose exp(-g) happens to lie nearest to a number of the format.
     """
     # The stride keeps away from the pattern that neighbours would follow.
-    grid, tries, stride, want = (2**42, 4000, 1234577, 2.0**-63) if kind == "f64" else (2**16, 800, 1, 2.0**-31)
+    grid, tries, stride, want = (
+        (2**42, 4000, 1234577, 2.0**-63) if kind == "f64" else (2**16, 800, 1, 2.0**-31)
+    )
     r, g = [], []
     for i in range(16):
         if i in (0, 15):
@@ -133,7 +135,6 @@ def split(value, kind, grid):
     return hi, ROUND[kind](value - hi)
 
 
-
 def short(c, kind):
     """The shortest decimal that reads back as the number of the format."""
     if c == 0:
@@ -164,6 +165,7 @@ def main():
     gamma2 = lambda t: mp.loggamma(2 + t) / t
     for kind, bits in (("f64", 57), ("f32", 28)):
         goal = mpf(2) ** -bits
+        far = mpf(8 if kind == "f64" else 4)
 
         def poly(name, f, weight, lo, hi, what, first=None, target=goal, kind=kind):
             c, worst = fit(f, weight, lo, hi, target, kind, first)
@@ -171,42 +173,110 @@ def main():
             print(kind, name, len(c), f"2^{float(mp.log(worst, 2)):.1f}", flush=True)
 
         half_ln2 = mp.log(2) / 2 * mpf("1.0001")
-        poly("EXP", lambda r: (mp.expm1(r) - r) / r**2, lambda r: r**2 / abs(mp.expm1(r)), -half_ln2, half_ln2,
-             "`(e^r - 1 - r)/r^2`, |r| <= ln(2)/2; relative to e^r - 1", 0.5)
+        poly(
+            "EXP",
+            lambda r: (mp.expm1(r) - r) / r**2,
+            lambda r: r**2 / abs(mp.expm1(r)),
+            -half_ln2,
+            mp.log(mpf("1.5")),
+            "`(e^r - 1 - r)/r^2`, r in [-ln(2)/2, ln(3/2)]; relative to e^r - 1",
+            0.5,
+        )
         z_max = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mpf("1.0001")
-        poly("LN", lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z, lambda z: z / 2, mpf("1e-30"), z_max,
-             "`(ln((1 + s)/(1 - s))/s - 2)/s^2` in s^2, s^2 <= 0.0295; relative")
+        poly(
+            "LN",
+            lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z,
+            lambda z: z / 2,
+            mpf("1e-30"),
+            z_max,
+            "`(ln((1 + s)/(1 - s))/s - 2)/s^2` in s^2, s^2 <= 0.0295; relative",
+        )
         r, g = ln_table(kind)
         lo, hi = f_range(r)
-        poly("LN_NEAR", lambda f: (mp.log1p(f) - f) / f**2, lambda f: f**2 / abs(mp.log1p(f)), lo, hi,
-             "`(ln(1 + f) - f)/f^2` for the f that the table of reciprocals leaves; relative", -0.5)
+        poly(
+            "LN_NEAR",
+            lambda f: (mp.log1p(f) - f) / f**2,
+            lambda f: f**2 / abs(mp.log1p(f)),
+            lo,
+            hi,
+            "`(ln(1 + f) - f)/f^2` for the f that the table of reciprocals leaves; relative",
+            -0.5,
+        )
         array("LN_RECIPROCAL", kind, r, "Near 1/m, by the leading fraction bits of m in [3/4, 3/2).")
         array("LN_TABLE", kind, g, "-ln of that, on a grid where adding e LN2_HI is exact.")
         hi2, lo2 = split(mp.log(2), kind, 2**42 if kind == "f64" else 2**16)
         scalar("LN2_HI", kind, hi2, "ln 2, its leading part on the same grid.")
         scalar("LN2_LO", kind, lo2, "The rest of ln 2.")
-        poly("SINPI", lambda z: (mp.sin(mp.pi * mp.sqrt(z)) / mp.sqrt(z) - mp.pi) / z,
-             lambda z: z * mp.sqrt(z) / mp.sin(mp.pi * mp.sqrt(z)), mpf("1e-30"), mpf("0.25"),
-             "`(sin(pi r)/r - pi)/r^2` in r^2, |r| <= 1/2; relative to sin(pi r)")
+        quarter = mpf(1) / 16
+        poly(
+            "SINPI",
+            lambda z: (mp.sin(mp.pi * mp.sqrt(z)) / mp.sqrt(z) - mp.pi) / z,
+            lambda z: z * mp.sqrt(z) / mp.sin(mp.pi * mp.sqrt(z)),
+            mpf("1e-30"),
+            quarter,
+            "`(sin(pi r)/r - pi)/r^2` in r^2, |r| <= 1/4; relative to sin(pi r)",
+        )
+        poly(
+            "COSPI",
+            lambda z: (mp.cos(mp.pi * mp.sqrt(z)) - 1) / z,
+            lambda z: z,
+            mpf("1e-20"),
+            quarter,
+            "`(cos(pi r) - 1)/r^2` in r^2, |r| <= 1/4; absolute",
+        )
         head = 24 if kind == "f64" else 9
         pi_hi = ROUND[kind](mp.pi)
         scalar("PI_LO", kind, ROUND[kind](mp.pi - pi_hi), "pi less its rounded value.")
         pi_head = mp.nint(mp.pi * 2**head) / 2**head
-        scalar("PI_HEAD", kind, pi_head, "pi in half the bits: its product with half the bits of another is exact.")
+        scalar(
+            "PI_HEAD",
+            kind,
+            pi_head,
+            "pi in half the bits: its product with half the bits of another is exact.",
+        )
         scalar("PI_TAIL", kind, ROUND[kind](mp.pi - pi_head), "The rest of pi.")
-        poly("LGAMMA", gamma2, lambda t: t / mp.loggamma(2 + t), mpf("-0.5"), mpf("0.5"),
-             "`lgamma(2 + t)/t`, |t| <= 1/2; relative")
-        poly("DIGAMMA", lambda t: mp.digamma(2 + t), lambda t: mpf(1), mpf("-0.5"), mpf("0.5"),
-             "`digamma(2 + t)`, |t| <= 1/2; absolute")
-        poly("STIRLING",
-             lambda w: (mp.loggamma(1 / mp.sqrt(w)) - (1 / mp.sqrt(w) - mpf(1) / 2) * mp.log(1 / mp.sqrt(w))
-                        + 1 / mp.sqrt(w) - half_ln_2pi) / mp.sqrt(w),
-             lambda w: mp.sqrt(w), mpf(2) ** -40, mpf(1) / 64,
-             "`(lgamma(x) - Stirling) x` in 1/x^2, x >= 8; absolute")
-        poly("DIGAMMA_FAR",
-             lambda w: -(mp.digamma(1 / mp.sqrt(w)) + mp.log(w) / 2 + mp.sqrt(w) / 2) / w,
-             lambda w: w, mpf(2) ** -40, mpf(1) / 64,
-             "`(ln(x) - 1/(2 x) - digamma(x)) x^2` in 1/x^2, x >= 8; absolute")
+        poly(
+            "LGAMMA",
+            gamma2,
+            lambda t: t / mp.loggamma(2 + t),
+            mpf("-0.5"),
+            mpf("0.5"),
+            "`lgamma(2 + t)/t`, |t| <= 1/2; relative",
+        )
+        poly(
+            "DIGAMMA",
+            lambda t: mp.digamma(mpf("1.5") + t),
+            lambda t: mpf(1),
+            mpf("-0.5"),
+            mpf("0.5"),
+            "`digamma(3/2 + t)`, |t| <= 1/2; absolute",
+        )
+        poly(
+            "STIRLING",
+            lambda w: (
+                (
+                    mp.loggamma(1 / mp.sqrt(w))
+                    - (1 / mp.sqrt(w) - mpf(1) / 2) * mp.log(1 / mp.sqrt(w))
+                    + 1 / mp.sqrt(w)
+                    - half_ln_2pi
+                )
+                / mp.sqrt(w)
+            ),
+            lambda w: mp.sqrt(w),
+            mpf(2) ** -40,
+            1 / far**2,
+            f"`(lgamma(x) - Stirling) x` in 1/x^2, x >= {int(far)}; absolute",
+        )
+        poly(
+            "DIGAMMA_FAR",
+            lambda w: -(mp.digamma(1 / mp.sqrt(w)) + mp.log(w) / 2 + mp.sqrt(w) / 2) / w,
+            lambda w: w,
+            mpf(2) ** -40,
+            1 / far**2,
+            f"`(ln(x) - 1/(2 x) - digamma(x)) x^2` in 1/x^2, x >= {int(far)}; absolute",
+        )
+        scalar("FAR", kind, far, "Stirling's series serves from here on.")
+        scalar("RECIPROCAL_E", kind, ROUND[kind](mp.exp(-1)), "1/e.")
         scalar("STIRLING_0", kind, ROUND[kind](half_ln_2pi - mpf(1) / 2), "(ln(2 pi) - 1)/2.")
     OUT.write_text("\n".join(lines) + "\n")
 

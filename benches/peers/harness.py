@@ -177,7 +177,7 @@ class Harness:
             return row
         try:
             error, reason = problem.judge(prepared["digest"]), row.reason
-        except Exception as failure:
+        except Exception as failure:  # the times of a long run must not be lost with a judgement
             error, reason = math.nan, f"not judged: {type(failure).__name__}: {failure}"
         return dataclasses.replace(
             row,

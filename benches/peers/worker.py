@@ -95,7 +95,7 @@ class Worker:
             return dict(getattr(self, do)(**request))
         except (ModuleNotFoundError, Unavailable) as error:
             return {"status": "not available", "reason": str(error)}
-        except Exception as error:
+        except Exception as error:  # whatever a peer raises is its row's remark
             return {
                 "status": "failed",
                 "reason": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}",

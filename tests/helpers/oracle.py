@@ -49,28 +49,62 @@ def _q_balls(prec):
     return [arb_poly([arb(fmpq(c.numerator, c.denominator)) for c in q]) for q in _debye_q()]
 
 
-def expansion(kind, v, x, terms, scaled=False):
-    """(hi, lo) of log I or log K (scaled: log I - x, log K + x) from `terms` terms of the uniform expansion, v >= 0, x > 0."""
+def _outer_log(kind, V, X, terms, prec):
+    """The expansion as a ball, for balls V >= 0, X > 0."""
     sign = 1 if kind == "i" else -1
-    prec = 256
-    while prec <= 20000:
+    W = (V * V + X * X).sqrt()
+    p2, r = (V / W) ** 2, sign / W
+    q = _q_balls(prec)
+    S = arb(0)
+    for k in range(terms, 0, -1):
+        S = (S + q[k](p2)) * r
+    head = -(2 * arb.pi() * W).log() / 2 if sign > 0 else (arb.pi() / (2 * W)).log() / 2
+    return sign * (W - V * (V / X).asinh()) + head + S.log1p()
+
+
+def _settled(compute, prec=256, most=20000):
+    """(hi, lo) of `compute(prec)` at the first precision where its ball is good."""
+    while prec <= most:
         ctx.prec = prec
-        V, X = arb(v), arb(x)
-        W = (V * V + X * X).sqrt()
-        T = W - V * (V / X).asinh()
-        p2, r = (V / W) ** 2, sign / W
-        q = _q_balls(prec)
-        S = arb(0)
-        for k in range(terms, 0, -1):
-            S = (S + q[k](p2)) * r
-        head = -(2 * arb.pi() * W).log() / 2 if sign > 0 else (arb.pi() / (2 * W)).log() / 2
-        L = sign * T + head + S.log1p()
-        if scaled:
-            L = L - sign * X
+        L = compute(prec)
         if good(L):
             return split(L)
         prec *= 2
     return NAN2
+
+
+def expansion(kind, v, x, terms, scaled=False):
+    """(hi, lo) of log I or log K (scaled: log I - x, log K + x) from `terms` terms of the uniform expansion, v >= 0, x > 0."""
+    shift = (0 if not scaled else -1 if kind == "i" else 1) * arb(float(x))
+    return _settled(lambda prec: _outer_log(kind, arb(float(v)), arb(float(x)), terms, prec) + shift)
+
+
+def far_slopes(kind, v, x, terms=9):
+    """d/dv and d/dx of the log for w >= 1e5, v > 0: central differences with relative step 2^-150, in balls."""
+    V, X = arb(float(v)), arb(float(x))
+
+    def by(step_v, step_x, h):
+        return lambda prec: (
+            (
+                _outer_log(kind, V + step_v, X + step_x, terms, prec)
+                - _outer_log(kind, V - step_v, X - step_x, terms, prec)
+            )
+            / (2 * h)
+        )
+
+    dv, dx = V * arb(2) ** -150, X * arb(2) ** -150
+    return _settled(by(dv, 0, dv), 1024)[0], _settled(by(0, dx, dx), 1024)[0]
+
+
+def far_ratio(kind, v, x, complement=False, terms=9):
+    """I_v/I_{v-1} (or one minus it) or K_v/K_{v-1} for w >= 1e5, v >= 1."""
+    V, X = arb(float(v)), arb(float(x))
+
+    def compute(prec):
+        d = _outer_log(kind, V, X, terms, prec) - _outer_log(kind, V - 1, X, terms, prec)
+        return -d.expm1() if complement else d.exp()
+
+    return _settled(compute, 1024)[0]
 
 
 def log_bessel(kind, v, x):
@@ -118,11 +152,17 @@ def error(got, hi, lo=0.0):
     return np.abs((got - hi) - lo)
 
 
+def scale(v, x, hi):
+    """max(1, |L|), and max(1, |L|, log(w)/8) beyond w = 1e15: what the documented limits are multiples of."""
+    big, small = np.maximum(np.abs(v), np.abs(x)), np.minimum(np.abs(v), np.abs(x))
+    with np.errstate(under="ignore"):
+        log_w = np.log(np.maximum(big, 1e-300)) + 0.5 * np.log1p((small / np.maximum(big, 1e-300)) ** 2)
+    return np.maximum(np.maximum(1.0, np.abs(hi)), np.where(log_w > np.log(1e15), log_w / 8, 0.0))
+
+
 def allowed(v, x, hi, limit=5e-15):
     """The documented limit: limit * max(1, |L|), and beyond w = 1e15 limit * max(1, |L|, log(w)/8)."""
-    logw = np.log(np.maximum(np.maximum(np.abs(v), np.abs(x)), 1e-300)) + 0.35
-    far = logw > np.log(1e15)
-    return limit * np.maximum(np.maximum(1.0, np.abs(hi)), np.where(far, logw / 8, 0.0))
+    return limit * scale(v, x, hi)
 
 
 def kv_ratio(v, x):

@@ -45,9 +45,9 @@ def test_golden(kind, region):
     assert np.all(e <= bound), (
         f"v={v[j]!r} x={x[j]!r} value={value[j]!r} true={hi[j]!r}+{lo[j]!r} bound={bound[j]:.3e} error={e[j]:.3e}"
     )
-    width = bound / (EPS * np.maximum(1, np.abs(hi)))
+    width = bound / (EPS * oracle.scale(v, x, hi))
     j = int(np.argmax(width))
-    assert width[j] <= 400, f"v={v[j]!r} x={x[j]!r} bound is {width[j]:.0f} eps max(1, |L|)"
+    assert width[j] <= 400, f"v={v[j]!r} x={x[j]!r} bound is {width[j]:.0f} eps"
     if "zero" not in region:
         assert np.median(width) <= 40, f"median {np.median(width):.1f} eps"
     assert np.all(bound >= EPS / 2 * np.abs(value)), (
@@ -62,7 +62,7 @@ def test_bound_beside_zeros_of_i(rng):
     value, bound = call("log_iv_certified", v, x)
     _, s = call("log_abs_iv", v, x)
     undecided = np.isposinf(bound)
-    assert np.array_equal(np.isnan(value), s < 0)
+    assert np.array_equal(np.isnan(value)[~undecided], (s < 0)[~undecided])
     assert np.array_equal(np.isnan(bound), (s < 0) & ~undecided)
     assert np.array_equal(s[~undecided], sign[~undecided])
     claims = np.isfinite(bound)

@@ -46,12 +46,22 @@ def test_negative_orders(region, rng):
     value, bound = call("log_iv_certified", v, x)
     decided = np.isfinite(bound)
     assert np.array_equal(s[decided], sign[decided])
-    assert np.array_equal(np.isnan(value), s < 0)
+    undecided = np.isposinf(bound)
+    assert np.array_equal(np.isnan(value)[~undecided], (s < 0)[~undecided])
     assert np.all(oracle.error(value, hi, lo)[decided] <= bound[decided])
     m = decided & (s > 0)
     assert np.array_equal(got[m], value[m])
     khi, klo, _ = oracle.table("k", v, x)
     check(call("log_kv", v, x)[0], v, x, khi, klo)
+
+
+def test_scaled_at_negative_orders(rng):
+    """log_ive(-m, x) keeps its accuracy where x is large: there I_{-m} is I_m to all digits (K/I < e^{-2 T})."""
+    m = np.concatenate([rng.uniform(0.01, 30, 30), rng.integers(1, 30, 10), rng.integers(0, 30, 10) + 0.5])
+    x = regions.log_uniform(rng, 400, 1e300, len(m))
+    x[::2] = regions.log_uniform(rng, 400, 1e8, len(x[::2]))
+    hi, lo = np.array([oracle.log_scaled("i", a, b) for a, b in zip(m, x, strict=True)]).T
+    check(call("log_ive", -m, x)[0], m, x, hi, lo)
 
 
 @pytest.mark.parametrize("kind", ["i", "k"])
@@ -83,6 +93,41 @@ def test_gradients(kind, rng):
         assert np.isfinite(tx), where
         ex = abs(dx[k] / tx - 1)
         assert ex <= 2e-14, f"d/dx at {where}: got {dx[k]!r} true {tx!r} error {ex:.2e}"
+
+
+def far_points(rng, n):
+    """w from 1e5 to 1e300, both v >> x and v << x; v >= 1."""
+    w = 10.0 ** rng.uniform(5, 300, n)
+    w[: n // 2] = 10.0 ** rng.uniform(5, 16, n // 2)
+    tilt = 10.0 ** rng.uniform(-8, 0, n)
+    swap = rng.random(n) < 0.5
+    return np.maximum(1, np.where(swap, w, w * tilt)), np.where(swap, w * tilt, w)
+
+
+@pytest.mark.parametrize("kind", ["i", "k"])
+def test_far_gradients(kind, rng):
+    v, x = far_points(rng, 60)
+    dv, dx = call(f"log_{kind}v_grad", v, x)
+    for k in range(len(v)):
+        tv, tx = oracle.far_slopes(kind, v[k], x[k])
+        where = f"v={v[k]!r} x={x[k]!r}"
+        ev, ex = abs(dv[k] - tv) / max(abs(tv), 1e-12), abs(dx[k] / tx - 1)
+        assert ev <= 1e-13, f"d/dv at {where}: got {dv[k]!r} true {tv!r} error {ev:.2e}"
+        assert ex <= 2e-14, f"d/dx at {where}: got {dx[k]!r} true {tx!r} error {ex:.2e}"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "limit"),
+    [("iv_ratio", "i", 5e-15), ("iv_ratio_c", "i", 5e-14), ("kv_ratio", "k", 5e-15)],
+)
+def test_far_ratios(name, kind, limit, rng):
+    v, x = far_points(rng, 60)
+    got = call(name, v, x)[0]
+    for k in range(len(v)):
+        true = oracle.far_ratio(kind, v[k], x[k], complement=name == "iv_ratio_c")
+        assert np.isfinite(true)
+        e = abs(got[k] / true - 1) if true >= 1e-307 else abs(got[k] - true) / 1e-307
+        assert e <= limit, f"v={v[k]!r} x={x[k]!r} got {got[k]!r} true {true!r} error {e:.2e}"
 
 
 def ratio_points(rng, n, lowest):

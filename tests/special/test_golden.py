@@ -119,7 +119,7 @@ def test_negative_orders(table):
     plain = call("log_iv", v, x)[0]
     assert np.array_equal(np.isnan(plain), s < 0)
     assert np.array_equal(plain[s > 0], got[s > 0])
-    assert np.array_equal(np.isnan(value), s < 0)
+    assert np.array_equal(np.isnan(value)[~undecided], (s < 0)[~undecided])
     m = (sign > 0) & ~undecided
     e = oracle.error(value, hi, lo)
     assert np.all(e[m] <= bound[m]), [

@@ -9,7 +9,9 @@ mod gateway;
 mod outcome;
 mod probe;
 mod rng;
+mod special;
 mod threads;
+mod ufunc;
 
 /// The compiled core of solvent.
 #[pyo3::pymodule]
@@ -23,7 +25,15 @@ mod _core {
     #[pymodule_export]
     use crate::rng::rng;
     #[pymodule_export]
+    use crate::special::special;
+    #[pymodule_export]
     use crate::threads::{available_threads, get_num_threads, set_num_threads};
+
+    /// The SIMD level in use: "v2", "v3", "v4" or "neon".
+    #[pyfunction]
+    fn simd_level() -> &'static str {
+        solvent_simd::level().name()
+    }
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -98,10 +98,12 @@ pub fn dispatch_at<K: Kernel>(level: Level, kernel: K) -> Option<K::Output> {
 #[inline]
 unsafe fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller's promise.
     return match level {
+        // SAFETY: the caller's promise, as in the next two.
         Level::V4 => unsafe { run_v4(kernel) },
+        // SAFETY: as above.
         Level::V3 => unsafe { run_v3(kernel) },
+        // SAFETY: as above.
         Level::Portable => unsafe { run_v2(kernel) },
     };
     #[cfg(not(target_arch = "x86_64"))]

@@ -43,6 +43,12 @@ pub trait Real: Copy + PartialOrd + 'static {
     const PI_HEAD: Self;
     /// The rest of pi.
     const PI_TAIL: Self;
+    /// From here on lgamma and digamma are Stirling's series.
+    const FAR: Self;
+    /// How many steps of the recurrence lead from there to their polynomials.
+    const SHIFTS: i32;
+    /// 1/e.
+    const RECIPROCAL_E: Self;
     /// `(ln(2 pi) - 1)/2`.
     const STIRLING_0: Self;
     /// Reciprocals near 1/m.
@@ -58,9 +64,11 @@ pub trait Real: Copy + PartialOrd + 'static {
     const LN_NEAR: &'static [Self];
     /// `(sin(pi r)/r - pi)/r^2` in `r^2`.
     const SINPI: &'static [Self];
+    /// `(cos(pi r) - 1)/r^2` in `r^2`.
+    const COSPI: &'static [Self];
     /// `lgamma(2 + t)/t`.
     const LGAMMA: &'static [Self];
-    /// `digamma(2 + t)`.
+    /// `digamma(3/2 + t)`.
     const DIGAMMA: &'static [Self];
     /// What Stirling's formula lacks, times x, in `1/x^2`.
     const STIRLING: &'static [Self];
@@ -97,6 +105,9 @@ macro_rules! real {
     (@type PI_LO $t:ident) => { $t };
     (@type PI_HEAD $t:ident) => { $t };
     (@type PI_TAIL $t:ident) => { $t };
+    (@type FAR $t:ident) => { $t };
+    (@type SHIFTS $t:ident) => { i32 };
+    (@type RECIPROCAL_E $t:ident) => { $t };
     (@type STIRLING_0 $t:ident) => { $t };
     (@type $name:ident $t:ident) => { &'static [$t] };
 }
@@ -108,6 +119,9 @@ real! {
     PI_LO = t::PI_LO_F64;
     PI_HEAD = t::PI_HEAD_F64;
     PI_TAIL = t::PI_TAIL_F64;
+    FAR = t::FAR_F64;
+    SHIFTS = t::FAR_F64 as i32 - 2;
+    RECIPROCAL_E = t::RECIPROCAL_E_F64;
     STIRLING_0 = t::STIRLING_0_F64;
     LN_RECIPROCAL = t::LN_RECIPROCAL_F64;
     LN_TABLE = t::LN_TABLE_F64;
@@ -115,6 +129,7 @@ real! {
     LN = &t::LN_F64;
     LN_NEAR = &t::LN_NEAR_F64;
     SINPI = &t::SINPI_F64;
+    COSPI = &t::COSPI_F64;
     LGAMMA = &t::LGAMMA_F64;
     DIGAMMA = &t::DIGAMMA_F64;
     STIRLING = &t::STIRLING_F64;
@@ -127,6 +142,9 @@ real! {
     PI_LO = t::PI_LO_F32;
     PI_HEAD = t::PI_HEAD_F32;
     PI_TAIL = t::PI_TAIL_F32;
+    FAR = t::FAR_F32;
+    SHIFTS = t::FAR_F32 as i32 - 2;
+    RECIPROCAL_E = t::RECIPROCAL_E_F32;
     STIRLING_0 = t::STIRLING_0_F32;
     LN_RECIPROCAL = t::LN_RECIPROCAL_F32;
     LN_TABLE = t::LN_TABLE_F32;
@@ -134,6 +152,7 @@ real! {
     LN = &t::LN_F32;
     LN_NEAR = &t::LN_NEAR_F32;
     SINPI = &t::SINPI_F32;
+    COSPI = &t::COSPI_F32;
     LGAMMA = &t::LGAMMA_F32;
     DIGAMMA = &t::DIGAMMA_F32;
     STIRLING = &t::STIRLING_F32;

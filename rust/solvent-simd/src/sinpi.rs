@@ -1,6 +1,6 @@
 //! The sine of pi x.
 
-use crate::lanes::{Lanes, Mask};
+use crate::lanes::Lanes;
 use crate::poly::{c, poly};
 use crate::real::Real;
 
@@ -8,21 +8,26 @@ use crate::real::Real;
 #[inline(always)]
 pub fn sinpi<V: Lanes>(x: V) -> V {
     let n = x.round();
-    let r = x - n; // exact
-    let z = r * r;
+    let r = x - n; // exact, as is what follows
+    let a = r.abs();
+    let t = a.min(c::<V>(0.5) - a);
+    // sin(pi a) is sin(pi t), or cos(pi t) beyond 1/4.
+    let z = t * t;
     let q = poly(z, V::Scalar::SINPI) * z;
-    let y = if V::FUSED {
-        r.mul_add(c(core::f64::consts::PI), r * (q + V::splat(V::Scalar::PI_LO)))
+    let sin = if V::FUSED {
+        t.mul_add(c(core::f64::consts::PI), t * (q + V::splat(V::Scalar::PI_LO)))
     } else {
-        // The leading halves of r and pi have an exact product.
+        // The leading halves of t and pi have an exact product.
         let digits = V::Scalar::DIGITS;
         let units = c::<V>(1.5 * (1u64 << (digits - 1 - digits / 2)) as f64);
-        let head = (r + units) - units;
+        let head = (t + units) - units;
         let pi = V::splat(V::Scalar::PI_HEAD);
-        head * pi + ((r - head) * pi + r * (q + V::splat(V::Scalar::PI_TAIL)))
+        head * pi + ((t - head) * pi + t * (q + V::splat(V::Scalar::PI_TAIL)))
     };
+    let cos = poly(z, V::Scalar::COSPI).mul_add(z, V::splat(V::Scalar::ONE));
+    let size = V::select(a.le(c(0.25)), sin, cos);
+    // The sign is that of r, turned where n is odd; at integers that of x.
     let half = n * c(0.5);
-    let y = V::select(half.eq(half.floor()), y, -y);
-    let zero = V::splat(V::Scalar::ZERO);
-    V::select(r.eq(zero).and(x.eq(x)), zero.copysign(x), y)
+    let sign = V::select(half.eq(half.floor()), r, -r);
+    size.copysign(V::select(a.eq(V::splat(V::Scalar::ZERO)), x, sign))
 }

@@ -7,7 +7,7 @@
 
 use core::marker::PhantomData;
 
-use solvent_simd::{F64s, Kernel, Pack, Simd, dispatch};
+use solvent_simd::{Kernel, Lanes, Pack, Simd, dispatch};
 
 use super::domain::{BANDS, CLASSES, FAR, INNER, SPECIAL, classify};
 use super::function::Function;

@@ -136,3 +136,31 @@ impl Function for LogKvCertified {
 fn at_limit(y: f64) -> (f64, f64) {
     (y, if y.is_nan() { y } else { 0.0 })
 }
+
+/// A region of the certified functions and what its bound rests on.
+pub struct CertifiedRegion {
+    /// `log_iv` or `log_kv`.
+    pub function: &'static str,
+    /// Where.
+    pub region: &'static str,
+    /// What the bound is made of.
+    pub bounds: &'static str,
+    /// Whether every part is proven; otherwise the bound is an estimate that no test point has exceeded.
+    pub proven: bool,
+}
+
+/// Where the bounds of the certified functions are proven and where they are estimates.
+///
+/// The truncation parts are enclosed by `tools/prove_bessel_bounds.py` everywhere. The rounding parts count operations of
+/// kernels whose elementary functions were tested, not proven, to their ulps; inside w < 25 the count of the polynomials'
+/// own rounding rests on the size of their coefficients and is called an estimate.
+pub fn certified_regions() -> [CertifiedRegion; 5] {
+    let row = |function, region, bounds, proven| CertifiedRegion { function, region, bounds, proven };
+    [
+        row("log_iv", "v >= 0, hypot(v, x) >= 25", "truncation <= 4.89e-17 (theorem I) + operation count", true),
+        row("log_iv", "v >= 0, hypot(v, x) < 25", "tail of the series + operation count", false),
+        row("log_iv", "v < 0", "both terms of the reflection, with its condition", false),
+        row("log_kv", "hypot(v, x) >= 25", "truncation <= 4.51e-17 (theorem K) + operation count", true),
+        row("log_kv", "hypot(v, x) < 25", "table errors + amplification of the recurrence + operation count", false),
+    ]
+}

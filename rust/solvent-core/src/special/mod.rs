@@ -36,7 +36,7 @@ mod tables;
 mod temme;
 
 pub use block::{BLOCK, evaluate};
-pub use certified::{LogIvCertified, LogKvCertified};
+pub use certified::{CertifiedRegion, LogIvCertified, LogKvCertified, certified_regions};
 pub use function::Function;
 pub use gradient::{LogIvGrad, LogKvGrad};
 pub use logs::{LogAbsIv, LogIv, LogIve, LogIvk, LogKv, LogKve};

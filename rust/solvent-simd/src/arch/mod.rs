@@ -16,7 +16,7 @@ mod v3;
 #[cfg(target_arch = "x86_64")]
 mod v4;
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
+#[cfg(not(target_arch = "x86_64"))]
 pub use portable::Portable;
 #[cfg(target_arch = "x86_64")]
 pub use {v2::V2, v3::V3, v4::V4};

@@ -203,3 +203,54 @@ impl F64s for F64x2 {
 }
 
 impl F32s for F32x4 {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{asinh, digamma, exp, expm1, lgamma, ln, log1p, sinpi};
+
+    /// The functions at this level against the standard library's, which is all that an x86-64 machine can test of it.
+    #[test]
+    fn functions_agree_with_std() {
+        let mut worst = 0.0f64;
+        for i in 0..4000 {
+            let x = i as f64 * 0.01 - 20.0;
+            let v = F64x2::splat(x);
+            let p = F64x2::splat(x.abs() + 0.01);
+            let pairs = [
+                (exp(v), x.exp()),
+                (expm1(v), x.exp_m1()),
+                (ln(p), (x.abs() + 0.01).ln()),
+                (log1p(p), (x.abs() + 0.01).ln_1p()),
+                (asinh(v), x.asinh()),
+                (
+                    sinpi(v),
+                    (core::f64::consts::PI * (x - x.round())).sin() * (1.0 - 2.0 * (x.round() % 2.0).abs()),
+                ),
+                // Duplication and recurrence.
+                (lgamma(p + F64x2::splat(1.0)) - lgamma(p), (x.abs() + 0.01).ln()),
+                (digamma(p + F64x2::splat(1.0)) - digamma(p), 1.0 / (x.abs() + 0.01)),
+            ];
+            for (got, want) in pairs {
+                worst = worst.max((got.reduce_sum() * 0.5 - want).abs() / want.abs().max(1.0));
+            }
+            let single = exp(F32x4::splat(x as f32)).reduce_max();
+            assert!((single / (x as f32).exp() - 1.0).abs() < 2e-7);
+        }
+        assert!(worst < 3e-14, "{worst:e}");
+    }
+
+    #[test]
+    fn masks_and_positions() {
+        let v = F32x4([1.0, f32::NAN, 3.0, -1.0]);
+        let mask = v.lt(F32x4::splat(2.0));
+        let mut out = [0; 32];
+        let n = mask.positions(10, &mut out);
+        assert_eq!((mask.bits(), &out[..n]), (0b1001, &[10, 13][..]));
+        assert_eq!((v.reduce_max(), v.reduce_min()), (3.0, -1.0));
+        let (m, e) = F64x2([12.0, 0.8]).frexp_sqrt2();
+        assert_eq!((m.0, e.0), ([0.75, 0.8], [4.0, 0.0]));
+        assert_eq!(F64x2::splat(1.5).ldexp(F64x2([-1074.0, 1023.0])).0, [1e-323, 1.5 * 2f64.powi(1023)]);
+        assert!(<Portable as Simd>::F64::load(&[1.0, 2.0]).eq(F64x2([1.0, 2.0])).all());
+    }
+}

@@ -10,6 +10,7 @@ mod outcome;
 mod probe;
 mod rng;
 mod special;
+mod stats;
 mod threads;
 mod ufunc;
 
@@ -26,6 +27,8 @@ mod _core {
     use crate::rng::rng;
     #[pymodule_export]
     use crate::special::special;
+    #[pymodule_export]
+    use crate::stats::stats;
     #[pymodule_export]
     use crate::threads::{available_threads, get_num_threads, set_num_threads};
 

@@ -8,11 +8,11 @@ use solvent_simd::{F64s, Mask, ln, ln_normal, log1p_normal};
 
 use super::domain::{FAR, SERIES_TERMS};
 use super::function::Function;
-use super::logs::{LogIv, LogKv};
-use super::outer::{Outer, log1p_small};
+use super::exponent::{DOUBLED_BELOW, Double, exponent_doubled};
+use super::logs::{LogIv, LogKv, outer_i, outer_k};
+use super::outer::{DOUBLED, Outer};
 use super::reflect;
 use super::tables::debye::{SUM_ABS_Q_OVER_W, TRUNCATION_I, TRUNCATION_K};
-use super::tables::exponent::{HALF_LN_2PI, HALF_LN_PI_2};
 use super::{inner_i, inner_k, temme};
 
 /// 2^-53.
@@ -26,21 +26,33 @@ pub enum LogIvCertified {}
 /// log K_v(x) and its bound.
 pub enum LogKvCertified {}
 
-/// The bound of the expansion in band `B`, from the exponent, log(w)/2 with its constant, and the value.
+/// The bound of the expansion in band `B`, from T, log(w)/2 and the value.
 ///
 /// - T: x - z0 v 3.1 U, the quotient (numerator 2, denominator 3, division 1) 6, product 1: E within 10.1 U. Its
 ///   quotient by z0 x adds 2.1, asinh (condition <= 1) 5 and one more by log1p: 18.2 U on asinh, 19.2 on v asinh, one
-///   addition of equal signs: 20.2, with two-rounding multiply-adds below 23 U of |T|.
-/// - log(w)/2 + constant: log 2 U, w^2 within 3 U (a quarter counts), one addition: 4 U of the sum's parts.
+///   addition of equal signs: 20.2, with two-rounding multiply-adds below 23 U of |T|. With twice the digits and beside
+///   the line, the parts of T are within 40 U^2 and their sum is never rounded.
+/// - log(w)/2: ln 2 U and the 3 U of w^2 (a quarter counts), the constant one more; doubled, only the part below 1.
 /// - S: Horner's rule on coefficients whose absolute sum is tabled, 40 operations deep at most, then its log1p.
-/// - two additions: U of |T - log(w)/2 - c| and of |L|.
+/// - three additions: of T - log(w)/2, of the low parts, and of both.
 #[inline(always)]
-fn outer_bound<V: F64s, const B: usize>(truncation: f64, exponent: V, half_log: V, value: V) -> V {
+fn outer_bound<V: F64s, const B: usize>(
+    truncation: f64,
+    o: &Outer<V, B>,
+    t: Double<V>,
+    half_ln_w: Double<V>,
+    value: V,
+) -> V {
+    let u = |c: f64| V::splat(c * U * OWN);
     let band = if B == FAR { 0 } else { B };
-    let constant = truncation / U + 44.0 * SUM_ABS_Q_OVER_W[band] + 2.0;
-    let half_log = half_log.abs() + V::splat(1.0);
-    let scaled = exponent.abs().mul_add(V::splat(24.0), half_log.mul_add(V::splat(5.0), value.abs()));
-    (scaled + V::splat(constant)) * V::splat(U * OWN)
+    let constant = truncation + U * (44.0 * SUM_ABS_Q_OVER_W[band] + 8.0);
+    let size = if B == DOUBLED {
+        let y = exponent_doubled(o.v, o.x).1;
+        V::select(y.lt(V::splat(DOUBLED_BELOW)), u(0.01), u(24.0)) * t.hi.abs()
+    } else {
+        t.hi.abs().mul_add(u(24.0), half_ln_w.hi.abs() * u(5.0))
+    };
+    value.abs().mul_add(u(3.0), size + V::splat(constant * OWN))
 }
 
 impl Function for LogIvCertified {
@@ -50,10 +62,10 @@ impl Function for LogIvCertified {
     #[inline(always)]
     fn outer<V: F64s, const B: usize>(v: V, x: V) -> (V, V) {
         let o = Outer::<V, B>::new(v, x);
-        let (t, h) = (o.exponent(), o.half_ln_w() + V::splat(HALF_LN_2PI));
-        let y = (t - h) + log1p_small::<V, B>(o.sums().signed(1.0));
+        let (t, h) = (o.exponent(), o.half_ln_w());
+        let y = outer_i::<V, B>(t, h, o.sums().signed(1.0));
         let band = if B == FAR { 0 } else { B };
-        (y, outer_bound::<V, B>(TRUNCATION_I[band], t, h, y))
+        (y, outer_bound(TRUNCATION_I[band], &o, t, h, y))
     }
 
     /// - Series: P and D share their factors f_k, so only the roundings of products and sums (3 a term on x86-64-v2) and
@@ -97,18 +109,18 @@ impl Function for LogKvCertified {
     #[inline(always)]
     fn outer<V: F64s, const B: usize>(v: V, x: V) -> (V, V) {
         let o = Outer::<V, B>::new(v, x);
-        let (t, h) = (o.exponent(), V::splat(HALF_LN_PI_2) - o.half_ln_w());
-        let y = (h - t) + log1p_small::<V, B>(o.sums().signed(-1.0));
+        let (t, h) = (o.exponent(), o.half_ln_w());
+        let y = outer_k::<V, B>(t, h, o.sums().signed(-1.0));
         let band = if B == FAR { 0 } else { B };
-        (y, outer_bound::<V, B>(TRUNCATION_K[band], t, h, y))
+        (y, outer_bound(TRUNCATION_K[band], &o, t, h, y))
     }
 
     /// x > 1: the start carries the polynomials' rounding (a quarter of 2 (16 + 7) operations on coefficients of absolute
     /// sum about 1), 0.8 U of dropped terms, and at mu < 0 twice that after the first step; each step of the recurrence
     /// adds 5 U, all terms positive; exp, root and products 10 U; the log 2 U of its value.
     ///
-    /// x <= 1: f_0 is a difference with amplification <= 3; sigma = mu log(2/x) is off by U (3 |log x| + 1)/2 and enters
-    /// as it is; each step 5 U; n log(2/x) by n U (3 |log x| + 2).
+    /// x <= 1: f_0 is a difference with amplification <= 3; log(2/x) is off by U (3 |log x| + 1), which sigma = mu log(2/x)
+    /// carries into the exponentials and n log(2/x) into the sum, and which f_0 sees relatively; each step 5 U.
     #[inline(always)]
     fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
         let (y, scaled) = if PIECE == 0 {
@@ -116,8 +128,8 @@ impl Function for LogKvCertified {
             let log = ln_normal(k.at);
             let y = k.n.mul_add(k.l, log);
             let ln_x = k.l.abs() + V::splat(0.7);
-            let per_log = k.n.mul_add(V::splat(3.0), V::splat(4.5));
-            let steps = k.n.mul_add(V::splat(7.0), V::splat(90.0));
+            let per_log = V::splat(3.0) * (k.n + (v - k.n).abs());
+            let steps = k.n.mul_add(V::splat(7.0), V::splat(100.0));
             (y, ln_x.mul_add(per_log, steps) + log.abs() * V::splat(2.0))
         } else {
             let k = inner_k::values::<V, PIECE, false>(v, x);

@@ -3,21 +3,24 @@
 use solvent_simd::{F64s, log1p_normal};
 
 use super::function::Function;
+use super::exponent::Double;
 use super::outer::{Outer, log1p_small};
 use super::reflect;
 use super::tables::exponent::{HALF_LN_2PI, HALF_LN_PI_2};
 use super::{inner, inner_i};
 
-/// log I_v(x) from the parts of the expansion.
+/// log I_v(x) from T, log(w)/2 and S+.
 #[inline(always)]
-fn outer_i<V: F64s, const B: usize>(exponent: V, half_ln_w: V, s: V) -> V {
-    (exponent - (half_ln_w + V::splat(HALF_LN_2PI))) + log1p_small::<V, B>(s)
+pub(super) fn outer_i<V: F64s, const B: usize>(t: Double<V>, half_ln_w: Double<V>, s: V) -> V {
+    let low = t.lo - (half_ln_w.lo + V::splat(HALF_LN_2PI)) + log1p_small::<V, B>(s);
+    (t.hi - half_ln_w.hi) + low
 }
 
-/// log K_v(x) from the parts of the expansion.
+/// log K_v(x) from T, log(w)/2 and S-.
 #[inline(always)]
-fn outer_k<V: F64s, const B: usize>(exponent: V, half_ln_w: V, s: V) -> V {
-    ((V::splat(HALF_LN_PI_2) - half_ln_w) - exponent) + log1p_small::<V, B>(s)
+pub(super) fn outer_k<V: F64s, const B: usize>(t: Double<V>, half_ln_w: Double<V>, s: V) -> V {
+    let low = (V::splat(HALF_LN_PI_2) - half_ln_w.lo) - t.lo + log1p_small::<V, B>(s);
+    low - (t.hi + half_ln_w.hi)
 }
 
 /// The limit of log I at the edge of its domain.
@@ -96,7 +99,7 @@ impl Function for LogIve {
     fn outer<V: F64s, const B: usize>(v: V, x: V) -> (V, V) {
         let o = Outer::<V, B>::new(v, x);
         let s = o.sums().signed(1.0);
-        let y = outer_i::<V, B>(o.exponent_less_x(), o.half_ln_w(), s);
+        let y = outer_i::<V, B>(Double::single(o.exponent_less_x()), o.half_ln_w(), s);
         (y, y)
     }
 
@@ -113,7 +116,7 @@ impl Function for LogIve {
     }
 
     fn negative(m: &[f64], x: &[f64], out: &mut [f64], _: &mut [f64]) {
-        reflect::log_i(m, x, |i, r| out[i] = r.real() - x[i]);
+        reflect::log_i_scaled(m, x, |i, r| out[i] = r.real());
     }
 }
 
@@ -152,7 +155,7 @@ impl Function for LogKve {
     fn outer<V: F64s, const B: usize>(v: V, x: V) -> (V, V) {
         let o = Outer::<V, B>::new(v, x);
         let s = o.sums().signed(-1.0);
-        let y = outer_k::<V, B>(o.exponent_less_x(), o.half_ln_w(), s);
+        let y = outer_k::<V, B>(Double::single(o.exponent_less_x()), o.half_ln_w(), s);
         (y, y)
     }
 

@@ -14,7 +14,7 @@
 use solvent_simd::{F64s, ln, ln_normal};
 
 use super::domain::FAR;
-use super::exponent::{asinh, asinh_ratio_far, exponent, exponent_far};
+use super::exponent::{Double, asinh, asinh_ratio_far, exponent, exponent_doubled, exponent_far};
 use super::polynomial::{horner, horner_slope};
 use super::tables::debye::{BAND_TERMS, Q};
 use super::tables::exponent::LN_2_HI;
@@ -60,6 +60,11 @@ pub(super) struct Slopes<V> {
     d: Sums<V>,
 }
 
+/// The band whose T and log(w) carry twice the digits: w >= 1e6.
+pub(super) const DOUBLED: usize = 6;
+/// ln 2 in two parts, the first with so few bits that its product with an exponent is exact.
+const LN_2_EXACT: f64 = 0.693_147_180_369_123_8;
+const LN_2_REST: f64 = 1.908_214_929_270_587_7e-10;
 const SCALE_ABOVE: f64 = 3.273_390_607_896_142e150; // 2^500
 const UNIT: f64 = 4.149_515_568_880_993e180; // 2^600
 const LN_UNIT: f64 = 600.0 * LN_2_HI;
@@ -84,13 +89,13 @@ impl<V: F64s, const B: usize> Outer<V, B> {
         Outer { v, x, w, ln_x, w2, p, p2: p * p, g: x * inverse, r, unit }
     }
 
-    /// T.
+    /// T, with twice the digits in the band of w >= 1e6.
     #[inline(always)]
-    pub fn exponent(&self) -> V {
-        if B == FAR {
-            exponent_far(self.v, self.x, self.w, self.ln_x) * self.unit
-        } else {
-            exponent(self.v, self.x, self.w)
+    pub fn exponent(&self) -> Double<V> {
+        match B {
+            FAR => Double::single(exponent_far(self.v, self.x, self.w, self.ln_x) * self.unit),
+            DOUBLED => exponent_doubled(self.v, self.x).0,
+            _ => Double::single(exponent(self.v, self.x, self.w)),
         }
     }
 
@@ -108,15 +113,19 @@ impl<V: F64s, const B: usize> Outer<V, B> {
         if B == FAR { asinh_ratio_far(self.v, self.x, self.ln_x) } else { asinh(self.v / self.x) }
     }
 
-    /// log(w)/2.
+    /// log(w)/2, with twice the digits in the band of w >= 1e6: there `hi` is the exponent's part, exactly.
     #[inline(always)]
-    pub fn half_ln_w(&self) -> V {
-        let half = V::splat(0.25) * ln_normal(self.w2);
-        if B == FAR {
+    pub fn half_ln_w(&self) -> Double<V> {
+        let quarter = V::splat(0.25);
+        if B == DOUBLED {
+            let (m, e) = self.w2.frexp_sqrt2();
+            let hi = e * V::splat(0.25 * LN_2_EXACT);
+            Double { hi, lo: quarter * e.mul_add(V::splat(LN_2_REST), ln_normal(m)) }
+        } else if B == FAR {
             let shift = V::select(self.unit.gt(V::splat(1.0)), V::splat(0.5 * LN_UNIT), V::splat(0.0));
-            half + shift
+            Double::single(quarter.mul_add(ln_normal(self.w2), shift))
         } else {
-            half
+            Double::single(quarter * ln_normal(self.w2))
         }
     }
 

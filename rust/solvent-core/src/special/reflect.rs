@@ -2,7 +2,7 @@
 
 use super::block::{BLOCK, evaluate};
 use super::certified::{LogIvCertified, LogKvCertified};
-use super::logs::LogIvk;
+use super::logs::{LogIve, LogIvk, LogKve};
 use super::tables::exponent::LN_2_OVER_PI;
 
 /// 2^-53.
@@ -69,6 +69,17 @@ pub(super) fn log_i(m: &[f64], x: &[f64], mut put: impl FnMut(usize, Reflected))
     evaluate::<LogIvk>(m, x, &mut a[..n], &mut b[..n]);
     for i in 0..n {
         put(i, combine(m[i], a[i], b[i]));
+    }
+}
+
+/// As [`log_i`], of I_{-m}(x) e^-x: the second summand is `K_m e^x` times e^-2x.
+pub(super) fn log_i_scaled(m: &[f64], x: &[f64], mut put: impl FnMut(usize, Reflected)) {
+    let (mut a, mut b) = ([0.0; BLOCK], [0.0; BLOCK]);
+    let n = m.len();
+    evaluate::<LogIve>(m, x, &mut a[..n], &mut []);
+    evaluate::<LogKve>(m, x, &mut b[..n], &mut []);
+    for i in 0..n {
+        put(i, combine(m[i], a[i], b[i] - 2.0 * x[i]));
     }
 }
 

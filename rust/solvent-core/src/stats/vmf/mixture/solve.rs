@@ -1,0 +1,128 @@
+//! The loop: sweeps until one more would move the model by less than `tol`.
+
+use super::certify::Change;
+use super::expectation::expectation;
+use super::init::first_model;
+use super::model::Model;
+use super::options::Options;
+use super::problem::Problem;
+use super::step::{maximization, reseed};
+use crate::base::error::ArgumentError;
+use crate::base::monitor::{Budget, Ending, Method, Monitor, Observer, Progress, solve};
+use crate::base::outcome::Outcome;
+use crate::base::status::Status;
+use crate::stats::vmf::VmfError;
+
+/// A fitted mixture.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// The model.
+    pub model: Model,
+    /// Mean log-likelihood after each sweep (hard: of the assigned components).
+    pub lower_bounds: Vec<f64>,
+    /// How the best start ended; its certificate is the change that one more sweep would make.
+    pub outcome: Outcome,
+}
+
+impl Fit {
+    /// Mean log-likelihood of the model.
+    pub fn lower_bound(&self) -> f64 {
+        self.lower_bounds.last().copied().unwrap_or(f64::NEG_INFINITY)
+    }
+}
+
+/// One start of EM. It always knows what the next sweep makes of the model it holds, which is the certificate.
+struct Em<'a> {
+    problem: &'a Problem<'a>,
+    options: &'a Options,
+    held: Model,
+    next: Model,
+    change: Change,
+    lower_bounds: Vec<f64>,
+    reseeds: usize,
+}
+
+impl Em<'_> {
+    fn sweep(&mut self, monitor: &mut Monitor<'_>) -> Result<f64, VmfError> {
+        let rule = &self.options.rule;
+        let statistics = expectation(self.problem, &self.held, rule.assignment, monitor)?;
+        self.next = maximization(&statistics, &self.held, rule);
+        if self.reseeds > 0
+            && reseed(&mut self.next, &statistics, self.problem, rule, self.options.min_weight)
+        {
+            self.reseeds -= 1;
+        }
+        self.change = Change::between(&self.held, &self.next, self.problem.len());
+        Ok(statistics.log_likelihood / self.problem.total)
+    }
+}
+
+impl Method<1> for Em<'_> {
+    type Solution = Fit;
+    type Error = VmfError;
+    const EXTRAS: [&'static str; 1] = ["lower_bound"];
+
+    fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, VmfError> {
+        self.sweep(monitor)?;
+        // At least one sweep is done, whatever the start.
+        Ok(None)
+    }
+
+    fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<1>, VmfError> {
+        self.held.clone_from(&self.next);
+        let lower_bound = self.sweep(monitor)?;
+        self.lower_bounds.push(lower_bound);
+        Ok(Progress { units: 1, bound: Some(self.change.bound()), extras: [lower_bound] })
+    }
+
+    fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
+        // A fixed point to the last bit: nothing is left to do even for tol = 0.
+        (self.change.bound() == 0.0).then_some(Status::Converged)
+    }
+
+    fn finish(self, ending: Ending) -> Result<Fit, VmfError> {
+        let outcome = Outcome::new(ending, Some(self.change.certificate()));
+        Ok(Fit { model: self.held, lower_bounds: self.lower_bounds, outcome })
+    }
+}
+
+/// Fits a mixture; with `warm`, from that model instead of `options.init`. O(n k d) a sweep.
+pub fn fit(
+    problem: &Problem<'_>,
+    options: &Options,
+    warm: Option<&Model>,
+    observer: &mut dyn Observer,
+) -> Result<Fit, VmfError> {
+    let (n, k) = (problem.len(), options.components);
+    if k == 0 || k > n {
+        return Err(
+            ArgumentError::value("n_components", k, format!("an integer in 1..{n} (the rows)")).into()
+        );
+    }
+    let budget = Budget::new(options.tol, options.max_iter);
+    let starts = if warm.is_some() { 1 } else { options.n_init.max(1) };
+    let mut best: Option<Fit> = None;
+    for start in 0..starts {
+        let first = match warm {
+            Some(model) => model.clone(),
+            None => {
+                let mut monitor = Monitor::new(budget, observer, const { &Em::EXTRAS });
+                first_model(problem, options, start, &mut monitor)?
+            }
+        };
+        let method = Em {
+            problem,
+            options,
+            next: first.clone(),
+            held: first,
+            change: Change { weight: f64::INFINITY, mean: f64::INFINITY, concentration: f64::INFINITY },
+            lower_bounds: Vec::new(),
+            reseeds: k,
+        };
+        let fit = solve(method, budget, observer)?;
+        if best.as_ref().is_none_or(|b| fit.lower_bound() > b.lower_bound()) {
+            best = Some(fit);
+        }
+    }
+    best.ok_or_else(|| ArgumentError::value("n_init", 0usize, "an integer >= 1").into())
+}

@@ -204,30 +204,30 @@ def mix_digits(report: Report) -> None:
     table.add("scikit-learn's KMeans", f"{score:.3f}", "-", f"{means.n_iter_}", "-", "none", f"{seconds:.2f}")
     table.notes.append("SciPy has no mixture. ARI: agreement with the true digits, 1 is perfect, 0 is chance")
     report.table(table)
-    with report.picture("vmf-mixture-digits", figsize=(8.6, 4.6)) as figure:
+    with report.picture("vmf-mixture-digits", figsize=(8.6, 4.7)) as figure:
         pictures.digit_means(figure, models["soft"], x, labels)
 
 
 def mix_patches(report: Report) -> None:
-    """A photograph in six kinds of texture: 16 x 16 x 3 patches, d = 768."""
+    """A photograph in eight kinds of texture: 16 x 16 x 3 patches, d = 768."""
     image = photograph()
     grid = patches(image, 16, 8)
     x = directions(grid.reshape(-1, grid.shape[-1]))
-    model = VonMisesFisherMixture(6, max_iter=300, tol=1e-4, random_state=4)
+    model = VonMisesFisherMixture(8, n_init=4, max_iter=300, tol=1e-4, random_state=0)
     _, seconds = timed(lambda: model.fit(x))
     table = Table(
         f"A mixture of {len(x)} patches of china.jpg, 16 x 16 x 3, d = {x.shape[1]}: {model.n_iter_} sweeps, "
         f"{seconds:.2f} s, {model.certificate_.kind} {model.certificate_.bound:.1e}",
-        ("component", "weight", "kappa", "mean resultant length"),
+        ("component", "weight", "kappa", "1 - mean resultant length"),
     )
-    lengths = special.iv_ratio(x.shape[1] / 2, model.concentrations_)
+    spreads = special.iv_ratio_c(x.shape[1] / 2, model.concentrations_)
     order = np.argsort(-model.weights_)
     for place, j in enumerate(order):
         table.add(
-            f"{place + 1}", f"{model.weights_[j]:.3f}", f"{model.concentrations_[j]:.6g}", f"{lengths[j]:.4f}"
+            f"{place + 1}", f"{model.weights_[j]:.3f}", f"{model.concentrations_[j]:.6g}", f"{spreads[j]:.3e}"
         )
     report.table(table)
-    with report.picture("vmf-mixture-photograph", figsize=(8.6, 5.4)) as figure:
+    with report.picture("vmf-mixture-photograph", figsize=(8.6, 4.7)) as figure:
         pictures.segmentation(figure, image, model, model.predict(x).reshape(grid.shape[:2]), order)
 
 

@@ -18,7 +18,9 @@ EXPECTED = {
 CHECKS = list(estimator_checks_generator(VonMisesFisherMixture(normalize=True)))
 
 
-@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=[getattr(c, "func", c).__name__ for _, c in CHECKS])
+@pytest.mark.parametrize(
+    ("estimator", "check"), CHECKS, ids=[getattr(c, "func", c).__name__ for _, c in CHECKS]
+)
 def test_estimator_checks(estimator, check, request):
     name = getattr(check, "func", check).__name__
     if name in EXPECTED:

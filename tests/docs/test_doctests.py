@@ -41,7 +41,7 @@ def run(test):
     assert not failures, "".join(report)
 
 
-@pytest.mark.parametrize("test", examples())
+@pytest.mark.parametrize("test", list(examples()))
 def test_docstring(test):
     run(test)
 
@@ -60,14 +60,14 @@ def public_names():
             yield pytest.param(family, name, id=f"{family}.{name}")
 
 
-@pytest.mark.parametrize(("family", "name"), public_names())
+@pytest.mark.parametrize(("family", "name"), list(public_names()))
 def test_every_public_name_is_documented_with_an_example(family, name):
     docstring = getattr(importlib.import_module(family), name).__doc__
     assert docstring, "no docstring"
     assert ">>> " in docstring, "no example"
 
 
-@pytest.mark.parametrize(("family", "name"), public_names())
+@pytest.mark.parametrize(("family", "name"), list(public_names()))
 def test_every_public_name_has_its_page(family, name):
     """The API pages name all that is public: an addition that they forget fails here."""
     page = (ROOT / "docs" / "api" / f"{family.removeprefix('solvent.')}.rst").read_text(encoding="utf-8")

@@ -52,7 +52,7 @@ def digit_means(figure: "Figure", model: Any, x: Array, labels: NDArray[np.int64
     counts = np.array([np.bincount(labels[found == j], minlength=10) for j in range(len(model.weights_))])
     holds = counts.argmax(axis=1)
     share = counts.max(axis=1) / np.maximum(counts.sum(axis=1), 1)
-    figure.get_layout_engine().set(h_pad=0.1, w_pad=0.08, hspace=0.04)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.08, hspace=0.04)
     title = "A von Mises-Fisher mixture of handwritten digits: its ten mean directions"
     figure.suptitle(title, x=0.012, ha="left", fontsize=11)
     for axes, j in zip(figure.subplots(2, 5).flat, np.lexsort((-share, holds)), strict=True):
@@ -68,8 +68,8 @@ def segmentation(
     """The photograph, the same with each patch in the colour of its component, and the mean patches."""
     from matplotlib.colors import to_rgb
 
-    figure.get_layout_engine().set(h_pad=0.06)  # type: ignore[union-attr]
-    upper, lower = figure.subfigures(2, 1, height_ratios=[2.1, 1], hspace=0.0)
+    figure.set_layout_engine("constrained", h_pad=0.06)
+    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[2.1, 1], hspace=0.0))
     photo, parts = upper.subplots(1, 2)
     photo.imshow(image)
     photo.set_title("china.jpg")
@@ -107,7 +107,7 @@ def accuracy(figure: "Figure", axis: Array, maps: "Sequence[tuple[str, Array, Ar
     colours = mpl.colormaps["viridis"].with_extremes(bad=MISSING)
     norm = BoundaryNorm(decades, colours.N, extend="both")
     grid = figure.subplots(2, 2, sharex=True, sharey=True)
-    drawn = None
+    drawn: Any = None
     for row, (name, bound, distance) in zip(grid, maps, strict=True):
         for axes, error, title in (
             (row[0], bound, f"solvent, {name}: certified error bound"),

@@ -255,9 +255,9 @@ unsafe extern "C" fn inner_loop<T: Scalar + 'static>(
     let (inputs, results) = (&operands[..2], &operands[2..2 + outputs]);
     // Reductions and accumulations feed an output back as an input: then every element waits for the one before.
     let chained = n > 1
-        && results.iter().any(|out| {
-            out.step == 0 || inputs.iter().any(|input| out.disturbs(*input, n, size_of::<T>()))
-        });
+        && results
+            .iter()
+            .any(|out| out.step == 0 || inputs.iter().any(|input| out.disturbs(*input, n, size_of::<T>())));
     let in_place = T::IS_F64
         && operands[..2 + outputs].iter().all(|operand| operand.contiguous_f64())
         && results.iter().all(|out| inputs.iter().all(|input| out.apart(*input, n, size_of::<T>())))

@@ -246,7 +246,7 @@ def main():
         poly(
             "DIGAMMA",
             lambda t: mp.digamma(mpf("1.5") + t),
-            lambda t: mpf(1),
+            lambda _: mpf(1),
             mpf("-0.5"),
             mpf("0.5"),
             "`digamma(3/2 + t)`, |t| <= 1/2; absolute",

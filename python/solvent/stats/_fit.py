@@ -41,6 +41,15 @@ class VMFFit(Result):
     `kappa` to an end of `kappa_interval`, over ``max(kappa, d/100)``. Its ``parts`` are ``kappa_lower``,
     ``kappa_upper``, ``R``, ``dR`` (bound on the rounding of R) and ``mu_error``, the distance of `mu` from the
     maximum-likelihood direction.
+
+    Examples
+    --------
+    >>> from solvent.stats import vonmises_fisher
+    >>> fit = vonmises_fisher.fit([[1.0, 0.0], [0.8, 0.6], [0.8, -0.6]])
+    >>> fit.success, fit.certificate.kind
+    (True, 'kappa-bracket')
+    >>> fit.kappa_interval[0] <= fit.kappa <= fit.kappa_interval[1]
+    True
     """
 
     mu: NDArray[Any]

@@ -69,7 +69,8 @@ def segmentation(
     from matplotlib.colors import to_rgb
 
     figure.set_layout_engine("constrained", h_pad=0.06)
-    upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[2.1, 1], hspace=0.0))
+    halves: Any = figure.subfigures(2, 1, height_ratios=[2.1, 1], hspace=0.0)
+    upper, lower = halves
     photo, parts = upper.subplots(1, 2)
     photo.imshow(image)
     photo.set_title("china.jpg")

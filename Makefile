@@ -29,7 +29,7 @@ RUST := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.loc
 BUILT := $(VENV)/.stamp-build
 DEPS = $(VENV)/.stamp-$(1)
 
-.PHONY: help develop demo test test-rust lint format types docs long bench tables golden wheel clean
+.PHONY: help develop demo test test-rust lint lint-rust lint-python format types docs long bench tables golden wheel clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -47,9 +47,13 @@ develop: $(BUILT) $(call DEPS,test) $(call DEPS,lint) $(call DEPS,docs) ## .venv
 test-rust: | $(VENV)/.stamp-venv ## run the tests of the Rust crates
 	"$(CARGO)" test --workspace --locked $(ARGS)
 
-lint: $(call DEPS,lint) ## formats and lints, Rust and Python; changes nothing
+lint: lint-rust lint-python ## formats and lints; changes nothing
+
+lint-rust: | $(VENV)/.stamp-venv
 	"$(CARGO)" fmt --all --check
 	"$(CARGO)" clippy --workspace --all-targets --locked -- -D warnings
+
+lint-python: $(call DEPS,lint)
 	"$(PY)" -m ruff check .
 	"$(PY)" -m ruff format --check .
 

@@ -30,7 +30,7 @@ FUNCTIONS = {
     "expm1": (lambda x: x.expm1(), lambda x: x < 709),
     "ln": (lambda x: x.log(), lambda x: x > 0),
     "log1p": (lambda x: x.log1p(), lambda x: x > -1),
-    "asinh": (lambda x: x.asinh(), lambda x: True),
+    "asinh": (lambda x: x.asinh(), lambda _: True),
     "sinpi": (lambda x: x.sin_pi(), lambda x: abs(x) < 2**52 and x != round(x)),
     "lgamma": (lambda x: x.lgamma(), lambda x: 0 < x < 1e300),
     "digamma": (lambda x: x.digamma(), lambda x: 1e-300 < x < 1e300),

@@ -165,7 +165,7 @@ def main():
     gamma2 = lambda t: mp.loggamma(2 + t) / t
     for kind, bits in (("f64", 57), ("f32", 28)):
         goal = mpf(2) ** -bits
-        far = mpf(8 if kind == "f64" else 4)
+        far = mpf(8 if kind == "f64" else 3)
 
         def poly(name, f, weight, lo, hi, what, first=None, target=goal, kind=kind):
             c, worst = fit(f, weight, lo, hi, target, kind, first)
@@ -246,7 +246,7 @@ def main():
         poly(
             "DIGAMMA",
             lambda t: mp.digamma(mpf("1.5") + t),
-            lambda t: mpf(1),
+            lambda _: mpf(1),
             mpf("-0.5"),
             mpf("0.5"),
             "`digamma(3/2 + t)`, |t| <= 1/2; absolute",

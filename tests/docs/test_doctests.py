@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def run(test):
     assert not failures, "".join(report)
 
 
-@pytest.mark.parametrize("test", examples())
+@pytest.mark.parametrize("test", list(examples()))
 def test_docstring(test):
     run(test)
 
@@ -53,23 +54,21 @@ def test_page(name):
     run(test)
 
 
-def public_objects():
-    for name in PUBLIC:
-        module = importlib.import_module(name)
-        for attribute in module.__all__:
-            yield pytest.param(getattr(module, attribute), id=f"{name}.{attribute}")
+def public_names():
+    for family in PUBLIC:
+        for name in importlib.import_module(family).__all__:
+            yield pytest.param(family, name, id=f"{family}.{name}")
 
 
-@pytest.mark.parametrize("thing", public_objects())
-def test_every_public_name_is_documented_with_an_example(thing):
-    assert thing.__doc__, "no docstring"
-    assert ">>> " in thing.__doc__, "no example"
+@pytest.mark.parametrize(("family", "name"), list(public_names()))
+def test_every_public_name_is_documented_with_an_example(family, name):
+    docstring = getattr(importlib.import_module(family), name).__doc__
+    assert docstring, "no docstring"
+    assert ">>> " in docstring, "no example"
 
 
-@pytest.mark.parametrize("thing", public_objects())
-def test_every_public_name_has_its_page(thing):
+@pytest.mark.parametrize(("family", "name"), list(public_names()))
+def test_every_public_name_has_its_page(family, name):
     """The API pages name all that is public: an addition that they forget fails here."""
-    module = thing.__module__.partition("._")[0]
-    page = (ROOT / "docs" / "api" / f"{module.removeprefix('solvent.')}.rst").read_text(encoding="utf-8")
-    name = getattr(thing, "__name__", type(thing).__name__)
-    assert f"   {name}\n" in page, f"docs/api does not list {module}.{name}"
+    page = (ROOT / "docs" / "api" / f"{family.removeprefix('solvent.')}.rst").read_text(encoding="utf-8")
+    assert re.search(rf"\b{name}\b", page), f"docs/api does not list {family}.{name}"

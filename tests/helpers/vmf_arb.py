@@ -46,7 +46,10 @@ def exact_sums(x, weights=None):
     total = []
     for column in rows.T:
         # Products in integers on one common power of two: Fraction arithmetic would reduce at every step.
-        pairs = [(a.as_integer_ratio(), w.as_integer_ratio()) for a, w in zip(column.tolist(), weights.tolist(), strict=True)]
+        pairs = [
+            (a.as_integer_ratio(), w.as_integer_ratio())
+            for a, w in zip(column.tolist(), weights.tolist(), strict=True)
+        ]
         common = max(p[1] * q[1] for p, q in pairs)
         total.append(Fraction(sum(p[0] * q[0] * (common // (p[1] * q[1])) for p, q in pairs), common))
     return total
@@ -58,7 +61,11 @@ def mean_resultant_length(x, weights=None):
     square = arb(0)
     for s in exact_sums(x, weights):
         square += ball(s) ** 2
-    n = len(x) if weights is None else sum(Fraction(w) for w in np.asarray(weights, dtype=np.float64).tolist())
+    n = (
+        len(x)
+        if weights is None
+        else sum(Fraction(w) for w in np.asarray(weights, dtype=np.float64).tolist())
+    )
     return square.sqrt() / ball(Fraction(n))
 
 

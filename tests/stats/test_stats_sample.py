@@ -1,14 +1,15 @@
 """Random directions: laws, reproducibility, independence of threads."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import vmf_arb
 from scipy.integrate import quad
 
 import solvent
+from helpers import vmf_arb
 from solvent.stats import vonmises_fisher as vmf
 
 
@@ -39,15 +40,15 @@ def test_mean_and_variance_of_the_cosine(d, ratio, rng):
 def test_the_cosine_follows_its_law(d, kappa, rng):
     mu = direction(d, rng)
     s = np.square(vmf(mu, kappa).rvs(20_000, rng=rng) - mu).sum(axis=1) / 2
-    density = lambda u: math.exp(-kappa * u + 0.5 * (d - 3) * math.log(u * (2 - u)))  # noqa: E731
+    density = lambda u: math.exp(-kappa * u + 0.5 * (d - 3) * math.log(u * (2 - u)))
     # Substituting u = 2 sin^2 removes the end points' singularities at d = 2.
-    smooth = lambda a: density(2 * math.sin(a) ** 2) * 4 * math.sin(a) * math.cos(a)  # noqa: E731
+    smooth = lambda a: density(2 * math.sin(a) ** 2) * 4 * math.sin(a) * math.cos(a)
     peak = math.asin(min(1.0, math.sqrt(min(1.0, (d - 1) / (2 * kappa)) / 2)))
     grid = np.r_[np.linspace(1e-9, min(math.pi / 2, 8 * peak), 200), math.pi / 2 - 1e-9]
-    pieces = [quad(smooth, a, b)[0] for a, b in zip(grid[:-1], grid[1:], strict=True) if b > a]
+    pieces = [quad(smooth, a, b)[0] for a, b in itertools.pairwise(grid) if b > a]
     cdf = np.r_[0, np.cumsum(pieces)]
     points = grid[: len(cdf)]
-    law = lambda u: np.interp(np.arcsin(np.sqrt(u / 2)), points, cdf / cdf[-1])  # noqa: E731
+    law = lambda u: np.interp(np.arcsin(np.sqrt(u / 2)), points, cdf / cdf[-1])
     assert scipy.stats.kstest(s, law).pvalue > 1e-5
 
 

@@ -17,7 +17,7 @@ THEIRS = "#d1602d"  # orange is the peer,
 MISSING = "#c9c4ba"  # warm grey is "no number at all"
 INK = "#22282c"
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "axes.titlesize": 10.5,

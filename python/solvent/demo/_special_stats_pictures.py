@@ -18,8 +18,8 @@ __all__ = ["accuracy", "digit_means", "dimensions", "segmentation"]
 
 Array = NDArray[np.float64]
 
-# Six hues that stay apart in print and for colour-blind readers.
-HUES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
+# Eight hues that stay apart in print and for colour-blind readers.
+HUES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#ee8866")
 
 
 def dimensions(figure: "Figure", comparisons: "Sequence[Comparison]") -> None:
@@ -52,17 +52,14 @@ def digit_means(figure: "Figure", model: Any, x: Array, labels: NDArray[np.int64
     counts = np.array([np.bincount(labels[found == j], minlength=10) for j in range(len(model.weights_))])
     holds = counts.argmax(axis=1)
     share = counts.max(axis=1) / np.maximum(counts.sum(axis=1), 1)
-    figure.suptitle(
-        "A von Mises-Fisher mixture of handwritten digits: the ten mean directions",
-        x=0.02,
-        ha="left",
-        fontsize=11,
-    )
+    figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.08, hspace=0.04)
+    title = "A von Mises-Fisher mixture of handwritten digits: its ten mean directions"
+    figure.suptitle(title, x=0.012, ha="left", fontsize=11)
     for axes, j in zip(figure.subplots(2, 5).flat, np.lexsort((-share, holds)), strict=True):
-        axes.imshow(model.means_[j].reshape(8, 8), cmap="bone_r", vmin=0, interpolation="nearest")
-        axes.set_title(f"mostly {holds[j]} ({share[j]:.0%})", fontsize=10, loc="center", pad=5)
-        axes.set_xlabel(f"weight {model.weights_[j]:.3f}\nkappa {model.concentrations_[j]:.1f}", fontsize=8.5)
-        _frame_only(axes)
+        axes.imshow(model.means_[j].reshape(8, 8), cmap="Greys", vmin=0, interpolation="bicubic")
+        axes.set_title(f"mostly {holds[j]} ({share[j]:.0%})", fontsize=9.5, loc="center", pad=4)
+        axes.set_xlabel(f"weight {model.weights_[j]:.3f}, kappa {model.concentrations_[j]:.0f}", fontsize=8)
+        _frame(axes, "#c4c8cc", 0.8)
 
 
 def segmentation(
@@ -71,7 +68,9 @@ def segmentation(
     """The photograph, the same with each patch in the colour of its component, and the mean patches."""
     from matplotlib.colors import to_rgb
 
-    upper, lower = figure.subfigures(2, 1, height_ratios=[2.5, 1], hspace=0.02)
+    figure.set_layout_engine("constrained", h_pad=0.06)
+    halves: Any = figure.subfigures(2, 1, height_ratios=[2.1, 1], hspace=0.0)
+    upper, lower = halves
     photo, parts = upper.subplots(1, 2)
     photo.imshow(image)
     photo.set_title("china.jpg")
@@ -88,15 +87,15 @@ def segmentation(
     parts.imshow(blend)
     parts.set_title(f"its 16 × 16 patches in {len(order)} components, d = 768")
     for axes in (photo, parts):
-        _frame_only(axes)
+        _frame(axes, "white", 0)
     for axes, j in zip(lower.subplots(1, len(order)), order, strict=True):
         patch = model.means_[j].reshape(16, 16, 3)
         axes.imshow(np.clip(patch / max(patch.max(), 1e-12), 0, 1), interpolation="nearest")
-        axes.set_xlabel(f"kappa {model.concentrations_[j]:.4g}\nweight {model.weights_[j]:.2f}", fontsize=8.5)
-        _frame_only(axes)
-        for spine in axes.spines.values():
-            spine.set(visible=True, edgecolor=hues[place[j]], linewidth=3)
-    lower.suptitle("mean patches", x=0.02, ha="left", fontsize=10)
+        axes.set_xlabel(
+            f"kappa {_compact(model.concentrations_[j])}\nweight {model.weights_[j]:.2f}", fontsize=8.5
+        )
+        _frame(axes, hues[place[j]], 3)
+    lower.suptitle("mean directions, as patches (brightest value = white)", x=0.005, ha="left", fontsize=10)
 
 
 def accuracy(figure: "Figure", axis: Array, maps: "Sequence[tuple[str, Array, Array]]") -> None:
@@ -105,11 +104,11 @@ def accuracy(figure: "Figure", axis: Array, maps: "Sequence[tuple[str, Array, Ar
     from matplotlib.colors import BoundaryNorm
     from matplotlib.patches import Patch
 
-    decades = np.arange(-17, 1)
+    decades = np.arange(-17.0, -11.5, 0.5)
     colours = mpl.colormaps["viridis"].with_extremes(bad=MISSING)
     norm = BoundaryNorm(decades, colours.N, extend="both")
     grid = figure.subplots(2, 2, sharex=True, sharey=True)
-    drawn = None
+    drawn: Any = None
     for row, (name, bound, distance) in zip(grid, maps, strict=True):
         for axes, error, title in (
             (row[0], bound, f"solvent, {name}: certified error bound"),
@@ -138,12 +137,18 @@ def accuracy(figure: "Figure", axis: Array, maps: "Sequence[tuple[str, Array, Ar
         )
     for axes in grid[1]:
         axes.set_xlabel("order v")
-    bar = figure.colorbar(drawn, ax=grid, shrink=0.8, aspect=36, pad=0.02, ticks=decades[1::4])
-    bar.ax.set_yticklabels([f"$10^{{{k}}}$" for k in decades[1::4]])
+    bar = figure.colorbar(drawn, ax=grid, shrink=0.8, aspect=36, pad=0.02, ticks=decades[::2])
+    bar.ax.set_yticklabels([f"$10^{{{k:.0f}}}$" for k in decades[::2]])
     bar.set_label("error / max(1, |value|)")
 
 
-def _frame_only(axes: "Axes") -> None:
+def _compact(number: float) -> str:
+    """Three digits, without a long exponent: 5310, 4.23e6."""
+    return f"{number:.0f}" if number < 1e5 else f"{number:.2e}".replace("e+0", "e")
+
+
+def _frame(axes: "Axes", colour: Any, width: float) -> None:
+    """No ticks, one colour around."""
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set(visible=width > 0, edgecolor=colour, linewidth=width)

@@ -18,6 +18,7 @@ from ._report import Report
 from ._table import Table
 
 if TYPE_CHECKING:
+    from solvent._result import Certificate
     from solvent.stats import VMFFit
 
 __all__ = ["TITLE", "run"]
@@ -47,7 +48,8 @@ def directions(rows: Array) -> Array:
     """`rows` scaled to norm 1, rows of norm 0 left out."""
     norms = np.linalg.norm(rows, axis=1)
     seen = norms > 0
-    return rows[seen] / norms[seen, None]
+    scaled: Array = rows[seen] / norms[seen, None]
+    return scaled
 
 
 def digits() -> tuple[Array, NDArray[np.int64]]:
@@ -62,14 +64,16 @@ def photograph() -> Array:
     """scikit-learn's china.jpg, (427, 640, 3) in [0, 1]."""
     from sklearn.datasets import load_sample_image
 
-    return load_sample_image("china.jpg") / 255.0
+    image: Array = load_sample_image("china.jpg") / 255.0
+    return image
 
 
 def patches(image: Array, side: int, step: int) -> Array:
     """The square patches of `image`, `step` pixels apart, (rows, columns, 3 side^2)."""
     windows = np.lib.stride_tricks.sliding_window_view(image, (side, side), axis=(0, 1))[::step, ::step]
     # (rows, columns, channel, y, x) -> channels last, as in the image
-    return windows.transpose(0, 1, 3, 4, 2).reshape(*windows.shape[:2], -1)
+    grid: Array = windows.transpose(0, 1, 3, 4, 2).reshape(*windows.shape[:2], -1)
+    return grid
 
 
 # --- one distribution a data set -----------------------------------------------------------------------------------
@@ -174,6 +178,11 @@ def fit_patches(report: Report) -> None:
 # --- mixtures ------------------------------------------------------------------------------------------------------
 
 
+def shown(certificate: "Certificate | None") -> str:
+    """The kind and the bound."""
+    return "none" if certificate is None else f"{certificate.kind} {certificate.bound:.1e}"
+
+
 def mix_digits(report: Report) -> None:
     """Ten components for ten digits, found without the labels."""
     from sklearn.cluster import KMeans
@@ -195,7 +204,7 @@ def mix_digits(report: Report) -> None:
             f"{model.lower_bound_:.4f}",
             f"{model.n_iter_}",
             "yes" if model.converged_ else "no",
-            f"{model.certificate_.kind} {model.certificate_.bound:.1e}",
+            shown(model.certificate_),
             f"{seconds:.2f}",
         )
         models[assignment] = model
@@ -204,30 +213,30 @@ def mix_digits(report: Report) -> None:
     table.add("scikit-learn's KMeans", f"{score:.3f}", "-", f"{means.n_iter_}", "-", "none", f"{seconds:.2f}")
     table.notes.append("SciPy has no mixture. ARI: agreement with the true digits, 1 is perfect, 0 is chance")
     report.table(table)
-    with report.picture("vmf-mixture-digits", figsize=(8.6, 4.6)) as figure:
+    with report.picture("vmf-mixture-digits", figsize=(8.6, 4.7)) as figure:
         pictures.digit_means(figure, models["soft"], x, labels)
 
 
 def mix_patches(report: Report) -> None:
-    """A photograph in six kinds of texture: 16 x 16 x 3 patches, d = 768."""
+    """A photograph in eight kinds of texture: 16 x 16 x 3 patches, d = 768."""
     image = photograph()
     grid = patches(image, 16, 8)
     x = directions(grid.reshape(-1, grid.shape[-1]))
-    model = VonMisesFisherMixture(6, max_iter=300, tol=1e-4, random_state=4)
+    model = VonMisesFisherMixture(8, n_init=4, max_iter=300, tol=1e-4, random_state=0)
     _, seconds = timed(lambda: model.fit(x))
     table = Table(
         f"A mixture of {len(x)} patches of china.jpg, 16 x 16 x 3, d = {x.shape[1]}: {model.n_iter_} sweeps, "
-        f"{seconds:.2f} s, {model.certificate_.kind} {model.certificate_.bound:.1e}",
-        ("component", "weight", "kappa", "mean resultant length"),
+        f"{seconds:.2f} s, {shown(model.certificate_)}",
+        ("component", "weight", "kappa", "1 - mean resultant length"),
     )
-    lengths = special.iv_ratio(x.shape[1] / 2, model.concentrations_)
+    spreads = special.iv_ratio_c(x.shape[1] / 2, model.concentrations_)
     order = np.argsort(-model.weights_)
     for place, j in enumerate(order):
         table.add(
-            f"{place + 1}", f"{model.weights_[j]:.3f}", f"{model.concentrations_[j]:.6g}", f"{lengths[j]:.4f}"
+            f"{place + 1}", f"{model.weights_[j]:.3f}", f"{model.concentrations_[j]:.6g}", f"{spreads[j]:.3e}"
         )
     report.table(table)
-    with report.picture("vmf-mixture-photograph", figsize=(8.6, 5.4)) as figure:
+    with report.picture("vmf-mixture-photograph", figsize=(8.6, 4.7)) as figure:
         pictures.segmentation(figure, image, model, model.predict(x).reshape(grid.shape[:2]), order)
 
 

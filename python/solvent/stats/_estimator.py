@@ -25,7 +25,7 @@ except ImportError:
     class Base:  # type: ignore[no-redef]
         """Parameters by name, as scikit-learn's `BaseEstimator` has them."""
 
-        def get_params(self, deep: bool = True) -> dict[str, Any]:
+        def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 (no nested estimators)
             """The constructor's parameters and their values."""
             names = list(inspect.signature(type(self).__init__).parameters)[1:]
             return {name: getattr(self, name) for name in names}
@@ -36,7 +36,9 @@ except ImportError:
             for name, value in params.items():
                 if name not in known:
                     allowed = ", ".join(sorted(known))
-                    raise ValueError(f"{name} is no parameter of {type(self).__name__}; expected one of {allowed}")
+                    raise ValueError(
+                        f"{name} is no parameter of {type(self).__name__}; expected one of {allowed}"
+                    )
                 setattr(self, name, value)
             return self
 
@@ -59,7 +61,9 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:
         elif rows.shape[1] != estimator.n_features_in_:
             raise ValueError(f"X has {rows.shape[1]} columns; expected {estimator.n_features_in_} as in fit")
     if rows.shape[1] < 2:
-        raise ValueError(f"X has {rows.shape[1]} feature(s); expected at least 2, the dimension of a direction")
+        raise ValueError(
+            f"X has {rows.shape[1]} feature(s); expected at least 2, the dimension of a direction"
+        )
     return rows
 
 

@@ -1,6 +1,5 @@
 """Maximum likelihood for the von Mises-Fisher distribution, with a proven interval for the concentration."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +41,15 @@ class VMFFit(Result):
     `kappa` to an end of `kappa_interval`, over ``max(kappa, d/100)``. Its ``parts`` are ``kappa_lower``,
     ``kappa_upper``, ``R``, ``dR`` (bound on the rounding of R) and ``mu_error``, the distance of `mu` from the
     maximum-likelihood direction.
+
+    Examples
+    --------
+    >>> from solvent.stats import vonmises_fisher
+    >>> fit = vonmises_fisher.fit([[1.0, 0.0], [0.8, 0.6], [0.8, -0.6]])
+    >>> fit.success, fit.certificate.kind
+    (True, 'kappa-bracket')
+    >>> fit.kappa_interval[0] <= fit.kappa <= fit.kappa_interval[1]
+    True
     """
 
     mu: NDArray[Any]
@@ -53,7 +61,7 @@ class VMFFit(Result):
     def __iter__(self) -> Iterator[Any]:
         return iter((self.mu, self.kappa))
 
-    def certify(self, x: ArrayLike, weights: ArrayLike | None = None) -> Certificate:  # type: ignore[override]
+    def certify(self, x: ArrayLike, weights: ArrayLike | None = None) -> Certificate:
         """Judge the `mu` and `kappa` that this result holds now against the rows `x`.
 
         Parameters
@@ -88,7 +96,9 @@ class VMFFit(Result):
         rows, row_weights = check_data(x, weights)
         mu = check_mu(self.mu)
         if mu.shape != rows.shape[1:]:
-            raise ValueError(f"x has {rows.shape[1]} columns but mu has shape {mu.shape}; expected one length")
+            raise ValueError(
+                f"x has {rows.shape[1]} columns but mu has shape {mu.shape}; expected one length"
+            )
         kappa = check_scalar(self.kappa, "kappa", ge=0, finite=False)
         raw = _core.stats.vmf_certify(rows, row_weights, mu.astype(np.float64), kappa)
         return Certificate.from_core(raw)
@@ -132,6 +142,6 @@ def fit(
         mu=raw["mu"].astype(rows.dtype, copy=False),
         kappa=raw["kappa"],
         mean_resultant_length=raw["mean_resultant_length"],
-        log_likelihood=raw["log_likelihood"] if not math.isinf(raw["kappa"]) else math.inf,
+        log_likelihood=raw["log_likelihood"],
         kappa_interval=(low, high),
     )

@@ -1,5 +1,6 @@
 """Mixtures of von Mises-Fisher distributions: the estimator."""
 
+import math
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -154,7 +155,12 @@ class VonMisesFisherMixture(Base):
 
     # --- fitting ----------------------------------------------------------------------------------------------
 
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,  # noqa: ARG002 (scikit-learn's protocol)
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Fit the mixture.
 
         Parameters
@@ -179,7 +185,9 @@ class VonMisesFisherMixture(Base):
         k = self._check_components(n)
         rule = self._rule(d)
         warm = self._parts() if self.warm_start and self._has_model(k, d) else None
-        least = 1.0 / n if self.min_weight is None else check_scalar(self.min_weight, "min_weight", ge=0, lt=1)
+        least = (
+            1.0 / n if self.min_weight is None else check_scalar(self.min_weight, "min_weight", ge=0, lt=1)
+        )
         raw = _core.stats.mixture_fit(
             rows,
             weights,
@@ -205,7 +213,10 @@ class VonMisesFisherMixture(Base):
         return self
 
     def partial_fit(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: Any = None,  # noqa: ARG002 (scikit-learn's protocol)
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Take in one batch: one E step on it, and an M step from the running mean of the statistics.
 
@@ -316,7 +327,11 @@ class VonMisesFisherMixture(Base):
         check_fitted(self)
         rows, weights = self._check(X, sample_weight, reset=False)
         raw = _core.stats.mixture_certify(
-            rows, weights, **self._rule(rows.shape[1]), parts=self._parts(), workers=check_workers(self.workers)
+            rows,
+            weights,
+            **self._rule(rows.shape[1]),
+            parts=self._parts(),
+            workers=check_workers(self.workers),
         )
         return Certificate.from_core(raw)
 
@@ -326,7 +341,7 @@ class VonMisesFisherMixture(Base):
         """Log-density of every row, shape (n,)."""
         return self._evaluate(X, posteriors=False)[0]
 
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None) -> float:  # noqa: ARG002 (scikit-learn's protocol)
         """Mean log-density of the rows."""
         return float(np.mean(self.score_samples(X)))
 
@@ -338,7 +353,8 @@ class VonMisesFisherMixture(Base):
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """The most probable component of every row, shape (n,)."""
-        return np.argmax(self.predict_proba(X), axis=1)
+        labels: NDArray[np.intp] = np.argmax(self.predict_proba(X), axis=1)
+        return labels
 
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
@@ -367,23 +383,25 @@ class VonMisesFisherMixture(Base):
         counts = np.random.default_rng(seed).multinomial(n, self.weights_ / self.weights_.sum())
         parts = [
             _core.stats.vmf_sample(mean, float(kappa), int(count), seed, 1 + j)
-            for j, (mean, kappa, count) in enumerate(zip(self.means_, self.concentrations_, counts, strict=True))
+            for j, (mean, kappa, count) in enumerate(
+                zip(self.means_, self.concentrations_, counts, strict=True)
+            )
         ]
         return np.concatenate(parts), np.repeat(np.arange(len(counts)), counts)
 
     def bic(self, X: ArrayLike) -> float:
         """Bayesian information criterion on `X`; the lower the better."""
-        n = np.shape(X)[0]
-        return -2.0 * n * self.score(X) + self._n_parameters() * float(np.log(n))
+        density = self.score_samples(X)
+        return -2.0 * float(density.sum()) + self._n_parameters() * math.log(len(density))
 
     def aic(self, X: ArrayLike) -> float:
         """Akaike's information criterion on `X`; the lower the better."""
-        return -2.0 * np.shape(X)[0] * self.score(X) + 2.0 * self._n_parameters()
+        return -2.0 * float(self.score_samples(X).sum()) + 2.0 * self._n_parameters()
 
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _n_parameters(self) -> int:
-        k, d = self.means_.shape
+        k, d = (int(n) for n in self.means_.shape)
         return (k - 1) + k * (d - 1) + (1 if self.concentration == "tied" else k)
 
     def _check(
@@ -400,7 +418,9 @@ class VonMisesFisherMixture(Base):
 
     def _rule(self, d: int) -> dict[str, Any]:
         """What every E or M step needs to know."""
-        limit = (d - 1) * 2.0**51 if self.kappa_max is None else check_scalar(self.kappa_max, "kappa_max", gt=0)
+        limit = (
+            (d - 1) * 2.0**51 if self.kappa_max is None else check_scalar(self.kappa_max, "kappa_max", gt=0)
+        )
         return {
             "normalize": bool(self.normalize),
             "assignment": check_choice(self.assignment, "assignment", ("soft", "hard")),

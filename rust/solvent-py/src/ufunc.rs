@@ -44,9 +44,13 @@ trait Scalar: Copy {
     fn narrow(y: f64) -> Self;
     /// A bound on the error of `narrow(y)` from `bound`, one on that of y.
     fn narrow_bound(y: f64, bound: f64) -> Self;
+    /// Whether slices of the type are slices of f64.
+    const IS_F64: bool;
 }
 
 impl Scalar for f64 {
+    const IS_F64: bool = true;
+
     fn wide(self) -> f64 {
         self
     }
@@ -59,6 +63,7 @@ impl Scalar for f64 {
 }
 
 impl Scalar for f32 {
+    const IS_F64: bool = false;
     fn wide(self) -> f64 {
         self.into()
     }
@@ -114,17 +119,27 @@ impl Operand {
         }
     }
 
+    /// Whether the elements are consecutive aligned values of 8 bytes.
+    fn contiguous_f64(self) -> bool {
+        self.step == 8 && self.start.addr() % align_of::<f64>() == 0
+    }
+
     /// First byte and one past the last that `n` elements of `size` bytes touch.
     fn extent(self, n: usize, size: usize) -> (usize, usize) {
         let (start, span) = (self.start as isize, self.step * (n as isize - 1));
         ((start + span.min(0)) as usize, (start + span.max(0)) as usize + size)
     }
 
+    /// Whether no byte is shared with `other`.
+    fn apart(self, other: Operand, n: usize, size: usize) -> bool {
+        let ((a, b), (c, d)) = (self.extent(n, size), other.extent(n, size));
+        b <= c || d <= a
+    }
+
     /// Whether writing element i of `self` can change another element of `other` than its own i-th.
     fn disturbs(self, other: Operand, n: usize, size: usize) -> bool {
-        let ((a, b), (c, d)) = (self.extent(n, size), other.extent(n, size));
         let same = self.start == other.start && self.step == other.step && self.step != 0;
-        a < d && c < b && !same
+        !self.apart(other, n, size) && !same
     }
 }
 
@@ -165,6 +180,23 @@ impl Drop for Flags {
         unsafe {
             core::arch::asm!("msr fpsr, {}", in(reg) self.0, options(nostack));
         }
+    }
+}
+
+/// Computes the elements `range` of contiguous f64 operands, in place.
+///
+/// # Safety
+/// The elements must exist, the outputs must overlap neither each other nor the inputs, and nobody else may write them.
+unsafe fn compute_in_place(spec: &Elementwise, operands: &[Operand; 4], range: Range<usize>) {
+    let (start, n) = (range.start, range.len());
+    // SAFETY: the caller's promise.
+    unsafe {
+        let v = std::slice::from_raw_parts(operands[0].at::<f64>(start), n);
+        let x = std::slice::from_raw_parts(operands[1].at::<f64>(start), n);
+        let y = std::slice::from_raw_parts_mut(operands[2].at::<f64>(start), n);
+        let z =
+            if spec.pair { std::slice::from_raw_parts_mut(operands[3].at::<f64>(start), n) } else { &mut [] };
+        (spec.function)(v, x, y, z);
     }
 }
 
@@ -223,21 +255,31 @@ unsafe extern "C" fn inner_loop<T: Scalar + 'static>(
     let (inputs, results) = (&operands[..2], &operands[2..2 + outputs]);
     // Reductions and accumulations feed an output back as an input: then every element waits for the one before.
     let chained = n > 1
-        && results.iter().any(|out| {
-            out.step == 0 || inputs.iter().any(|input| out.disturbs(*input, n, size_of::<T>()))
-        });
+        && results
+            .iter()
+            .any(|out| out.step == 0 || inputs.iter().any(|input| out.disturbs(*input, n, size_of::<T>())));
+    let in_place = T::IS_F64
+        && operands[..2 + outputs].iter().all(|operand| operand.contiguous_f64())
+        && results.iter().all(|out| inputs.iter().all(|input| out.apart(*input, n, size_of::<T>())))
+        && (outputs == 1 || results[0].apart(results[1], n, size_of::<T>()));
     let operands = &operands;
+    let run = |range: Range<usize>| {
+        if in_place {
+            // SAFETY: NumPy's promise, and the operands were just seen to lie apart.
+            unsafe { compute_in_place(spec, operands, range) }
+        } else {
+            // SAFETY: NumPy's promise.
+            unsafe { compute::<T>(spec, operands, range, BLOCK) }
+        }
+    };
     if chained {
         // SAFETY: NumPy's promise, one element at a time on this thread.
         unsafe { compute::<T>(spec, operands, 0..n, 1) };
     } else if n < SHARED_FROM || pool::num_threads() == 1 {
-        // SAFETY: NumPy's promise.
-        unsafe { compute::<T>(spec, operands, 0..n, BLOCK) };
+        run(0..n);
     } else {
-        pool::map_blocks(None, n, SHARE, |range| {
-            // SAFETY: NumPy's promise; the ranges are disjoint.
-            unsafe { compute::<T>(spec, operands, range, BLOCK) };
-        });
+        // The ranges are disjoint.
+        pool::map_blocks(None, n, SHARE, run);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The logarithm of the gamma function and its derivative, for positive arguments.
 //!
-//! From 8 (`f32`: 4) on both are Stirling's series. Below, the recurrence leads to 2 + t (digamma: 3/2 + t) with |t| <= 1/2,
+//! From 8 (`f32`: 3) on both are Stirling's series. Below, the recurrence leads to 2 + t (digamma: 3/2 + t) with |t| <= 1/2,
 //! where a polynomial stands; every lane computes both, and they share the logarithm or the division.
 
 use crate::lanes::Lanes;
@@ -26,20 +26,28 @@ pub fn lgamma<V: Lanes>(x: V) -> V {
         product = product * factor;
     }
     let below = nearest.lt(c(1.5));
-    let divisor = inside * V::select(nearest.lt(c(0.5)), inside + one, one);
+    let least = nearest.lt(c(0.5));
+    let next = inside + one;
+    let divisor = inside * V::select(least, next, one);
+    // The logarithm of what x + 1 lost, to first order.
+    let lost = V::select(least, inside - (next - one), zero);
     // Far out ln(x) - 1 is wanted.
-    let log = ln(V::select(near, V::select(below, divisor, product), x * V::splat(V::Scalar::RECIPROCAL_E)));
-    let y_near = t.mul_add(poly(t, V::Scalar::LGAMMA), V::select(below, -log, log));
+    let over_e = x * V::splat(V::Scalar::RECIPROCAL_E);
+    let log = ln(V::select(near, V::select(below, divisor, product), over_e));
+    let y_near = t.mul_add(poly(t, V::Scalar::LGAMMA), -lost) + V::select(below, -log, log);
 
     let far = V::select(near, far_from, x);
     let inverse = one / far;
     let rest = poly(inverse * inverse, V::Scalar::STIRLING).mul_add(inverse, V::splat(V::Scalar::STIRLING_0));
     let factor = far - c(0.5);
-    let y_far = if V::FUSED || V::Scalar::DIGITS > 24 {
+    let y_far = if V::Scalar::DIGITS > 24 {
         factor.mul_add(log, rest)
     } else {
-        // Unfused, the rounding of the product would break the limit for `f32`.
-        factor.fma(log, rest)
+        // `f32` has to begin so early that the roundings of 1/e, of x/e and of the product would show.
+        let r = 1.0 / core::f64::consts::E;
+        let lost = far.fma(V::splat(V::Scalar::RECIPROCAL_E), -over_e) * inverse * c(core::f64::consts::E);
+        let lost = V::select(far.lt(V::splat(V::Scalar::INFINITY)), lost, zero);
+        factor.fma(log + (lost + c((r - (r as f32) as f64) / r)), rest)
     };
     V::select(x.lt(zero), V::splat(V::Scalar::NAN), V::select(near, y_near, y_far))
 }

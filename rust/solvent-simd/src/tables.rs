@@ -248,12 +248,12 @@ pub const DIGAMMA_F32: [f32; 12] = [
     -0.016395934,
     0.012163841,
 ];
-/// `(lgamma(x) - Stirling) x` in 1/x^2, x >= 4; absolute: 2^-30.9.
-pub const STIRLING_F32: [f32; 3] = [0.08333332, -0.002776066, 0.0007356355];
-/// `(ln(x) - 1/(2 x) - digamma(x)) x^2` in 1/x^2, x >= 4; absolute: 2^-31.0.
-pub const DIGAMMA_FAR_F32: [f32; 3] = [0.08333319, -0.008318506, 0.003535385];
+/// `(lgamma(x) - Stirling) x` in 1/x^2, x >= 3; absolute: 2^-28.2.
+pub const STIRLING_F32: [f32; 3] = [0.08333327, -0.002772798, 0.00069712085];
+/// `(ln(x) - 1/(2 x) - digamma(x)) x^2` in 1/x^2, x >= 3; absolute: 2^-32.7.
+pub const DIGAMMA_FAR_F32: [f32; 4] = [0.08333329, -0.008329462, 0.0038553746, -0.002778654];
 /// Stirling's series serves from here on.
-pub const FAR_F32: f32 = 4.0;
+pub const FAR_F32: f32 = 3.0;
 /// 1/e.
 pub const RECIPROCAL_E_F32: f32 = 0.36787945;
 /// (ln(2 pi) - 1)/2.

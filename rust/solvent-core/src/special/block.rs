@@ -1,18 +1,18 @@
 //! Evaluation of one function over slices: classify, sort by class, run each class dense, scatter.
 //!
-//! A block of [`BLOCK`] elements is sorted by class (counting sort, stable), so that every kernel runs over
-//! contiguous lanes of its own class; a block of one class runs in place. A kernel may overrun its segment by part of a
-//! register: those lanes hold elements of the next class, whose own kernel overwrites them. Each element's result
+//! The positions of a block of [`BLOCK`] elements are sorted by class, so that every kernel runs over full registers of
+//! its own class; a block of one class runs in place. A kernel may overrun its segment by part of a register: those
+//! lanes hold elements of the next class, whose own kernel overwrites them. Each element's result
 //! depends on its own (v, x) alone, so neither position nor block nor thread can change a bit.
 
 use core::marker::PhantomData;
 
-use solvent_simd::{Kernel, Lanes, Pack, Simd, dispatch};
+use solvent_simd::{Kernel, Lanes, Mask, Pack, Simd, dispatch};
 
 use super::domain::{BANDS, CLASSES, FAR, INNER, SPECIAL, classify};
 use super::function::Function;
 
-/// Elements sorted at a time: the working arrays of a block fit the first-level cache.
+/// Elements sorted at a time: the working arrays of a block fit the first-level cache, its positions their sort.
 pub const BLOCK: usize = 512;
 /// Room for the overrun of the last segment.
 const ROOM: usize = BLOCK + 32;
@@ -38,12 +38,13 @@ pub fn evaluate<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut 
     }
 }
 
-/// The working arrays of a block, in class order but for `class`.
+/// The working arrays of a block: absolute orders, arguments and classes as they come; positions sorted by class; and
+/// results in that order.
 struct Work {
-    class: [f64; ROOM],
-    order: [u32; BLOCK],
     v: [f64; ROOM],
     x: [f64; ROOM],
+    class: [f64; ROOM],
+    order: [u32; ROOM],
     y0: [f64; ROOM],
     y1: [f64; ROOM],
 }
@@ -51,30 +52,80 @@ struct Work {
 impl Work {
     fn new() -> Self {
         Work {
-            class: [0.0; ROOM],
-            order: [0; BLOCK],
             v: [1.0; ROOM],
             x: [1.0; ROOM],
+            class: [0.0; ROOM],
+            order: [0; ROOM],
             y0: [0.0; ROOM],
             y1: [0.0; ROOM],
         }
     }
 }
 
-/// Absolute orders and classes of the first `n` elements.
-struct Classify<'a>(&'a mut Work, usize);
+/// Where each class begins in `order`; its end is the beginning of the next.
+type Ends = [usize; CLASSES + 1];
 
-impl Kernel for Classify<'_> {
-    type Output = ();
+/// Loads a block, classifies it and sorts positions by class. `None` if there is but one class: nothing was sorted.
+struct Sort<'a> {
+    v: &'a [f64],
+    x: &'a [f64],
+    work: &'a mut Work,
+}
+
+impl Kernel for Sort<'_> {
+    type Output = Result<usize, Ends>;
 
     #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Classify(w, n) = self;
+    fn run<S: Simd>(self) -> Result<usize, Ends> {
+        let (n, w) = (self.v.len(), self.work);
+        let body = n - n % S::F64::LANES;
+        // Lanes past the end repeat a harmless element and are never stored.
+        w.v[body..].fill(1.0);
+        w.x[body..].fill(1.0);
+        w.v[body..n].copy_from_slice(&self.v[body..]);
+        w.x[body..n].copy_from_slice(&self.x[body..]);
+        let (mut least, mut most) = (S::F64::splat(SPECIAL as f64), S::F64::splat(0.0));
         for i in (0..n).step_by(S::F64::LANES) {
-            let v = S::F64::load(&w.v[i..]).abs();
+            let (v, x) = if i < body {
+                (S::F64::load(&self.v[i..]), S::F64::load(&self.x[i..]))
+            } else {
+                (S::F64::load(&w.v[i..]), S::F64::load(&w.x[i..]))
+            };
+            let v = v.abs();
+            let class = classify(v, x);
             v.store(&mut w.v[i..]);
-            classify(v, S::F64::load(&w.x[i..])).store(&mut w.class[i..]);
+            x.store(&mut w.x[i..]);
+            class.store(&mut w.class[i..]);
+            if i < body {
+                (least, most) = (least.min(class), most.max(class));
+            }
         }
+        let (mut least, mut most) = (least.reduce_min(), most.reduce_max());
+        for class in &w.class[body..n] {
+            (least, most) = (least.min(*class), most.max(*class));
+        }
+        if least == most {
+            return Ok(least as usize);
+        }
+        // No element has the class of the padding.
+        w.class[n..].fill(-1.0);
+        let mut ends = [0; CLASSES + 1];
+        let mut at = 0;
+        for class in 0..CLASSES {
+            ends[class] = at;
+            if class as f64 >= least && class as f64 <= most {
+                for i in (0..n).step_by(S::F64::LANES) {
+                    let mask = S::F64::load(&w.class[i..]).eq(S::F64::splat(class as f64));
+                    if mask.any() {
+                        at += mask.positions(i as u32, &mut w.order[at..]);
+                    }
+                }
+            }
+        }
+        ends[CLASSES] = at;
+        // The last register of the last class gathers past the end.
+        w.order[at..].fill(0);
+        Err(ends)
     }
 }
 
@@ -83,6 +134,8 @@ struct Class<'a, F, const C: usize> {
     work: &'a mut Work,
     from: usize,
     to: usize,
+    /// Whether `order` tells where the elements are; otherwise they are where they came.
+    sorted: bool,
     function: PhantomData<F>,
 }
 
@@ -95,7 +148,13 @@ impl<F: Function, const C: usize> Kernel for Class<'_, F, C> {
             ($lanes:ty, $kernel:expr) => {
                 for i in (self.from..self.to).step_by(<$lanes>::LANES) {
                     let w = &mut *self.work;
-                    let (a, b) = $kernel(<$lanes>::load(&w.v[i..]), <$lanes>::load(&w.x[i..]));
+                    let (v, x) = if self.sorted {
+                        let order = &w.order[i..];
+                        (<$lanes>::gather(&w.v, order), <$lanes>::gather(&w.x, order))
+                    } else {
+                        (<$lanes>::load(&w.v[i..]), <$lanes>::load(&w.x[i..]))
+                    };
+                    let (a, b) = $kernel(v, x);
                     a.store(&mut w.y0[i..]);
                     if F::PAIR {
                         b.store(&mut w.y1[i..]);
@@ -115,10 +174,10 @@ impl<F: Function, const C: usize> Kernel for Class<'_, F, C> {
 }
 
 /// Runs the kernel of a class.
-fn run_class<F: Function>(class: usize, from: usize, to: usize, work: &mut Work) {
+fn run_class<F: Function>(class: usize, from: usize, to: usize, sorted: bool, work: &mut Work) {
     macro_rules! run {
         ($c:expr) => {
-            dispatch(Class::<F, { $c }> { work, from, to, function: PhantomData })
+            dispatch(Class::<F, { $c }> { work, from, to, sorted, function: PhantomData })
         };
     }
     // A function that is not worth seven bands runs each element in a band that begins further in.
@@ -142,47 +201,42 @@ fn run_class<F: Function>(class: usize, from: usize, to: usize, work: &mut Work)
 /// One block.
 fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f64], w: &mut Work) {
     let n = v.len();
-    w.v[..n].copy_from_slice(v);
-    w.x[..n].copy_from_slice(x);
-    dispatch(Classify(w, n));
-    let mut ends = [0usize; CLASSES + 1];
-    for class in &w.class[..n] {
-        ends[*class as usize + 1] += 1;
-    }
-    let first = w.class[0] as usize;
-    if ends[first + 1] == n && first != SPECIAL {
-        run_class::<F>(first, 0, n, w);
-        out0.copy_from_slice(&w.y0[..n]);
-        if F::PAIR {
-            out1.copy_from_slice(&w.y1[..n]);
+    let ends = match dispatch(Sort { v, x, work: w }) {
+        Ok(class) if class != SPECIAL => {
+            run_class::<F>(class, 0, n, false, w);
+            out0.copy_from_slice(&w.y0[..n]);
+            if F::PAIR {
+                out1.copy_from_slice(&w.y1[..n]);
+            }
+            return;
         }
-        return;
-    }
-    for c in 0..CLASSES {
-        ends[c + 1] += ends[c];
-    }
-    let mut next = ends;
-    for i in 0..n {
-        let slot = &mut next[w.class[i] as usize];
-        let at = *slot;
-        *slot += 1;
-        w.order[at] = i as u32;
-        w.v[at] = v[i].abs();
-        w.x[at] = x[i];
-    }
+        Ok(_) => {
+            for i in 0..n {
+                w.order[i] = i as u32;
+            }
+            let mut ends = [0; CLASSES + 1];
+            ends[SPECIAL + 1] = n;
+            ends
+        }
+        Err(ends) => ends,
+    };
     for class in 0..SPECIAL {
         if ends[class] < ends[class + 1] {
-            run_class::<F>(class, ends[class], ends[class + 1], w);
+            run_class::<F>(class, ends[class], ends[class + 1], true, w);
         }
     }
     for at in ends[SPECIAL]..n {
         let i = w.order[at] as usize;
         (w.y0[at], w.y1[at]) = F::limit(v[i], x[i]);
     }
-    for (at, i) in w.order[..n].iter().enumerate() {
-        out0[*i as usize] = w.y0[at];
-        if F::PAIR {
-            out1[*i as usize] = w.y1[at];
+    if F::PAIR {
+        for ((i, y0), y1) in w.order[..n].iter().zip(&w.y0).zip(&w.y1) {
+            out0[*i as usize] = *y0;
+            out1[*i as usize] = *y1;
+        }
+    } else {
+        for (i, y) in w.order[..n].iter().zip(&w.y0) {
+            out0[*i as usize] = *y;
         }
     }
 }

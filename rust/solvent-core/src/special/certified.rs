@@ -7,8 +7,8 @@
 use solvent_simd::{F64s, Mask, ln, ln_normal, log1p_normal};
 
 use super::domain::{FAR, SERIES_TERMS};
-use super::function::Function;
 use super::exponent::{DOUBLED_BELOW, Double, exponent_doubled};
+use super::function::Function;
 use super::logs::{LogIv, LogKv, outer_i, outer_k};
 use super::outer::{DOUBLED, Outer};
 use super::reflect;
@@ -85,7 +85,9 @@ impl Function for LogIvCertified {
         let share = q / (q + V::splat(1.0));
         let series = x.mul_add(V::splat(2.5), V::splat(3.0 * n + 11.0)) * share;
         // |log x| and |log v| beside v: the logs inside the power.
-        let inside = ln(x).abs().mul_add(V::splat(3.0), ln_normal(V::splat(2.0).max(v)).mul_add(V::splat(2.0), V::splat(5.0)));
+        let inside = ln(x)
+            .abs()
+            .mul_add(V::splat(3.0), ln_normal(V::splat(2.0).max(v)).mul_add(V::splat(2.0), V::splat(5.0)));
         let near = v.lt(V::splat(2.0)).not().and((x * V::splat(core::f64::consts::E)).ge(v));
         let logs = v * V::select(near, V::splat(0.0), inside);
         let scaled = pre.power.mul_add(V::splat(8.0), pre.gamma.mul_add(V::splat(9.0), series))
@@ -169,10 +171,20 @@ pub struct CertifiedRegion {
 pub fn certified_regions() -> [CertifiedRegion; 5] {
     let row = |function, region, bounds, proven| CertifiedRegion { function, region, bounds, proven };
     [
-        row("log_iv", "v >= 0, hypot(v, x) >= 25", "truncation <= 4.89e-17 (theorem I) + operation count", true),
+        row(
+            "log_iv",
+            "v >= 0, hypot(v, x) >= 25",
+            "truncation <= 4.89e-17 (theorem I) + operation count",
+            true,
+        ),
         row("log_iv", "v >= 0, hypot(v, x) < 25", "tail of the series + operation count", false),
         row("log_iv", "v < 0", "both terms of the reflection, with its condition", false),
         row("log_kv", "hypot(v, x) >= 25", "truncation <= 4.51e-17 (theorem K) + operation count", true),
-        row("log_kv", "hypot(v, x) < 25", "table errors + amplification of the recurrence + operation count", false),
+        row(
+            "log_kv",
+            "hypot(v, x) < 25",
+            "table errors + amplification of the recurrence + operation count",
+            false,
+        ),
     ]
 }

@@ -95,8 +95,13 @@ pub(super) const DOUBLED_BELOW: f64 = 0.01;
 pub(super) fn exponent_doubled<V: F64s>(v: V, x: V) -> (Double<V>, V) {
     let (z0, s0) = (V::splat(Z0_HI), V::splat(S0));
     let z0_v = Double::product(z0, v);
-    let d = Double::sum(x - z0_v.hi, -z0_v.lo); // the difference is exact near the line
-    let d = d.plus(V::splat(-Z0_LO2).fma(v, -(V::splat(Z0_LO) * v)));
+    // Near the line the first difference is exact; at scaled convergents of z0 all but 2^-105 of v cancels, so every
+    // product enters whole and the sum is made one double again at the end.
+    let z0_lo_v = Double::product(V::splat(Z0_LO), v);
+    let near = Double::sum(x - z0_v.hi, -z0_v.lo);
+    let nearer = Double::sum(near.hi, -z0_lo_v.hi);
+    let rest = (near.lo + nearer.lo) - V::splat(Z0_LO2).mul_add(v, z0_lo_v.lo);
+    let d = Double::sum(nearer.hi, rest);
     let numerator = Double::sum(x, z0_v.hi).plus(z0_v.lo + V::splat(Z0_LO) * v);
     let (v2, x2) = (Double::product(v, v), Double::product(x, x));
     let w2 = Double::sum(v2.hi, x2.hi).plus(v2.lo + x2.lo);

@@ -29,7 +29,12 @@ impl Function for LogIvGrad {
     }
 
     fn limit(v: f64, x: f64) -> (f64, f64) {
-        if v.is_nan() || x.is_nan() || x < 0.0 || v < 0.0 || (v.is_infinite() && (x == 0.0 || x.is_infinite())) {
+        if v.is_nan()
+            || x.is_nan()
+            || x < 0.0
+            || v < 0.0
+            || (v.is_infinite() && (x == 0.0 || x.is_infinite()))
+        {
             (f64::NAN, f64::NAN)
         } else if x == f64::INFINITY {
             (0.0, 1.0)

@@ -26,15 +26,16 @@ fn below_by_at<V: F64s>(k: &temme::Values<V>, x: V) -> V {
     V::select(k.n.lt(half), q * (two / x), q * x * half)
 }
 
-/// `(d/dv, d/dx)` of log K_v(x); d/dx = -v/x - K_{v-1}/K_v (DLMF 10.29.2).
+/// `(d/dv, d/dx)` of log K_v(x); d/dx = -v/x - K_{v-1}/K_v (DLMF 10.29.2). K grows with |v|: at orders so near 0 that
+/// the slope in v is below the rounding of its parts, rounding must not make it negative.
 #[inline(always)]
 pub(super) fn slopes_k<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
     if PIECE == 0 {
         let k = temme::values::<V, true>(v, x);
-        (k.slope / k.at, -(v / x) - below_by_at(&k, x))
+        ((k.slope / k.at).max(V::splat(0.0)), -(v / x) - below_by_at(&k, x))
     } else {
         let k = inner_k::values::<V, PIECE, true>(v, x);
-        (k.slope / k.at, -(v * k.u) - k.below / k.at)
+        ((k.slope / k.at).max(V::splat(0.0)), -(v * k.u) - k.below / k.at)
     }
 }
 

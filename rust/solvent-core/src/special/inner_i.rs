@@ -144,4 +144,3 @@ pub(super) fn ratio_up<V: F64s, const PIECE: usize>(v: V, x: V) -> V {
     let (a, b, _) = ratio_parts::<V, PIECE>(v + V::splat(1.0), x);
     a / b
 }
-

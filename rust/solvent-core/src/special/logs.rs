@@ -2,8 +2,8 @@
 
 use solvent_simd::{F64s, log1p_normal};
 
-use super::function::Function;
 use super::exponent::Double;
+use super::function::Function;
 use super::outer::{Outer, log1p_small};
 use super::reflect;
 use super::tables::exponent::{HALF_LN_2PI, HALF_LN_PI_2};

@@ -189,8 +189,7 @@ fn add<V: F64s>(even: &mut V, odd: &mut V, r2: V, q: V, k: usize, terms: usize) 
 /// log(1 + s) where |s| is at most the supremum of |S±| in band `B` (0.0052 at w = 25), by its series.
 #[inline(always)]
 pub(super) fn log1p_small<V: F64s, const B: usize>(s: V) -> V {
-    const SERIES: [f64; 8] =
-        [1.0, -0.5, 1.0 / 3.0, -0.25, 0.2, -1.0 / 6.0, 1.0 / 7.0, -0.125];
+    const SERIES: [f64; 8] = [1.0, -0.5, 1.0 / 3.0, -0.25, 0.2, -1.0 / 6.0, 1.0 / 7.0, -0.125];
     // The first dropped term is below 5e-19 in every band.
     let c = &SERIES;
     s * match B {

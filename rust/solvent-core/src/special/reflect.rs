@@ -30,7 +30,8 @@ pub(super) fn sinpi(m: f64) -> f64 {
     let (t, sign) = if t >= 1.0 { (t - 1.0, -1.0) } else { (t, 1.0) };
     let t = if t > 0.5 { 1.0 - t } else { t };
     // Beyond 1/4 the cosine keeps the argument small.
-    let s = if t > 0.25 { (core::f64::consts::PI * (0.5 - t)).cos() } else { (core::f64::consts::PI * t).sin() };
+    let s =
+        if t > 0.25 { (core::f64::consts::PI * (0.5 - t)).cos() } else { (core::f64::consts::PI * t).sin() };
     sign * s
 }
 

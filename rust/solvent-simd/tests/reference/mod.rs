@@ -160,7 +160,9 @@ pub fn ln<V: F64s>(x: V) -> Dd<V> {
 
 #[inline(always)]
 pub fn log1p<V: F64s>(x: V) -> Dd<V> {
-    log1p_dd(Dd::from(x))
+    // Halves of subnormals would lose a bit.
+    let tiny = x.abs().lt(V::splat(1e-290));
+    Dd::select(tiny, Dd::from(x), log1p_dd(Dd::from(x)))
 }
 
 #[inline(always)]

@@ -154,7 +154,15 @@ mod tests {
 
     #[test]
     fn amos_brackets_the_ratio_and_the_error_stays_small() {
-        for (v, x) in [(1.0, 1e8), (1.5, 1e6), (1024.0, 1e10), (2.0, 1e17), (1024.0, 3000.0), (65_536.0, 1e5), (65_536.0, 10.0)] {
+        for (v, x) in [
+            (1.0, 1e8),
+            (1.5, 1e6),
+            (1024.0, 1e10),
+            (2.0, 1e17),
+            (1024.0, 3000.0),
+            (65_536.0, 1e5),
+            (65_536.0, 10.0),
+        ] {
             let e = enclose_ratio(v, x);
             assert!(e.value.hi >= x / (v - 0.5 + x.hypot(v + 0.5)) * (1.0 - 4.0 * U));
             assert!(e.value.hi <= x / (v - 0.5 + x.hypot(v - 0.5)) * (1.0 + 4.0 * U));

@@ -27,6 +27,7 @@ pub fn concentration(d: usize, r: f64, c: f64, max_steps: u64) -> Root {
     let (order, h, one_minus_r2) = (d as f64, v - 0.5, c * (1.0 + r));
     let mut low = 2.0 * r * h / one_minus_r2 * (1.0 - 1e-14);
     let mut high = r * (h + (h * h + 2.0 * v * one_minus_r2).sqrt()) / one_minus_r2 * (1.0 + 1e-14);
+    let mut before = f64::INFINITY;
     let mut kappa = (r * (order - r * r) / one_minus_r2).clamp(low, high);
     for steps in 1..=max_steps {
         let slope = variance(d, kappa);
@@ -48,9 +49,12 @@ pub fn concentration(d: usize, r: f64, c: f64, max_steps: u64) -> Root {
         }
         let moved = (next - kappa).abs();
         kappa = next;
-        if moved <= 4.5e-16 * kappa || low >= high {
+        // Quadratic convergence ends where rounding takes over: steps then stop shrinking, a few ulp long.
+        let floor = moved <= 1e-13 * kappa && moved >= 0.25 * before;
+        if moved <= 4.5e-16 * kappa || floor || low >= high {
             return Root { kappa, steps, settled: true };
         }
+        before = moved;
     }
     Root { kappa, steps: max_steps, settled: false }
 }

@@ -17,8 +17,8 @@ const LN_2PI: f64 = 1.837_877_066_409_345_5;
 pub fn ln_gamma_half(d: usize) -> f64 {
     let z = 0.5 * d as f64;
     if d <= 40 {
-        let mut product = if d % 2 == 0 { 1.0 } else { PI.sqrt() };
-        let mut step = if d % 2 == 0 { 1.0 } else { 0.5 };
+        let mut product = if d.is_multiple_of(2) { 1.0 } else { PI.sqrt() };
+        let mut step = if d.is_multiple_of(2) { 1.0 } else { 0.5 };
         while step < z {
             product *= step;
             step += 1.0;

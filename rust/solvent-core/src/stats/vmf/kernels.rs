@@ -4,7 +4,7 @@
 //! Rows lie one after the other in a block that fits into L2. A row's own results (norm, dots) do not depend on its place
 //! in the block.
 
-use solvent_simd::{F64s, Kernel, Lanes as _, Simd};
+use solvent_simd::{F64s, Kernel, Simd};
 
 /// The most lanes of an `f64` register.
 const MAX_LANES: usize = 8;

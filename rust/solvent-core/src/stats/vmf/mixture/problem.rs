@@ -37,10 +37,9 @@ impl<'a> Problem<'a> {
         normalize: bool,
         monitor: &mut Monitor<'_>,
     ) -> Result<Self, VmfError> {
-        if let Some(w) = weights {
-            if let Some((i, &bad)) = w.iter().enumerate().find(|&(_, &w)| !(w >= 0.0 && w.is_finite())) {
-                return Err(ArgumentError::element("sample_weight", &[i], bad, "a finite number >= 0").into());
-            }
+        let refused = |w: &'a [f64]| w.iter().position(|&w| !(w >= 0.0 && w.is_finite())).map(|i| (i, w[i]));
+        if let Some((i, bad)) = weights.and_then(refused) {
+            return Err(ArgumentError::element("sample_weight", &[i], bad, "a finite number >= 0").into());
         }
         if weights.is_some_and(|w| w.iter().all(|&w| w == 0.0)) {
             let was = "sample_weight is zero everywhere";

@@ -35,7 +35,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--clock", choices=("wall", "cpu"), default="wall", help="clock of one-thread rows and targets"
     )
-    parser.add_argument("--rounds", type=int, help="best of this many (default 5 quick, 9 full)")
+    parser.add_argument("--rounds", type=int, help="best of at least this many (default 5 quick, 9 full)")
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="stop sampling an entrant after this long a problem"
     )

@@ -45,7 +45,8 @@ class Implementation:
 
     `tasks[task](data)` imports what it needs, compiles, and returns a function without arguments: one call of it is what
     is timed.  Implementations with the same `process` share one; `environment` is set there before Python starts.
-    `uses_solvent` marks a yardstick that calls solvent itself: it runs at each SIMD level beside ours.
+    `uses_solvent` marks a yardstick that calls solvent itself: it runs at each SIMD level beside ours.  A yardstick that
+    answers another question is not `judged`.
     `largest` bounds the problem counts it is run on (a peer that needs minutes for one call is not worth them).
     """
 
@@ -53,6 +54,7 @@ class Implementation:
     tasks: Mapping[str, Callable[[Any], Callable[[], Any]]]
     ours: bool = False
     uses_solvent: bool = False
+    judged: bool = True
     process: str = "shared"
     packages: tuple[str, ...] = ()
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)

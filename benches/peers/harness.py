@@ -14,6 +14,9 @@ from benches.peers import machine
 from benches.peers.contract import Family, Implementation, Problem, Run
 from benches.peers.process import Dead, Process
 
+_ENOUGH, _MOST = 0.3, 8
+"""After the rounds asked for, quick entrants go on to this many seconds, at most to this multiple of the rounds."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -135,10 +138,11 @@ class Harness:
             (refused if "status" in reply else prepared)[entrant] = reply
         samples: dict[Entrant, list[tuple[float, float]]] = {entrant: [] for entrant in prepared}
         order = list(prepared)
-        for turn in range(self.settings.rounds):
+        for turn in range(_MOST * self.settings.rounds):
             for entrant in order[turn % len(order) :] + order[: turn % len(order)] if order else []:
                 spent = sum(wall for wall, _ in samples[entrant])
-                if entrant in refused or (turn and spent > self.settings.seconds):
+                enough = _ENOUGH if turn >= self.settings.rounds else self.settings.seconds
+                if entrant in refused or (turn and spent > enough):
                     continue
                 reply = self._ask(entrant, "sample")
                 if "status" in reply:
@@ -175,10 +179,12 @@ class Harness:
         )
         if refused or prepared is None:
             return row
+        error, reason, digest = math.nan, row.reason, prepared["digest"] or {}
         try:
-            error, reason = problem.judge(prepared["digest"]), row.reason
+            if digest:
+                error = problem.judge(digest)
         except Exception as failure:  # the times of a long run must not be lost with a judgement
-            error, reason = math.nan, f"not judged: {type(failure).__name__}: {failure}"
+            reason = f"not judged: {type(failure).__name__}: {failure}"
         return dataclasses.replace(
             row,
             reason=reason,
@@ -186,7 +192,7 @@ class Harness:
             cpu=min(cpu for _, cpu in samples),
             rounds=len(samples),
             error=None if math.isnan(error) else error,
-            nonfinite=prepared["digest"].get("nonfinite"),
+            nonfinite=digest.get("nonfinite"),
             certificate=prepared["certificate"],
         )
 

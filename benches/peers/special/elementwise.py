@@ -129,6 +129,7 @@ ELEMENTWISE = [
             **{f"{name}_f32": functools.partial(_ours_in_double, name) for name in ("log_iv", "log_kv")},
         },
         uses_solvent=True,
+        judged=False,
         process="solvent",
         note="yardstick: our log_iv or log_kv (float64) on the same points",
     ),

@@ -13,7 +13,7 @@ use super::domain::{BANDS, CLASSES, FAR, INNER, SPECIAL, classify};
 use super::function::Function;
 
 /// Elements sorted at a time: the working arrays of a block fit the first-level cache, its positions their sort.
-pub const BLOCK: usize = 512;
+pub const BLOCK: usize = 1024;
 /// Room for the overrun of the last segment.
 const ROOM: usize = BLOCK + 32;
 const INNER_1: usize = INNER + 1;
@@ -33,8 +33,10 @@ pub fn evaluate<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut 
         let end = (start + BLOCK).min(v.len());
         let second = if F::PAIR { &mut out1[start..end] } else { &mut [] };
         let (v, x, first) = (&v[start..end], &x[start..end], &mut out0[start..end]);
-        run_block::<F>(v, x, first, second, &mut work);
-        negative_orders::<F>(v, x, first, second);
+        let negative = run_block::<F>(v, x, first, second, &mut work);
+        if negative {
+            negative_orders::<F>(v, x, first, second);
+        }
     }
 }
 
@@ -65,7 +67,15 @@ impl Work {
 /// Where each class begins in `order`; its end is the beginning of the next.
 type Ends = [usize; CLASSES + 1];
 
-/// Loads a block, classifies it and sorts positions by class. `None` if there is but one class: nothing was sorted.
+/// What a sort found.
+struct Sorted {
+    /// Some order is negative.
+    negative: bool,
+    /// The one class of all elements (then nothing was sorted), or where the classes begin.
+    classes: Result<usize, Ends>,
+}
+
+/// Loads a block, classifies it and sorts positions by class.
 struct Sort<'a> {
     v: &'a [f64],
     x: &'a [f64],
@@ -73,10 +83,10 @@ struct Sort<'a> {
 }
 
 impl Kernel for Sort<'_> {
-    type Output = Result<usize, Ends>;
+    type Output = Sorted;
 
     #[inline(always)]
-    fn run<S: Simd>(self) -> Result<usize, Ends> {
+    fn run<S: Simd>(self) -> Sorted {
         let (n, w) = (self.v.len(), self.work);
         let body = n - n % S::F64::LANES;
         // Lanes past the end repeat a harmless element and are never stored.
@@ -85,12 +95,14 @@ impl Kernel for Sort<'_> {
         w.v[body..n].copy_from_slice(&self.v[body..]);
         w.x[body..n].copy_from_slice(&self.x[body..]);
         let (mut least, mut most) = (S::F64::splat(SPECIAL as f64), S::F64::splat(0.0));
+        let mut lowest = S::F64::splat(0.0);
         for i in (0..n).step_by(S::F64::LANES) {
             let (v, x) = if i < body {
                 (S::F64::load(&self.v[i..]), S::F64::load(&self.x[i..]))
             } else {
                 (S::F64::load(&w.v[i..]), S::F64::load(&w.x[i..]))
             };
+            lowest = v.min(lowest);
             let v = v.abs();
             let class = classify(v, x);
             v.store(&mut w.v[i..]);
@@ -104,8 +116,9 @@ impl Kernel for Sort<'_> {
         for class in &w.class[body..n] {
             (least, most) = (least.min(*class), most.max(*class));
         }
+        let negative = lowest.reduce_min() < 0.0;
         if least == most {
-            return Ok(least as usize);
+            return Sorted { negative, classes: Ok(least as usize) };
         }
         // No element has the class of the padding.
         w.class[n..].fill(-1.0);
@@ -125,7 +138,7 @@ impl Kernel for Sort<'_> {
         ends[CLASSES] = at;
         // The last register of the last class gathers past the end.
         w.order[at..].fill(0);
-        Err(ends)
+        Sorted { negative, classes: Err(ends) }
     }
 }
 
@@ -198,17 +211,18 @@ fn run_class<F: Function>(class: usize, from: usize, to: usize, sorted: bool, wo
     }
 }
 
-/// One block.
-fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f64], w: &mut Work) {
+/// One block, negative orders by their absolute value; returns whether there are any.
+fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f64], w: &mut Work) -> bool {
     let n = v.len();
-    let ends = match dispatch(Sort { v, x, work: w }) {
+    let Sorted { negative, classes } = dispatch(Sort { v, x, work: w });
+    let ends = match classes {
         Ok(class) if class != SPECIAL => {
             run_class::<F>(class, 0, n, false, w);
             out0.copy_from_slice(&w.y0[..n]);
             if F::PAIR {
                 out1.copy_from_slice(&w.y1[..n]);
             }
-            return;
+            return negative;
         }
         Ok(_) => {
             for i in 0..n {
@@ -239,14 +253,12 @@ fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f6
             out0[*i as usize] = *y;
         }
     }
+    negative
 }
 
 /// Evaluates again, by the function's own rule, the elements of negative order.
 fn negative_orders<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f64]) {
     let wanted = |v: f64, x: f64| v < 0.0 && v > f64::NEG_INFINITY && x > 0.0 && x < f64::INFINITY;
-    if !v.iter().zip(x).any(|(&v, &x)| wanted(v, x)) {
-        return;
-    }
     let (mut m, mut xs, mut order) = ([0.0; BLOCK], [0.0; BLOCK], [0usize; BLOCK]);
     let mut n = 0;
     for i in 0..v.len() {

@@ -43,9 +43,9 @@ test: $(BUILT) $(call DEPS,test) ## run the test suite; ARGS='-k bessel' goes to
 
 develop: $(BUILT) $(call DEPS,test) $(call DEPS,lint) $(call DEPS,docs) ## .venv with everything that a developer needs
 
-# The dev profile keeps debug assertions and overflow checks, which the release build has not.
+# In release: the kernels take minutes to compile, and the build of the extension has most of it already.
 test-rust: | $(VENV)/.stamp-venv ## run the tests of the Rust crates
-	"$(CARGO)" test --workspace --locked $(ARGS)
+	"$(CARGO)" test --release --workspace --locked $(ARGS)
 
 lint: lint-rust lint-python ## formats and lints; changes nothing
 

@@ -318,8 +318,8 @@ def inner_i_rs():
         "digamma(1 + v) = ((v - ROOT_HI) - ROOT_LO) poly(v - 1) on [0, 2].\n"
         f"/// {say(s_a, s_d, s_amp)}\n/// Dropped terms: relative.",
     )
-    text += row("SERIES_TO", [1.0, 4.0, 10.0, 26.0], "Upper ends in x of the four pieces of the 0F1 series.")
-    text += row("SERIES_TERMS", [10, 17, 27, 46], "Number of terms of the 0F1 series a piece.", "usize")
+    text += row("SERIES_TO", [1.0, 2.9, 8.5, 25.0], "Upper ends in x of the four pieces of the 0F1 series.")
+    text += row("SERIES_TERMS", [10, 15, 24, 44], "Number of terms of the 0F1 series a piece.", "usize")
     return text
 
 

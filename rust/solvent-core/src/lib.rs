@@ -8,6 +8,8 @@
 //! This crate knows neither Python nor a device, and its public signatures name no array library: arrays
 //! cross as [`base::view`] types.
 
+#![forbid(unsafe_code)]
+
 pub mod base;
 pub mod special;
 pub mod stats;

@@ -121,7 +121,7 @@ impl Operand {
 
     /// Whether the elements are consecutive aligned values of 8 bytes.
     fn contiguous_f64(self) -> bool {
-        self.step == 8 && self.start.addr() % align_of::<f64>() == 0
+        self.step == 8 && self.start.addr().is_multiple_of(align_of::<f64>())
     }
 
     /// First byte and one past the last that `n` elements of `size` bytes touch.

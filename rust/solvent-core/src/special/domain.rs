@@ -3,6 +3,7 @@
 use solvent_simd::{F64s, Mask};
 
 use super::tables::debye::BAND_FROM;
+use super::tables::inner_i::SERIES_TO;
 
 /// Bands of w = hypot(v, x) >= 25, each with its number of terms.
 pub(super) const BANDS: usize = 7;
@@ -14,12 +15,6 @@ pub(super) const INNER: usize = 8;
 pub(super) const SPECIAL: usize = 12;
 /// How many classes.
 pub(super) const CLASSES: usize = 13;
-
-/// Upper ends in x of the pieces of w < 25.
-pub(super) const PIECE_TO: [f64; 4] = [1.0, 2.9, 8.5, 25.0];
-/// Terms of the 0F1 series of log I a piece: the tail is below 2e-22 of the sum at the piece's upper end and v = 0,
-/// its worst point.
-pub(super) const SERIES_TERMS: [usize; 4] = [10, 15, 24, 44];
 
 const FAR_ABOVE: f64 = 1.809_251_394_333_065_6e75; // 2^250
 const FAR_BELOW: f64 = 1.0 / FAR_ABOVE;
@@ -36,7 +31,7 @@ pub(super) fn classify<V: F64s>(v: V, x: V) -> V {
     let extreme = v.max(x).gt(V::splat(FAR_ABOVE)).or(x.lt(V::splat(FAR_BELOW)));
     let outer = V::select(extreme, V::splat(FAR as f64), outer);
     let mut inner = V::splat(INNER as f64);
-    for to in &PIECE_TO[..3] {
+    for to in &SERIES_TO[..3] {
         inner = inner + V::select(x.gt(V::splat(*to)), one, zero);
     }
     let class = V::select(w2.ge(V::splat(BAND_FROM[0] * BAND_FROM[0])), outer, inner);

@@ -14,12 +14,11 @@
 
 use solvent_simd::{F64s, ln, ln_normal, log1p_normal};
 
-use super::domain::SERIES_TERMS;
 use super::polynomial::horner;
 use super::tables::exponent::{E_HI, E_LO, HALF_LN_2PI, LN_2_HI};
 use super::tables::inner_i::{
-    DIGAMMA_REST, DIGAMMA1P, DIGAMMA1P_ROOT_HI, DIGAMMA1P_ROOT_LO, LGAMMA1P, STIRLING, STIRLING_SCALE,
-    STIRLING_SHIFT,
+    DIGAMMA_REST, DIGAMMA1P, DIGAMMA1P_ROOT_HI, DIGAMMA1P_ROOT_LO, LGAMMA1P, SERIES_TERMS, STIRLING,
+    STIRLING_SCALE, STIRLING_SHIFT,
 };
 
 /// Below this order the prefactor is taken as it stands, above it by Stirling's formula.

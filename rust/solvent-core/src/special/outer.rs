@@ -182,7 +182,7 @@ impl<V: F64s, const B: usize> Outer<V, B> {
 /// One Horner step in r^2 of the even or the odd sum; the leading term starts it.
 #[inline(always)]
 fn add<V: F64s>(even: &mut V, odd: &mut V, r2: V, q: V, k: usize, terms: usize) {
-    let sum = if k % 2 == 0 { even } else { odd };
+    let sum = if k.is_multiple_of(2) { even } else { odd };
     *sum = if k + 2 > terms { q } else { sum.mul_add(r2, q) };
 }
 

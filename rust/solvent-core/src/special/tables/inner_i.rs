@@ -128,7 +128,7 @@ pub(crate) const DIGAMMA1P: [f64; 30] = [
 ];
 
 /// Upper ends in x of the four pieces of the 0F1 series.
-pub(crate) const SERIES_TO: [f64; 4] = [1.0, 4.0, 10.0, 26.0];
+pub(crate) const SERIES_TO: [f64; 4] = [1.0, 2.9, 8.5, 25.0];
 
 /// Number of terms of the 0F1 series a piece.
-pub(crate) const SERIES_TERMS: [usize; 4] = [10, 17, 27, 46];
+pub(crate) const SERIES_TERMS: [usize; 4] = [10, 15, 24, 44];

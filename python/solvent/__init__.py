@@ -44,7 +44,7 @@ _SUBMODULES = frozenset({"special", "stats"})
 # The families of the extension are module objects without a file. NumPy pickles a ufunc by the module that
 # holds it, and pickle finds only modules that `sys.modules` lists: without these entries neither
 # `f.ufunc` nor a lazy Dask array made by it could be sent to another process.
-for _name in ("special", "stats", "rng"):
+for _name in ("special", "stats", "rng", "probe"):
     sys.modules[f"{__name__}._core.{_name}"] = getattr(_core, _name)
 del _name
 

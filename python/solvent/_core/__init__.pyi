@@ -1,13 +1,18 @@
 """The Rust extension. One stub file a family, as the bindings have one source file a family."""
 
+from typing import final
+
+from . import probe as probe
 from . import rng as rng
 from . import special as special
 from . import stats as stats
 
 __all__ = [
+    "Info",
     "__version__",
     "available_threads",
     "get_num_threads",
+    "probe",
     "rng",
     "set_num_threads",
     "simd_level",
@@ -21,3 +26,19 @@ def simd_level() -> str: ...
 def set_num_threads(n: int | None) -> None: ...
 def get_num_threads() -> int: ...
 def available_threads() -> int: ...
+
+# Apart from Info because the extension holds it in a type slot, where stubtest finds no such attribute.
+class _Extras:
+    def __getattr__(self, name: str) -> float: ...
+
+# Only the core makes one.
+@final
+class Info(_Extras):
+    @property
+    def nit(self) -> int: ...
+    @property
+    def bound(self) -> float: ...
+    @property
+    def elapsed(self) -> float: ...
+    def names(self) -> list[str]: ...
+    def __dir__(self) -> list[str]: ...

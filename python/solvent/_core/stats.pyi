@@ -5,6 +5,24 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "mixture_certify",
+    "mixture_evaluate",
+    "mixture_expectation",
+    "mixture_fit",
+    "mixture_init",
+    "mixture_maximization",
+    "vmf_certify",
+    "vmf_cosines",
+    "vmf_entropy",
+    "vmf_fit",
+    "vmf_kl_divergence",
+    "vmf_log_peak",
+    "vmf_mean_resultant_length",
+    "vmf_sample",
+    "vmf_variance",
+]
+
 _Vector: TypeAlias = NDArray[np.float64]
 _Weights: TypeAlias = NDArray[np.float64] | None
 _Parts: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]

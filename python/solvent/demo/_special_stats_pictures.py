@@ -130,7 +130,7 @@ def accuracy(figure: "Figure", axis: Array, maps: "Sequence[tuple[str, Array, Ar
                     label=f"inf or nan: {lost:.0%} of the map",
                 )
             ],
-            loc="lower right",
+            loc="upper right",
             frameon=True,
             framealpha=0.92,
             edgecolor="none",

@@ -68,7 +68,7 @@ class VonMisesFisherMixture(Base):
         Concentrations.
     degenerate_ : ndarray of bool of shape (n_components,)
         Components held at `kappa_max`.
-    lower_bounds_ : ndarray of shape (n_iter_,)
+    lower_bounds_ : ndarray of shape (sweeps,)
         Mean log-likelihood of the rows after each sweep (hard: of the assigned components alone). It never falls,
         up to rounding.
     lower_bound_ : float

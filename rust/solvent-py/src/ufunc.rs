@@ -13,9 +13,9 @@ use pyo3::prelude::*;
 use solvent_core::base::pool;
 
 /// Elements copied at a time.
-const BLOCK: usize = 512;
+const BLOCK: usize = 1024;
 /// Elements a thread takes at a time.
-const SHARE: usize = 16 * BLOCK;
+const SHARE: usize = 8 * BLOCK;
 /// From here on a call is shared among threads.
 const SHARED_FROM: usize = 32_768;
 /// PyUFunc_None: no identity for reductions.

@@ -6,14 +6,15 @@
 //! depends on its own (v, x) alone, so neither position nor block nor thread can change a bit.
 
 use core::marker::PhantomData;
+use core::ops::Range;
 
-use solvent_simd::{Kernel, Lanes, Mask, Pack, Simd, dispatch};
+use solvent_simd::{F64s, Kernel, Lanes, Mask, Simd, dispatch};
 
 use super::domain::{BANDS, CLASSES, FAR, INNER, SPECIAL, classify};
 use super::function::Function;
 
 /// Elements sorted at a time: the working arrays of a block fit the first-level cache, its positions their sort.
-pub const BLOCK: usize = 512;
+pub const BLOCK: usize = 1024;
 /// Room for the overrun of the last segment.
 const ROOM: usize = BLOCK + 32;
 const INNER_1: usize = INNER + 1;
@@ -33,16 +34,15 @@ pub fn evaluate<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut 
         let end = (start + BLOCK).min(v.len());
         let second = if F::PAIR { &mut out1[start..end] } else { &mut [] };
         let (v, x, first) = (&v[start..end], &x[start..end], &mut out0[start..end]);
-        run_block::<F>(v, x, first, second, &mut work);
-        negative_orders::<F>(v, x, first, second);
+        let negative = run_block::<F>(v, x, first, second, &mut work);
+        if negative {
+            negative_orders::<F>(v, x, first, second);
+        }
     }
 }
 
-/// The working arrays of a block: absolute orders, arguments and classes as they come; positions sorted by class; and
-/// results in that order.
+/// The working arrays of a block: classes as the elements come, positions sorted by class, and results in that order.
 struct Work {
-    v: [f64; ROOM],
-    x: [f64; ROOM],
     class: [f64; ROOM],
     order: [u32; ROOM],
     y0: [f64; ROOM],
@@ -51,21 +51,34 @@ struct Work {
 
 impl Work {
     fn new() -> Self {
-        Work {
-            v: [1.0; ROOM],
-            x: [1.0; ROOM],
-            class: [0.0; ROOM],
-            order: [0; ROOM],
-            y0: [0.0; ROOM],
-            y1: [0.0; ROOM],
-        }
+        Work { class: [0.0; ROOM], order: [0; ROOM], y0: [0.0; ROOM], y1: [0.0; ROOM] }
     }
 }
 
 /// Where each class begins in `order`; its end is the beginning of the next.
 type Ends = [usize; CLASSES + 1];
 
-/// Loads a block, classifies it and sorts positions by class. `None` if there is but one class: nothing was sorted.
+/// What a sort found.
+struct Sorted {
+    /// Some order is negative.
+    negative: bool,
+    /// The one class of all elements (then nothing was sorted), or where the classes begin.
+    classes: Result<usize, Ends>,
+}
+
+/// The register that begins at element `i`; past the end it repeats a harmless 1.
+#[inline(always)]
+fn load<V: F64s>(a: &[f64], i: usize) -> V {
+    if i + V::LANES <= a.len() {
+        V::load(&a[i..])
+    } else {
+        let mut padded = [1.0; ROOM - BLOCK];
+        padded[..a.len() - i].copy_from_slice(&a[i..]);
+        V::load(&padded)
+    }
+}
+
+/// Classifies a block and sorts its positions by class.
 struct Sort<'a> {
     v: &'a [f64],
     x: &'a [f64],
@@ -73,41 +86,30 @@ struct Sort<'a> {
 }
 
 impl Kernel for Sort<'_> {
-    type Output = Result<usize, Ends>;
+    type Output = Sorted;
 
     #[inline(always)]
-    fn run<S: Simd>(self) -> Result<usize, Ends> {
+    fn run<S: Simd>(self) -> Sorted {
         let (n, w) = (self.v.len(), self.work);
-        let body = n - n % S::F64::LANES;
-        // Lanes past the end repeat a harmless element and are never stored.
-        w.v[body..].fill(1.0);
-        w.x[body..].fill(1.0);
-        w.v[body..n].copy_from_slice(&self.v[body..]);
-        w.x[body..n].copy_from_slice(&self.x[body..]);
+        let mut lowest = S::F64::splat(0.0);
+        for i in (0..n).step_by(S::F64::LANES) {
+            let v = load::<S::F64>(self.v, i);
+            lowest = v.min(lowest);
+            classify(v.abs(), load(self.x, i)).store(&mut w.class[i..]);
+        }
+        // The padding takes the class of the last element, then one that no element has.
+        let last = w.class[n - 1];
+        w.class[n..].fill(last);
         let (mut least, mut most) = (S::F64::splat(SPECIAL as f64), S::F64::splat(0.0));
         for i in (0..n).step_by(S::F64::LANES) {
-            let (v, x) = if i < body {
-                (S::F64::load(&self.v[i..]), S::F64::load(&self.x[i..]))
-            } else {
-                (S::F64::load(&w.v[i..]), S::F64::load(&w.x[i..]))
-            };
-            let v = v.abs();
-            let class = classify(v, x);
-            v.store(&mut w.v[i..]);
-            x.store(&mut w.x[i..]);
-            class.store(&mut w.class[i..]);
-            if i < body {
-                (least, most) = (least.min(class), most.max(class));
-            }
+            let class = S::F64::load(&w.class[i..]);
+            (least, most) = (least.min(class), most.max(class));
         }
-        let (mut least, mut most) = (least.reduce_min(), most.reduce_max());
-        for class in &w.class[body..n] {
-            (least, most) = (least.min(*class), most.max(*class));
-        }
+        let (least, most) = (least.reduce_min(), most.reduce_max());
+        let negative = lowest.reduce_min() < 0.0;
         if least == most {
-            return Ok(least as usize);
+            return Sorted { negative, classes: Ok(least as usize) };
         }
-        // No element has the class of the padding.
         w.class[n..].fill(-1.0);
         let mut ends = [0; CLASSES + 1];
         let mut at = 0;
@@ -125,12 +127,14 @@ impl Kernel for Sort<'_> {
         ends[CLASSES] = at;
         // The last register of the last class gathers past the end.
         w.order[at..].fill(0);
-        Err(ends)
+        Sorted { negative, classes: Err(ends) }
     }
 }
 
 /// The kernel of class `C` over the elements `from..to` of the working arrays. A kernel a class, each compiled alone.
 struct Class<'a, F, const C: usize> {
+    v: &'a [f64],
+    x: &'a [f64],
     work: &'a mut Work,
     from: usize,
     to: usize,
@@ -150,11 +154,11 @@ impl<F: Function, const C: usize> Kernel for Class<'_, F, C> {
                     let w = &mut *self.work;
                     let (v, x) = if self.sorted {
                         let order = &w.order[i..];
-                        (<$lanes>::gather(&w.v, order), <$lanes>::gather(&w.x, order))
+                        (<$lanes>::gather(self.v, order), <$lanes>::gather(self.x, order))
                     } else {
-                        (<$lanes>::load(&w.v[i..]), <$lanes>::load(&w.x[i..]))
+                        (load::<$lanes>(self.v, i), load::<$lanes>(self.x, i))
                     };
-                    let (a, b) = $kernel(v, x);
+                    let (a, b) = $kernel(v.abs(), x);
                     a.store(&mut w.y0[i..]);
                     if F::PAIR {
                         b.store(&mut w.y1[i..]);
@@ -162,22 +166,29 @@ impl<F: Function, const C: usize> Kernel for Class<'_, F, C> {
                 }
             };
         }
-        // Recurrences run as long as their slowest lane: two registers share the loop.
         match C {
-            INNER => run!(Pack<S::F64, 2>, F::inner::<Pack<S::F64, 2>, 0>),
-            INNER_1 => run!(Pack<S::F64, 2>, F::inner::<Pack<S::F64, 2>, 1>),
-            INNER_2 => run!(Pack<S::F64, 2>, F::inner::<Pack<S::F64, 2>, 2>),
-            INNER_3 => run!(Pack<S::F64, 2>, F::inner::<Pack<S::F64, 2>, 3>),
+            INNER => run!(S::F64, F::inner::<S::F64, 0>),
+            INNER_1 => run!(S::F64, F::inner::<S::F64, 1>),
+            INNER_2 => run!(S::F64, F::inner::<S::F64, 2>),
+            INNER_3 => run!(S::F64, F::inner::<S::F64, 3>),
             _ => run!(S::F64, F::outer::<S::F64, C>),
         }
     }
 }
 
 /// Runs the kernel of a class.
-fn run_class<F: Function>(class: usize, from: usize, to: usize, sorted: bool, work: &mut Work) {
+fn run_class<F: Function>(
+    class: usize,
+    v: &[f64],
+    x: &[f64],
+    part: Range<usize>,
+    sorted: bool,
+    work: &mut Work,
+) {
+    let (from, to) = (part.start, part.end);
     macro_rules! run {
         ($c:expr) => {
-            dispatch(Class::<F, { $c }> { work, from, to, sorted, function: PhantomData })
+            dispatch(Class::<F, { $c }> { v, x, work, from, to, sorted, function: PhantomData })
         };
     }
     // A function that is not worth seven bands runs each element in a band that begins further in.
@@ -198,17 +209,18 @@ fn run_class<F: Function>(class: usize, from: usize, to: usize, sorted: bool, wo
     }
 }
 
-/// One block.
-fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f64], w: &mut Work) {
+/// One block, negative orders by their absolute value; returns whether there are any.
+fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f64], w: &mut Work) -> bool {
     let n = v.len();
-    let ends = match dispatch(Sort { v, x, work: w }) {
+    let Sorted { negative, classes } = dispatch(Sort { v, x, work: w });
+    let ends = match classes {
         Ok(class) if class != SPECIAL => {
-            run_class::<F>(class, 0, n, false, w);
+            run_class::<F>(class, v, x, 0..n, false, w);
             out0.copy_from_slice(&w.y0[..n]);
             if F::PAIR {
                 out1.copy_from_slice(&w.y1[..n]);
             }
-            return;
+            return negative;
         }
         Ok(_) => {
             for i in 0..n {
@@ -222,21 +234,30 @@ fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f6
     };
     for class in 0..SPECIAL {
         if ends[class] < ends[class + 1] {
-            run_class::<F>(class, ends[class], ends[class + 1], true, w);
+            run_class::<F>(class, v, x, ends[class]..ends[class + 1], true, w);
         }
     }
     for at in ends[SPECIAL]..n {
         let i = w.order[at] as usize;
         (w.y0[at], w.y1[at]) = F::limit(v[i], x[i]);
     }
+    scatter(&w.order[..n], &w.y0, out0);
     if F::PAIR {
-        for ((i, y0), y1) in w.order[..n].iter().zip(&w.y0).zip(&w.y1) {
-            out0[*i as usize] = *y0;
-            out1[*i as usize] = *y1;
+        scatter(&w.order[..n], &w.y1, out1);
+    }
+    negative
+}
+
+/// Writes `y[k]` to `out[order[k]]`.
+fn scatter(order: &[u32], y: &[f64], out: &mut [f64]) {
+    if let Ok(out) = <&mut [f64; BLOCK]>::try_from(&mut *out) {
+        // A full block: positions reduced to it need no check.
+        for (i, y) in order.iter().zip(y) {
+            out[*i as usize % BLOCK] = *y;
         }
     } else {
-        for (i, y) in w.order[..n].iter().zip(&w.y0) {
-            out0[*i as usize] = *y;
+        for (i, y) in order.iter().zip(y) {
+            out[*i as usize] = *y;
         }
     }
 }
@@ -244,9 +265,6 @@ fn run_block<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f6
 /// Evaluates again, by the function's own rule, the elements of negative order.
 fn negative_orders<F: Function>(v: &[f64], x: &[f64], out0: &mut [f64], out1: &mut [f64]) {
     let wanted = |v: f64, x: f64| v < 0.0 && v > f64::NEG_INFINITY && x > 0.0 && x < f64::INFINITY;
-    if !v.iter().zip(x).any(|(&v, &x)| wanted(v, x)) {
-        return;
-    }
     let (mut m, mut xs, mut order) = ([0.0; BLOCK], [0.0; BLOCK], [0usize; BLOCK]);
     let mut n = 0;
     for i in 0..v.len() {

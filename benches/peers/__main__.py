@@ -33,11 +33,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", default="1,all", help="comma-separated counts; default 1,all")
     parser.add_argument("--simd", default="native", help="SIMD levels of ours, e.g. v3,v4; default native")
     parser.add_argument(
-        "--clock", choices=("wall", "cpu"), default="wall", help="clock of one-thread rows and targets"
+        "--clock",
+        choices=("cpu", "wall"),
+        default="cpu",
+        help="clock of one-thread rows and targets; others are by the wall",
     )
-    parser.add_argument("--rounds", type=int, help="best of at least this many (default 5 quick, 9 full)")
+    parser.add_argument("--rounds", type=int, help="best of this many (default 5 quick, 9 full)")
     parser.add_argument(
-        "--seconds", type=float, default=20.0, help="stop sampling an entrant after this long a problem"
+        "--seconds", type=float, default=20.0, help="time for the rounds of a problem, an entrant"
     )
     parser.add_argument(
         "--timeout", type=float, default=900.0, help="seconds for one answer before a process is killed"
@@ -80,7 +83,8 @@ def main(arguments: list[str]) -> int:
     family, chosen = load_family(options.family), settings(options)
     runs, facts = run_family(family, options.family, chosen)
     targets = list(family.targets(Report(runs, options.clock)))
-    print(table.facts_text(facts), end="\n\n")
+    print(table.facts_text(facts))
+    print(table.clock_text(runs, options.clock), end="\n\n")
     print(table.runs_table(runs, options.clock), end="\n\n")
     print(table.targets_table(targets))
     if options.json:

@@ -14,8 +14,10 @@ from benches.peers import machine
 from benches.peers.contract import Family, Implementation, Problem, Run
 from benches.peers.process import Dead, Process
 
-_ENOUGH, _MOST = 0.3, 8
-"""After the rounds asked for, quick entrants go on to this many seconds, at most to this multiple of the rounds."""
+_SHORTEST, _LONGEST = 0.01, 0.25
+"""Seconds of a window: the slowest entrant's call, within these."""
+_FEWEST = 3
+"""Rounds below which the time limit is disregarded, unless single calls exceed it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,19 +138,7 @@ class Harness:
                     "reason": f"asked for {entrant.simd}, got {reply['simd']}",
                 }
             (refused if "status" in reply else prepared)[entrant] = reply
-        samples: dict[Entrant, list[tuple[float, float]]] = {entrant: [] for entrant in prepared}
-        order = list(prepared)
-        for turn in range(_MOST * self.settings.rounds):
-            for entrant in order[turn % len(order) :] + order[: turn % len(order)] if order else []:
-                spent = sum(wall for wall, _ in samples[entrant])
-                enough = _ENOUGH if turn >= self.settings.rounds else self.settings.seconds
-                if entrant in refused or (turn and spent > enough):
-                    continue
-                reply = self._ask(entrant, "sample")
-                if "status" in reply:
-                    refused[entrant] = reply
-                else:
-                    samples[entrant].append((reply["wall"], reply["cpu"]))
+        samples = self._sample(prepared, refused)
         for process in self.processes.values():
             with contextlib.suppress(Dead):
                 process.ask("release")
@@ -156,6 +146,32 @@ class Harness:
             self._row(problem, entrant, prepared.get(entrant), samples.get(entrant, []), refused.get(entrant))
             for entrant in self._entrants(problem, threads)
         ]
+
+    def _sample(
+        self, prepared: dict[Entrant, dict[str, Any]], refused: dict[Entrant, dict[str, Any]]
+    ) -> dict[Entrant, list[tuple[float, float]]]:
+        """(wall, cpu) of every round.  All get the same number of rounds and windows of about the same length.
+
+        On a shared machine the best of many short windows finds a quiet moment, the best of few long ones does not: without
+        this rule whoever is quick looks quicker still.
+        """
+        samples: dict[Entrant, list[tuple[float, float]]] = {entrant: [] for entrant in prepared}
+        slowest = max((reply["seconds"] for reply in prepared.values()), default=0.0)
+        window = min(max(slowest, _SHORTEST), _LONGEST)
+        batches = {e: max(1, round(window / max(reply["seconds"], 1e-7))) for e, reply in prepared.items()}
+        began = time.monotonic()
+        for turn in range(self.settings.rounds):
+            late = time.monotonic() - began > self.settings.seconds * len(prepared)
+            if late and turn >= min(_FEWEST, max(1, self.settings.seconds // max(slowest, 1e-7))):
+                break
+            order = [e for e in prepared if e not in refused]
+            for entrant in order[turn % len(order) :] + order[: turn % len(order)] if order else []:
+                reply = self._ask(entrant, "sample", batch=batches[entrant])
+                if "status" in reply:
+                    refused[entrant] = reply
+                else:
+                    samples[entrant].append((reply["wall"], reply["cpu"]))
+        return samples
 
     @staticmethod
     def _row(

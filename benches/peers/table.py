@@ -90,6 +90,13 @@ def targets_table(targets: Iterable[Target]) -> str:
     return grid(("#", "figure", "measured", "target", "met?"), rows)
 
 
+def clock_text(runs: Sequence[Run], clock: str) -> str:
+    """Which clock the times are by, and how much the machine was busy with something else."""
+    busy = [run.wall / run.cpu for run in runs if run.threads == 1 and run.wall and run.cpu]
+    busiest = f"; wall over CPU time up to {max(busy):.2f} there (1 = an idle machine)" if busy else ""
+    return f"times: {clock} clock for one thread{busiest}; wall for more"
+
+
 def facts_text(facts: dict[str, Any]) -> str:
     """The facts, one a line; the BLAS of each process in words."""
     lines = [f"{key}: {value}" for key, value in facts.items() if key not in ("processes", "versions")]

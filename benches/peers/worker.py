@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import math
 import os
 import sys
 import time
@@ -20,8 +19,8 @@ from typing import Any
 from benches.peers import machine
 from benches.peers.contract import Unavailable, load_family
 
-_BATCH = 4e-3
-"""Seconds that one sample should last at least, so that clocks and call overhead of the harness do not matter."""
+_LONG = 1.0
+"""Seconds from which the first call tells well enough how long a call takes."""
 
 
 class Worker:
@@ -32,7 +31,7 @@ class Worker:
         self.key: str | None = None
         self.problem: Any = None
         self.data: Any = None
-        self.ready: dict[str, tuple[Callable[[], Any], int]] = {}
+        self.ready: dict[str, Callable[[], Any]] = {}
 
     def release(self) -> dict[str, Any]:
         """Forget data and functions."""
@@ -42,7 +41,7 @@ class Worker:
         return {}
 
     def prepare(self, problem: str, implementation: str) -> dict[str, Any]:
-        """First answer (compilation included, not timed), its digest and certificate; the batch length for `sample`."""
+        """First answer (compilation included, not timed), its digest and certificate; about how long a call takes."""
         if problem != self.key:
             self.release()
             self.problem = self.family.problem(self.size, problem)
@@ -51,25 +50,25 @@ class Worker:
         call = chosen.tasks[self.problem.task](self.data)
         began = time.perf_counter()
         answer = call()
-        first = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         reply = {
-            "digest": self.problem.digest(self.data, answer),
+            "digest": self.problem.digest(self.data, answer) if chosen.judged else None,
+            "certificate": chosen.certificate(self.problem.task, self.data, answer)
+            if chosen.certificate
+            else None,
             "simd": machine.solvent_level(),
-            "certificate": None,
         }
-        if chosen.certificate is not None:
-            reply["certificate"] = chosen.certificate(self.problem.task, self.data, answer)
         del answer
-        if first < 5 * _BATCH:
+        if seconds < _LONG:
             began = time.perf_counter()
             call()
-            first = time.perf_counter() - began
-        self.ready[implementation] = (call, max(1, math.ceil(_BATCH / max(first, 1e-7))))
-        return reply
+            seconds = time.perf_counter() - began
+        self.ready[implementation] = call
+        return {**reply, "seconds": seconds}
 
-    def sample(self, implementation: str) -> dict[str, Any]:
-        """Seconds a call, by the wall and by the CPU time of all threads of this process."""
-        call, batch = self.ready[implementation]
+    def sample(self, implementation: str, batch: int) -> dict[str, Any]:
+        """Seconds a call over `batch` calls, by the wall and by the CPU time of all threads of this process."""
+        call = self.ready[implementation]
         gc.disable()
         try:
             cpu, wall = time.process_time(), time.perf_counter()

@@ -34,7 +34,7 @@ pub(crate) const INNER_K_F: [f64; 3] = [6.11e-17, 4.83e-17, 3.88e-17];
 pub(crate) const INNER_K_G: [f64; 3] = [7.07e-17, 6.32e-17, 4.93e-17];
 
 /// Relative rest of 0F1 after `SERIES_TERMS` terms, v >= 0, a piece.
-pub(crate) const SERIES_REST: [f64; 4] = [1.19e-22, 1.5e-22, 5.47e-24, 5.39e-25];
+pub(crate) const SERIES_REST: [f64; 4] = [1.19e-22, 7.46e-23, 1.65e-22, 6.89e-24];
 
 /// Relative rests of Temme's sums for K_mu and (x/2) K_{mu+1} after `TERMS` terms, x <= 1.
 pub(crate) const TEMME_REST: [f64; 2] = [1.57e-23, 3.52e-22];

@@ -128,7 +128,7 @@ impl Function for LogKvCertified {
     #[inline(always)]
     fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
         let (y, scaled) = if PIECE == 0 {
-            let k = temme::values::<V, false>(v, x);
+            let k = temme::values::<V, false, false>(v, x);
             let log = ln_normal(k.at);
             let y = k.n.mul_add(k.l, log);
             let ln_x = k.l.abs() + V::splat(0.7);
@@ -136,7 +136,7 @@ impl Function for LogKvCertified {
             let steps = k.n.mul_add(V::splat(7.0), V::splat(100.0));
             (y, ln_x.mul_add(per_log, steps) + log.abs() * V::splat(2.0))
         } else {
-            let k = inner_k::values::<V, PIECE, false>(v, x);
+            let k = inner_k::values::<V, PIECE, false, false>(v, x);
             let y = inner_k::log_of::<V, false>(k.at, x, k.u);
             (y, k.n.mul_add(V::splat(5.0), V::splat(48.0)) + y.abs())
         };

@@ -8,12 +8,12 @@ use super::{inner_k, temme};
 #[inline(always)]
 pub(super) fn log_k<V: F64s, const PIECE: usize, const SCALED: bool>(v: V, x: V) -> V {
     if PIECE == 0 {
-        let k = temme::values::<V, false>(v, x);
+        let k = temme::values::<V, false, false>(v, x);
         // The sum stays within the normal doubles: 1e-2 .. 25! times at most 2^(1074/2).
         let log = k.n.mul_add(k.l, ln_normal(k.at));
         if SCALED { log + x } else { log }
     } else {
-        let k = inner_k::values::<V, PIECE, false>(v, x);
+        let k = inner_k::values::<V, PIECE, false, false>(v, x);
         inner_k::log_of::<V, SCALED>(k.at, x, k.u)
     }
 }
@@ -31,10 +31,10 @@ fn below_by_at<V: F64s>(k: &temme::Values<V>, x: V) -> V {
 #[inline(always)]
 pub(super) fn slopes_k<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
     if PIECE == 0 {
-        let k = temme::values::<V, true>(v, x);
+        let k = temme::values::<V, true, false>(v, x);
         ((k.slope / k.at).max(V::splat(0.0)), -(v / x) - below_by_at(&k, x))
     } else {
-        let k = inner_k::values::<V, PIECE, true>(v, x);
+        let k = inner_k::values::<V, PIECE, true, false>(v, x);
         ((k.slope / k.at).max(V::splat(0.0)), -(v * k.u) - k.below / k.at)
     }
 }
@@ -43,12 +43,12 @@ pub(super) fn slopes_k<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
 #[inline(always)]
 pub(super) fn ratio_down_k<V: F64s, const PIECE: usize>(v: V, x: V) -> V {
     if PIECE == 0 {
-        let k = temme::values::<V, false>(v, x);
+        let k = temme::values::<V, false, false>(v, x);
         let (half, two) = (V::splat(0.5), V::splat(2.0));
         let q = k.at / k.below;
         V::select(k.n.lt(half), q * x * half, q * two / x)
     } else {
-        let k = inner_k::values::<V, PIECE, false>(v, x);
+        let k = inner_k::values::<V, PIECE, false, false>(v, x);
         k.at / k.below
     }
 }
@@ -57,10 +57,10 @@ pub(super) fn ratio_down_k<V: F64s, const PIECE: usize>(v: V, x: V) -> V {
 #[inline(always)]
 pub(super) fn ratio_up_k<V: F64s, const PIECE: usize>(v: V, x: V) -> V {
     if PIECE == 0 {
-        let k = temme::values::<V, false>(v, x);
+        let k = temme::values::<V, false, true>(v, x);
         (k.above / k.at) * V::splat(2.0) / x
     } else {
-        let k = inner_k::values::<V, PIECE, false>(v, x);
+        let k = inner_k::values::<V, PIECE, false, true>(v, x);
         k.above / k.at
     }
 }

@@ -49,9 +49,12 @@ pub(super) struct Values<V> {
     pub u: V,
 }
 
-/// Runs the start and the recurrence. `PIECE` counts from 1: x in (1, 2.9], (2.9, 8.5], (8.5, 25].
+/// Runs the start and the recurrence; `slope` and `above` are good only if asked for. `PIECE` counts from 1: x in (1, 2.9], (2.9, 8.5], (8.5, 25].
 #[inline(always)]
-pub(super) fn values<V: F64s, const PIECE: usize, const SLOPE: bool>(v: V, x: V) -> Values<V> {
+pub(super) fn values<V: F64s, const PIECE: usize, const SLOPE: bool, const ABOVE: bool>(
+    v: V,
+    x: V,
+) -> Values<V> {
     let (one, half) = (V::splat(1.0), V::splat(0.5));
     let n = (v + half).floor();
     let mu = v - n;
@@ -101,8 +104,8 @@ pub(super) fn values<V: F64s, const PIECE: usize, const SLOPE: bool>(v: V, x: V)
         n,
         u,
     };
-    // One step past the largest n of the lanes, for `above`.
-    let last = n.reduce_max().min(MOST) as usize + 1;
+    // `above` takes one step past the largest n of the lanes.
+    let last = n.reduce_max().min(MOST) as usize + ABOVE as usize;
     for j in 2..=last {
         let order = V::splat(j as f64);
         // Formed afresh each step: adding 2u repeatedly would drift.

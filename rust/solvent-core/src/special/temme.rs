@@ -63,9 +63,9 @@ fn sinhc<V: F64s, const SLOPE: bool>(s: V, e: V, e_inverse: V) -> (V, V) {
     (value, slope)
 }
 
-/// Runs the series and the recurrence.
+/// Runs the series and the recurrence; `slope` and `above` are good only if asked for.
 #[inline(always)]
-pub(super) fn values<V: F64s, const SLOPE: bool>(v: V, x: V) -> Values<V> {
+pub(super) fn values<V: F64s, const SLOPE: bool, const ABOVE: bool>(v: V, x: V) -> Values<V> {
     let (zero, one, half, two) = (V::splat(0.0), V::splat(1.0), V::splat(0.5), V::splat(2.0));
     let n = (v + half).floor();
     let mu = v - n;
@@ -135,7 +135,8 @@ pub(super) fn values<V: F64s, const SLOPE: bool>(v: V, x: V) -> Values<V> {
         n,
         l,
     };
-    let last = n.reduce_max().min(MOST) as usize + 1;
+    // `above` takes one step past the largest n of the lanes.
+    let last = n.reduce_max().min(MOST) as usize + ABOVE as usize;
     for j in 2..=last {
         let factor = mu + V::splat((j - 1) as f64);
         let next = factor.mul_add(b, y * a);

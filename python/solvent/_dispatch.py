@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ._result import Result
+from ._result import Result, ResultBatch
 
 __all__ = ["SUPPORT", "Elementwise", "Support", "array_function"]
 
@@ -404,5 +404,7 @@ def _give_back(value: Any, xp: Any) -> Any:
         return tuple(_give_back(entry, xp) for entry in value)
     if isinstance(value, Result):
         payload = {name: _give_back(value[name], xp) for name in value._payload_names()}
-        return replace(value, **payload)
+        return replace(value, _xp=xp.__name__, **payload)
+    if isinstance(value, ResultBatch):
+        return ResultBatch(_give_back(result, xp) for result in value)
     return value

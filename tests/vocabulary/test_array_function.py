@@ -1,15 +1,17 @@
 """`array_function`: functions of whole arrays keep the array type of their callers."""
 
 import inspect
+import pickle
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from solvent._dispatch import SUPPORT, Support, array_function
-from solvent._result import Result
+from solvent._result import Result, ResultBatch
 
 OUTCOME = {
     "success": True,
@@ -103,6 +105,46 @@ def test_results_carry_the_callers_arrays():
     # The record of the run is not payload: NumPy, whatever the data were.
     assert isinstance(result.history["bound"], np.ndarray)
     assert "mean: Array of shape (2,), " in repr(result)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Lazy(Mean):
+    """Centers more rows later."""
+
+    _rows: Any = field(default=None, repr=False)
+
+    def centered(self):
+        return self._out(self._rows - self._rows.mean(axis=0))
+
+
+@array_function("x")
+def fit_lazily(x):
+    return Lazy.from_core(OUTCOME, mean=x.mean(axis=0), scale=2.0, _rows=x)
+
+
+def test_lazy_methods_give_the_callers_arrays():
+    xp = pytest.importorskip("array_api_strict")
+    x = np.array([[1.0, 2.0], [3.0, 6.0]])
+    assert type(fit_lazily(x).centered()) is np.ndarray
+    result = fit_lazily(xp.asarray(x))
+    assert type(result._rows) is np.ndarray
+    for again in (result, pickle.loads(pickle.dumps(replace(result, mean=None)))):
+        assert type(again.centered()) is type(xp.ones(2))
+        assert_array_equal(np.from_dlpack(again.centered()), [[-1.0, -2.0], [1.0, 2.0]])
+
+
+def test_batches_stack_in_the_callers_arrays():
+    xp = pytest.importorskip("array_api_strict")
+
+    @array_function("x")
+    def many(x):
+        return ResultBatch(Mean.from_core(OUTCOME, mean=rows.mean(axis=0), scale=2.0) for rows in x)
+
+    batch = many(xp.asarray(np.arange(12.0).reshape(3, 2, 2)))
+    assert type(batch.mean) is type(batch.scale) is type(batch[0].mean) is type(xp.ones(2))
+    assert_array_equal(np.from_dlpack(batch.mean), [[1.0, 2.0], [5.0, 6.0], [9.0, 10.0]])
+    assert_array_equal(np.from_dlpack(batch.scale), [2.0, 2.0, 2.0])
+    assert type(batch.nit) is np.ndarray and type(batch.certificate) is np.ndarray
 
 
 def test_read_only_outputs():

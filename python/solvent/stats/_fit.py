@@ -57,6 +57,7 @@ class VMFFit(Result):
     mean_resultant_length: float
     log_likelihood: float
     kappa_interval: tuple[float, float]
+    certificate: Certificate  # a fit is never without
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.mu, self.kappa))

@@ -4,7 +4,7 @@ import inspect
 import pickle
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -147,6 +147,45 @@ def test_batches_stack_in_the_callers_arrays():
     assert type(batch.nit) is np.ndarray and type(batch.certificate) is np.ndarray
 
 
+@array_function("x")
+def start_from(x):
+    seen[:] = [x]
+    return {"same": x, "sum": np.ones(2), "n": 3}
+
+
+class Pair(NamedTuple):
+    f: Any
+    g: Any
+
+
+def test_arrays_in_tuples_dicts_and_results():
+    xp = pytest.importorskip("array_api_strict")
+    a = xp.ones(2)
+    for x, inside in [
+        ((a, None), lambda x: x[0]),
+        ({"f": (1.0, a)}, lambda x: x["f"][1]),
+        (Pair(a, 2.0), lambda x: x.f),
+        (fit(xp.asarray([[1.0, 1.0], [1.0, 1.0]])), lambda x: x.mean),
+    ]:
+        answer = start_from(x)
+        assert type(seen[0]) is type(answer["same"]) is type(x)
+        assert type(inside(seen[0])) is np.ndarray
+        assert_array_equal(inside(seen[0]), [1.0, 1.0])
+        assert type(inside(answer["same"])) is type(answer["sum"]) is type(a)
+        assert type(inside(x)) is type(a)
+        assert answer["n"] == 3
+    pair = (np.ones(2), np.ones(2))
+    assert start_from(pair)["same"] is pair
+    with pytest.raises(TypeError, match="expected arrays of one library"):
+        start_from((a, np.ones(2)))
+
+
+def test_dask_inside_a_tuple():
+    da = pytest.importorskip("dask.array")
+    with pytest.raises(TypeError, match=re.escape("x[0] is a Dask array; expected x[0].compute()")):
+        start_from((da.ones(2), None))
+
+
 def test_read_only_outputs():
     xp = pytest.importorskip("array_api_strict")
 
@@ -183,6 +222,17 @@ class Device:
 def test_cuda_arrays_are_refused():
     with pytest.raises(NotImplementedError, match=r"center has no CUDA kernel; pass .*weights\.get\(\)"):
         center(np.ones((2, 2)), weights=Device())
+
+
+def test_cuda_arrays_are_refused_where_they_are_held():
+    for x, where in [
+        ((np.ones(2), Device()), "x[1]"),
+        ({"f": Device()}, "x['f']"),
+        (Mean.from_core(OUTCOME, mean=Device(), scale=2.0), "x.mean"),
+        ((1, {"f": (Device(),)}), "x[1]['f'][0]"),
+    ]:
+        with pytest.raises(NotImplementedError, match=re.escape(f"(for example {where}.get())")):
+            start_from(x)
 
 
 def test_cuda_arrays_are_handed_on_where_a_kernel_exists():

@@ -78,6 +78,7 @@ bench: $(BUILT) $(call DEPS,test) $(call DEPS,bench) ## side by side with the na
 	"$(PY)" -m benches.peers $(BENCH) $(ARGS)
 
 tables: $(call DEPS,test) ## regenerate the constants of the kernels
+	"$(PY)" tools/gen_simd_tables.py $(ARGS)
 	"$(PY)" tools/gen_special_tables.py $(ARGS)
 
 golden: $(call DEPS,test) ## regenerate the golden tables with their own scripts (long)

@@ -1,16 +1,19 @@
 """Minimax coefficients and tables of solvent-simd: writes rust/solvent-simd/src/tables.rs.
 
-    python tools/gen_simd_tables.py && cargo fmt -p solvent-simd
+    python tools/gen_simd_tables.py            write it
+    python tools/gen_simd_tables.py --check    write nothing, fail if the file on disk differs
 
 Every polynomial has the least degree for which Remez's exchange (45 digits) meets the target, in the error that
 matters to its kernel (the weight). Coefficients are then rounded one at a time from the lowest on, and the others
 fitted anew (least squares over Chebyshev points) after each, so that those that follow make good its rounding.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
 from mpmath import mp, mpf
+from rustfmt import rustfmt
 
 mp.dps = 45
 OUT = Path(__file__).resolve().parents[1] / "rust" / "solvent-simd" / "src" / "tables.rs"
@@ -278,7 +281,10 @@ def main():
         scalar("FAR", kind, far, "Stirling's series serves from here on.")
         scalar("RECIPROCAL_E", kind, ROUND[kind](mp.exp(-1)), "1/e.")
         scalar("STIRLING_0", kind, ROUND[kind](half_ln_2pi - mpf(1) / 2), "(ln(2 pi) - 1)/2.")
-    OUT.write_text("\n".join(lines) + "\n")
+    made = rustfmt("\n".join(lines) + "\n")
+    if "--check" in sys.argv[1:]:
+        sys.exit(f"stale tables: {OUT.name}" if OUT.read_text() != made else 0)
+    OUT.write_text(made)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Needs numpy, mpmath and python-flint, and rustfmt on PATH.
 """
 
 import json
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import mpmath as mp
 import numpy as np
 from flint import arb, ctx
+from rustfmt import rustfmt
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "rust/solvent-core/src/special/tables"
@@ -526,17 +526,6 @@ pub(crate) mod inner_k;
 pub(crate) mod temme;
 """
 )
-
-
-def rustfmt(text):
-    done = subprocess.run(
-        ["rustfmt", "--edition", "2024", "--emit", "stdout", "--config-path", str(ROOT / "rustfmt.toml")],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
 
 
 def main():

@@ -39,12 +39,13 @@ __all__ = [
     "threads",
 ]
 
-_SUBMODULES = frozenset({"special", "stats"})
+# Each is a submodule here and one of the extension; type checkers need the names above spelled out too.
+_FAMILIES = ("special", "stats")
 
 # The families of the extension are module objects without a file. NumPy pickles a ufunc by the module that
 # holds it, and pickle finds only modules that `sys.modules` lists: without these entries neither
 # `f.ufunc` nor a lazy Dask array made by it could be sent to another process.
-for _name in ("special", "stats", "rng", "probe"):
+for _name in (*_FAMILIES, "rng", "probe"):
     sys.modules[f"{__name__}._core.{_name}"] = getattr(_core, _name)
 del _name
 
@@ -54,7 +55,7 @@ if "threadpoolctl" in sys.modules:
 
 
 def __getattr__(name: str) -> "ModuleType":
-    if name in _SUBMODULES:
+    if name in _FAMILIES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -7,14 +7,14 @@ a kernel exists; nothing is copied silently between host and device.
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ._result import Result
+from ._result import Result, ResultBatch
 
 __all__ = ["SUPPORT", "Elementwise", "Support", "array_function"]
 
@@ -349,9 +349,11 @@ def _integers_to_float64(a: Any) -> Any:
 def array_function(*arguments: str, cuda: bool = False) -> Callable[[F], F]:
     """Decorate a function that is written for NumPy so that it keeps the array type of its callers.
 
-    The arguments that are named here may be arrays of another library on the CPU; the function sees NumPy views
-    of them. Arrays in what it returns (an array, a tuple, or the payload of a `Result`) go back to that
-    library. Calls with NumPy arrays only pass through. `SUPPORT` gets an entry.
+    The arguments that are named here may be arrays of another library on the CPU, or tuples, dicts and earlier
+    results that hold such arrays (``x0=(f, g)``, ``x0=result``); the function sees NumPy views of them. Arrays in
+    what it returns (an array, or a tuple, dict or the payload of a `Result`) go back to that library. Lists are
+    not looked into: they are NumPy's to convert. Calls with NumPy arrays only pass through. `SUPPORT` gets an
+    entry.
 
     Parameters
     ----------
@@ -374,16 +376,17 @@ def array_function(*arguments: str, cuda: bool = False) -> Callable[[F], F]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             call = signature.bind(*args, **kwargs)
             given = {key: call.arguments[key] for key in arguments if key in call.arguments}
-            if cuda and any(map(_is_on_device, given.values())):
+            held = [entry for key, a in given.items() for entry in _held(a, key)]
+            if cuda and any(_is_on_device(a) for _, a in held):
                 return function(*args, **kwargs)
-            for key, a in given.items():
-                _refuse_device(a, name, key)
+            for where, a in held:
+                _refuse_device(a, name, where)
                 if _library(a) == "dask":
-                    raise TypeError(f"{name}: {key} is a Dask array; expected {key}.compute()")
-            if not any(map(_is_foreign, given.values())):
+                    raise TypeError(f"{name}: {where} is a Dask array; expected {where}.compute()")
+            if not any(_is_foreign(a) for _, a in held):
                 return function(*args, **kwargs)
-            xp = _namespace(given.values(), name)
-            call.arguments.update({key: _to_numpy(a) for key, a in given.items() if _is_foreign(a)})
+            xp = _namespace((a for _, a in held), name)
+            call.arguments.update({key: _map_arrays(a, _to_view) for key, a in given.items()})
             return _give_back(function(*call.args, **call.kwargs), xp)
 
         return cast(F, wrapper)
@@ -396,13 +399,47 @@ def _public_module(module: str) -> str:
     return module.partition("._")[0]
 
 
+def _held(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """`value`, or what it holds if it is a tuple, a dict or a result, each with the expression that names it."""
+    if isinstance(value, tuple):
+        for i, entry in enumerate(value):
+            yield from _held(entry, f"{where}[{i}]")
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _held(entry, f"{where}[{key!r}]")
+    elif isinstance(value, Result):
+        for name in value._payload_names():
+            yield from _held(value[name], f"{where}.{name}")
+    elif isinstance(value, ResultBatch):
+        for i, result in enumerate(value):
+            yield from _held(result, f"{where}[{i}]")
+    else:
+        yield where, value
+
+
+def _map_arrays(value: Any, convert: Callable[[Any], Any], xp_name: str | None = None) -> Any:
+    """`value` with `convert` applied to all that `_held` finds; results note `xp_name` for their lazy methods."""
+    if isinstance(value, tuple):
+        entries = [_map_arrays(entry, convert, xp_name) for entry in value]
+        return type(value)._make(entries) if hasattr(value, "_make") else tuple(entries)
+    if isinstance(value, dict):
+        return {key: _map_arrays(entry, convert, xp_name) for key, entry in value.items()}
+    if isinstance(value, Result):
+        payload = {name: _map_arrays(value[name], convert, xp_name) for name in value._payload_names()}
+        return replace(value, _xp=xp_name, **payload)
+    if isinstance(value, ResultBatch):
+        return ResultBatch(_map_arrays(result, convert, xp_name) for result in value)
+    return convert(value)
+
+
+def _to_view(a: Any) -> Any:
+    return _to_numpy(a) if _is_foreign(a) else a
+
+
 def _give_back(value: Any, xp: Any) -> Any:
     """`value` with its NumPy arrays as arrays of `xp`; numbers and everything else as they are."""
-    if isinstance(value, np.ndarray):
-        return _from_numpy(value, xp)
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(_give_back(entry, xp) for entry in value)
-    if isinstance(value, Result):
-        payload = {name: _give_back(value[name], xp) for name in value._payload_names()}
-        return replace(value, **payload)
-    return value
+
+    def convert(entry: Any) -> Any:
+        return _from_numpy(entry, xp) if isinstance(entry, np.ndarray) else entry
+
+    return _map_arrays(value, convert, xp.__name__)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, overload
 
 import numpy as np
 
 if TYPE_CHECKING:  # numpy.typing would be a quarter of what `import solvent` costs
     from numpy.typing import NDArray
 
-__all__ = ["STATUS", "Certificate", "Result"]
+__all__ = ["STATUS", "Certificate", "Result", "ResultBatch"]
 
 #: What each `Result.status` means.
 STATUS: Mapping[str, str] = MappingProxyType(
@@ -98,7 +99,10 @@ class Result:
             mu: NDArray
             kappa: float
 
-    and is made from what the core returns by ``VMFFit.from_core(raw, mu=mu, kappa=kappa)``.
+    and is made from what the core returns by ``VMFFit.from_core(raw, mu=mu, kappa=kappa)``. A field whose name
+    begins with ``_`` is private (what lazy methods compute from): it is pickled and kept by
+    `dataclasses.replace`, but neither printed nor listed by `keys`, and its arrays stay NumPy's whatever the
+    caller's are. What a lazy method returns goes through ``self._out``.
 
     Attributes
     ----------
@@ -112,8 +116,8 @@ class Result:
         What happened and, without success, what to do.
     nit : int
         Units of work done (the function names the unit).
-    certificate : Certificate
-        How wrong the payload can be.
+    certificate : Certificate, or None
+        How wrong the payload can be. None only where the function documents that it was not asked for.
     history : dict of str to ndarray, or None
         float64 arrays of equal length, always with ``nit``, ``bound``, ``elapsed``; None unless asked for.
     elapsed : float
@@ -126,10 +130,12 @@ class Result:
     status: str
     message: str
     nit: int
-    certificate: Certificate
+    certificate: Certificate | None
     history: dict[str, NDArray[np.float64]] | None = None
     elapsed: float = float("nan")
     backend: str = "cpu"
+    # The caller's array namespace if it is not NumPy, by name: modules do not pickle.
+    _xp: str | None = None
 
     # Without this, Python would iterate by asking for result[0]. A family whose result unpacks defines it.
     __iter__: ClassVar[Any] = None
@@ -141,15 +147,15 @@ class Result:
         Parameters
         ----------
         raw : mapping
-            With ``success``, ``status``, ``message``, ``nit``, ``certificate`` (a mapping with the fields of
-            `Certificate`), ``history`` (None or a mapping of sequences of equal length), ``elapsed``. Other
+            With ``success``, ``status``, ``message``, ``nit``, ``certificate`` (None or a mapping with the fields
+            of `Certificate`), ``history`` (None or a mapping of sequences of equal length), ``elapsed``. Other
             keys are ignored.
         backend : str
             Where it was computed.
         **payload
             The fields of the subclass.
         """
-        history = raw["history"]
+        certificate, history = raw["certificate"], raw["history"]
         if history is not None:
             history = {str(key): np.asarray(column, dtype=np.float64) for key, column in history.items()}
         return cls(
@@ -158,7 +164,7 @@ class Result:
             status=str(raw["status"]),
             message=str(raw["message"]),
             nit=int(raw["nit"]),
-            certificate=Certificate.from_core(raw["certificate"]),
+            certificate=None if certificate is None else Certificate.from_core(certificate),
             history=history,
             elapsed=float(raw["elapsed"]),
             backend=backend,
@@ -189,7 +195,7 @@ class Result:
         raise NotImplementedError(f"{type(self).__name__} does not define certify")
 
     def keys(self) -> list[str]:
-        """The names of all fields, the payload first."""
+        """The names of all public fields, the payload first."""
         return [*self._payload_names(), *_COMMON]
 
     def __getitem__(self, key: str) -> Any:
@@ -202,7 +208,15 @@ class Result:
 
     @classmethod
     def _payload_names(cls) -> list[str]:
-        return [f.name for f in dataclasses.fields(cls) if f.name not in _COMMON]
+        return [f.name for f in dataclasses.fields(cls) if f.name not in _COMMON and f.name[0] != "_"]
+
+    def _out(self, value: Any) -> Any:
+        """`value`, which a lazy method computed in NumPy, with its arrays in the caller's type."""
+        if self._xp is None:
+            return value
+        from ._dispatch import _give_back  # which imports this module
+
+        return _give_back(value, importlib.import_module(self._xp))
 
     def __repr__(self) -> str:
         # SciPy's order (message first, payload in the middle), the certificate second.
@@ -212,7 +226,109 @@ class Result:
         return "\n".join(f"{name:>{width}}: {_abbreviated(getattr(self, name))}" for name in names)
 
 
-_COMMON = tuple(f.name for f in dataclasses.fields(Result))
+_COMMON = tuple(f.name for f in dataclasses.fields(Result) if f.name[0] != "_")
+
+
+class ResultBatch:
+    """The results of many problems of one kind that were solved in one call, in the caller's order.
+
+    ``batch[i]`` is one problem's result, ``batch[i:j]`` a batch; ``batch["key"]`` and ``batch.key`` stack a field
+    of all of them along a new first axis. Numbers, strings and arrays of one shape become one array: the payload
+    in the caller's array type, the record of the run (`success`, `nit`, ...) in NumPy. Everything else
+    (certificates, histories, arrays of unequal shapes) becomes a NumPy array of objects. Stacking costs one copy
+    on each access.
+
+    Parameters
+    ----------
+    results : iterable of Result
+        At least one, all of one class.
+
+    Raises
+    ------
+    ValueError
+        If `results` is empty.
+    TypeError
+        If an entry is no `Result` or the classes differ.
+
+    Examples
+    --------
+    >>> from solvent._result import Result, ResultBatch
+    >>> run = {"success": True, "status": "converged", "message": "", "certificate": None}
+    >>> batch = ResultBatch(Result(nit=nit, **run) for nit in (3, 5))
+    >>> batch.nit, batch[1].nit
+    (array([3, 5]), 5)
+    """
+
+    _results: tuple[Result, ...]
+
+    def __init__(self, results: Iterable[Result]) -> None:
+        entries = tuple(results)
+        if not entries:
+            raise ValueError("results is empty; expected at least 1 Result")
+        kinds = {type(entry) for entry in entries}
+        if len(kinds) > 1 or not isinstance(entries[0], Result):
+            names = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise TypeError(f"results holds {names}; expected one subclass of Result")
+        object.__setattr__(self, "_results", entries)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self._results)
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> Result: ...
+    @overload
+    def __getitem__(self, key: slice) -> ResultBatch: ...
+    @overload
+    def __getitem__(self, key: str) -> Any: ...
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return ResultBatch(self._results[key])
+        if not isinstance(key, str):
+            return self._results[key]
+        column = _stacked([result[key] for result in self._results])
+        return column if key in _COMMON or column.dtype == object else self._results[0]._out(column)
+
+    def __getattr__(self, name: str) -> Any:
+        # Private names first: copy and pickle ask for some of them before `_results` is there.
+        if name[0] == "_" or name not in self.keys():
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._results,)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.keys()})
+
+    def keys(self) -> list[str]:
+        """The names of the fields that can be stacked, the payload first."""
+        return self._results[0].keys()
+
+    def __repr__(self) -> str:
+        n, good = len(self), sum(result.success for result in self)
+        bounds = [result.certificate.bound for result in self if result.certificate is not None]
+        worst = f", largest bound {max(bounds):.3g}" if bounds else ""
+        return f"ResultBatch of {n} {type(self._results[0]).__name__}: {good} of {n} with success{worst}"
+
+
+def _stacked(values: list[Any]) -> np.ndarray[Any, Any]:
+    """One array of all `values`, with a first axis more than each; of objects where they do not fit together."""
+    from ._dispatch import _is_foreign, _to_numpy  # which imports this module
+
+    values = [_to_numpy(value) if _is_foreign(value) else value for value in values]
+    simple = all(isinstance(value, np.ndarray | np.generic | float | int | str) for value in values)
+    if simple and len({np.shape(value) for value in values}) == 1:
+        return np.stack([np.asarray(value) for value in values])
+    column = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        column[i] = value
+    return column
 
 
 def _abbreviated(value: Any) -> str:

@@ -13,7 +13,7 @@ import solvent
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-PUBLIC = ("solvent.special", "solvent.stats")
+PUBLIC = tuple(f"solvent.{family}" for family in solvent._FAMILIES)
 
 
 def modules():

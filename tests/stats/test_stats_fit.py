@@ -214,3 +214,24 @@ def test_other_types_are_type_errors():
     for bad in (np.eye(2) * 1j, np.eye(2).astype(object), [["a", "b"]]):
         with pytest.raises(TypeError):
             vmf.fit(bad)
+
+
+def test_certify_takes_the_arrays_that_fit_takes():
+    xp = pytest.importorskip("array_api_strict")
+    x = np.array([[1.0, 0.0], [0.8, 0.6], [0.6, -0.8]])
+    weights = np.array([1.0, 2.0, 0.5])
+    fit = vmf.fit(xp.asarray(x), weights=xp.asarray(weights))
+    assert type(fit.mu) is type(xp.ones(2))
+    assert fit.certify(xp.asarray(x), xp.asarray(weights)) == fit.certificate
+    assert fit.certify(x, weights) == fit.certificate
+
+
+@pytest.mark.parametrize("argument", ["x", "weights"])
+def test_certify_refuses_cuda_arrays(argument):
+    class Device:
+        __cuda_array_interface__ = {"version": 3}  # noqa: RUF012
+
+    x = np.array([[1.0, 0.0], [0.8, 0.6]])
+    data = {"x": x, argument: Device()}
+    with pytest.raises(NotImplementedError, match=rf"certify has no CUDA kernel; pass .*{argument}\.get\(\)"):
+        vmf.fit(x).certify(**data)

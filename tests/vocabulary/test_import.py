@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import solvent
+from solvent import _core
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(code):
@@ -49,6 +53,22 @@ solvent.show_config(mode="dict")
 print(len(os.listdir("/proc/self/task")) - before)
 """
     assert run(code) == "0"
+
+
+@pytest.mark.parametrize("family", solvent._FAMILIES)
+def test_families_are_registered_everywhere(family):
+    assert family in solvent.__all__ and family in _core.__dict__
+    assert getattr(solvent, family).__name__ == f"solvent.{family}"
+    assert sys.modules[f"solvent._core.{family}"] is getattr(_core, family)
+    stubs = ROOT / "python" / "solvent" / "_core"
+    assert (stubs / f"{family}.pyi").is_file()
+    assert f"from . import {family} as {family}" in (stubs / "__init__.pyi").read_text()
+    assert (
+        f"    from . import {family} as {family}" in (ROOT / "python" / "solvent" / "__init__.py").read_text()
+    )
+    assert f"`solvent.{family}`" in solvent.__doc__
+    assert family in (ROOT / "docs" / "api" / "index.rst").read_text().split()
+    assert f"| `solvent.{family}` |" in (ROOT / "README.md").read_text()
 
 
 def test_unknown_attribute():

@@ -3,13 +3,14 @@
 import copy
 import dataclasses
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from solvent._result import STATUS, Certificate, Result
+from solvent._result import STATUS, Certificate, Result, ResultBatch
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -179,6 +180,88 @@ def test_repr_of_empty_and_zero_dimensional_payload():
     line = Line.from_core(raw(), slope=np.zeros(0), intercept=np.array(2.0))
     assert "slope: []" in repr(line)
     assert "intercept: array(2.)" in repr(line)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Lazy(Line):
+    """A payload with what its lazy method computes from."""
+
+    _problem: Any = field(default=None, repr=False)
+
+    def points(self, x):
+        return self._out((x * self.slope[0] + self.intercept, self._problem))
+
+
+def test_private_fields_are_not_payload():
+    problem = {"C": np.eye(2)}
+    lazy = Lazy.from_core(raw(), slope=np.array([2.0]), intercept=1.0, _problem=problem)
+    assert lazy.keys() == Line.from_core(raw(), slope=np.zeros(1), intercept=0.0).keys()
+    assert "_problem" not in lazy and "_xp" not in lazy
+    assert "_problem" not in repr(lazy) and "_xp" not in repr(lazy)
+    for key in ("_problem", "_xp"):
+        with pytest.raises(KeyError, match=key):
+            lazy[key]
+    assert dataclasses.replace(lazy, intercept=2.0)._problem is problem
+    assert_array_equal(pickle.loads(pickle.dumps(lazy))._problem["C"], np.eye(2))
+    assert_array_equal(lazy.points(np.arange(2.0))[0], [1.0, 3.0])
+
+
+def test_no_certificate():
+    line = Line.from_core(raw(certificate=None), slope=np.zeros(1), intercept=0.0)
+    assert line.certificate is None
+    assert repr(line).splitlines()[1].split() == ["certificate:", "None"]
+
+
+@pytest.fixture
+def batch():
+    return ResultBatch(
+        Line.from_core(raw(nit=i, success=i < 2), slope=np.array([i, 2.0 * i]), intercept=float(i))
+        for i in range(3)
+    )
+
+
+def test_batch_is_a_sequence_of_results(batch):
+    assert len(batch) == 3
+    assert [result.nit for result in batch] == [0, 1, 2]
+    assert batch[-1].intercept == batch[np.int64(2)].intercept == 2.0
+    with pytest.raises(IndexError):
+        batch[3]
+    assert type(batch[1:]) is ResultBatch and batch[1:][0] is batch[1]
+    with pytest.raises(ValueError, match="at least 1"):
+        batch[3:]
+    assert repr(batch) == "ResultBatch of 3 Line: 2 of 3 with success, largest bound 1.25e-13"
+
+
+def test_batch_stacks_fields(batch):
+    assert_array_equal(batch.slope, [[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]])
+    assert_array_equal(batch["intercept"], [0.0, 1.0, 2.0])
+    assert batch.success.dtype == bool and batch.success.tolist() == [True, True, False]
+    assert batch.status.tolist() == ["converged"] * 3
+    assert batch.certificate.dtype == object and batch.certificate[1] is batch[1].certificate
+    assert batch.history.tolist() == [None] * 3
+    ragged = ResultBatch(dataclasses.replace(batch[0], slope=np.zeros(n)) for n in (1, 2))
+    assert [entry.shape for entry in ragged.slope] == [(1,), (2,)]
+    assert batch.keys() == batch[0].keys()
+    assert set(batch.keys()) <= set(dir(batch))
+    with pytest.raises(KeyError, match="nothing"):
+        batch["nothing"]
+    for name in ("nothing", "_problem"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(batch, name)
+
+
+def test_batch_is_frozen_and_pickles(batch):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        batch.slope = 1.0
+    for again in (copy.copy(batch), copy.deepcopy(batch), pickle.loads(pickle.dumps(batch))):
+        assert_array_equal(again.slope, batch.slope)
+
+
+def test_batch_wants_results_of_one_class(batch):
+    with pytest.raises(TypeError, match="holds Line, Result; expected one subclass of Result"):
+        ResultBatch([batch[0], Result.from_core(raw())])
+    with pytest.raises(TypeError, match="holds int"):
+        ResultBatch([1])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from solvent import _core
+from solvent._dispatch import array_function
 from solvent._result import Certificate, Result
 from solvent._validate import as_float_array, check_maxiter, check_scalar, check_tol, check_workers
 
@@ -57,10 +58,12 @@ class VMFFit(Result):
     mean_resultant_length: float
     log_likelihood: float
     kappa_interval: tuple[float, float]
+    certificate: Certificate  # a fit is never without
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.mu, self.kappa))
 
+    @array_function("x", "weights")
     def certify(self, x: ArrayLike, weights: ArrayLike | None = None) -> Certificate:
         """Judge the `mu` and `kappa` that this result holds now against the rows `x`.
 

@@ -1,4 +1,9 @@
 //! What every solver returns beside its payload.
+//!
+//! The rule of `tol = 0`: no bound meets it, not even 0. The run uses its whole budget, the running bound ends
+//! nothing, the certificate settles nothing, and the status is the budget's (`success` is false). Only the
+//! method itself may end such a run, with a status of its own: `Converged` where its rule holds exactly (a fixed
+//! point to the last bit), the rounding floor, a ray.
 
 use super::certificate::Certificate;
 use super::monitor::{Ending, History};

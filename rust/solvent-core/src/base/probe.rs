@@ -7,9 +7,10 @@
 
 use super::certificate::{Certificate, Kind};
 use super::error::Aborted;
-use super::monitor::{Budget, Ending, Method, Monitor, Observer, Progress};
+use super::monitor::{Budget, Method, Monitor, Observer, Progress};
 use super::outcome::Outcome;
 use super::rng::Philox;
+use super::status::Status;
 
 /// Points a block; a block is about 0.2 ms of work.
 const POINTS: u64 = 1 << 14;
@@ -64,12 +65,12 @@ impl Method<1> for Darts {
         Ok(Progress { units: 1, bound: Some(self.error_bar()), extras: [self.estimate()] })
     }
 
-    fn finish(self, ending: Ending) -> Result<Self::Solution, Aborted> {
+    fn finish(self, status: Status, monitor: Monitor<'_>) -> Result<Self::Solution, Aborted> {
         let certificate = Certificate::new(Kind::ErrorBars, self.error_bar())
             .absolute()
             .failing_with(FAILURE)
             .part("points", if self.units == 0 { 0.0 } else { self.thrown() });
-        Ok((self.estimate(), Outcome::new(ending, Some(certificate))))
+        Ok((self.estimate(), Outcome::new(monitor.end(status), Some(certificate))))
     }
 }
 
@@ -78,7 +79,6 @@ mod tests {
     use super::super::monitor::Silent;
     use super::super::pool;
     use super::*;
-    use crate::base::status::Status;
 
     #[test]
     fn the_error_bar_holds_the_truth_on_any_number_of_threads() {

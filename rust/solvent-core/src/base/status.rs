@@ -92,17 +92,29 @@ impl Status {
 
     /// The status to report once the final certificate is known, computed on the original data: `bound <= tol`
     /// and `Converged` say the same thing, whatever the running bound said. Statuses proven by a ray, and
-    /// `Degenerate`, stay; `tol = 0` means "the whole budget" and settles nothing.
+    /// `Degenerate`, stay. For `tol = 0` see [`outcome`](super::outcome).
     #[must_use]
     pub fn settle(self, bound: f64, tol: f64) -> Self {
         match self {
             Self::Infeasible | Self::Unbounded | Self::UnboundedOrInfeasible | Self::Degenerate => self,
-            _ if tol > 0.0 && bound <= tol => Self::Converged,
-            // The running bound met tol, the certificate with its rounding allowance does not.
-            Self::Converged if tol > 0.0 => Self::RoundingFloor,
+            _ if met(bound, tol) => Self::Converged,
+            // The running bound met tol, the certificate does not: by its rounding allowance, or because it
+            // bounds nothing.
+            Self::Converged if tol > 0.0 => {
+                if bound.is_finite() {
+                    Self::RoundingFloor
+                } else {
+                    Self::Stalled
+                }
+            }
             _ => self,
         }
     }
+}
+
+/// Whether a bound meets a target; the rule is [`outcome`](super::outcome)'s.
+pub(super) fn met(bound: f64, tol: f64) -> bool {
+    tol > 0.0 && bound <= tol
 }
 
 impl fmt::Display for Status {
@@ -126,7 +138,9 @@ mod tests {
     fn converged_and_the_bound_say_the_same() {
         assert_eq!(Status::MaxIterations.settle(1e-10, 1e-9), Status::Converged);
         assert_eq!(Status::Converged.settle(2e-9, 1e-9), Status::RoundingFloor);
-        assert_eq!(Status::Converged.settle(f64::NAN, 1e-9), Status::RoundingFloor);
+        assert_eq!(Status::Converged.settle(f64::NAN, 1e-9), Status::Stalled);
+        assert_eq!(Status::Converged.settle(f64::INFINITY, 1e-9), Status::Stalled);
+        assert_eq!(Status::Converged.settle(0.0, 0.0), Status::Converged);
         assert_eq!(Status::MaxTime.settle(2e-9, 1e-9), Status::MaxTime);
         assert_eq!(Status::MaxIterations.settle(0.0, 0.0), Status::MaxIterations);
         assert_eq!(Status::Infeasible.settle(0.0, 1e-9), Status::Infeasible);

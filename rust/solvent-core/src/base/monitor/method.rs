@@ -1,6 +1,6 @@
 //! The contract of an iterative method, and the loop that drives it.
 
-use super::{Budget, Ending, Monitor, Observer};
+use super::{Budget, Monitor, Observer};
 use crate::base::error::Aborted;
 use crate::base::status::Status;
 
@@ -45,8 +45,9 @@ pub trait Method<const K: usize> {
     }
 
     /// Computes the certificate of the best iterate from the original data and assembles the result. Called
-    /// on every ending but an abort.
-    fn finish(self, ending: Ending) -> Result<Self::Solution, Self::Error>;
+    /// on every ending but an abort. Passes over the data go through the monitor here too, so that Ctrl-C is
+    /// seen; [`Monitor::end`] then closes the books.
+    fn finish(self, status: Status, monitor: Monitor<'_>) -> Result<Self::Solution, Self::Error>;
 }
 
 /// Runs a method: the whole of a solver that has one stage.
@@ -57,7 +58,7 @@ pub fn solve<const K: usize, M: Method<K>>(
 ) -> Result<M::Solution, M::Error> {
     let mut monitor = Monitor::new(budget, observer, const { &M::EXTRAS });
     let status = drive(&mut method, &mut monitor)?;
-    method.finish(monitor.end(status))
+    method.finish(status, monitor)
 }
 
 /// Runs a method up to its end, but does not finish it: a stage of a solver whose stages share one budget,
@@ -101,11 +102,13 @@ mod tests {
         kept: f64,
         steps: u64,
         patience: u64,
+        /// Passes that the certificate takes.
+        certifying: usize,
     }
 
     impl Heron {
         fn new() -> Self {
-            Self { x: 1.0, kept: f64::NAN, steps: 0, patience: u64::MAX }
+            Self { x: 1.0, kept: f64::NAN, steps: 0, patience: u64::MAX, certifying: 1 }
         }
 
         fn bound(x: f64) -> f64 {
@@ -137,9 +140,15 @@ mod tests {
             (self.steps >= self.patience).then_some(Status::Stalled)
         }
 
-        fn finish(self, ending: Ending) -> Result<Self::Solution, Aborted> {
-            let certificate = Certificate::new(Kind::FixedPointResidual, Self::bound(self.kept));
-            Ok((self.kept, Outcome::new(ending, Some(certificate))))
+        fn finish(self, status: Status, mut monitor: Monitor<'_>) -> Result<Self::Solution, Aborted> {
+            let bounds = monitor.map_blocks(self.certifying, 1, |_| {
+                if self.certifying > 1 {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                Self::bound(self.kept)
+            })?;
+            let certificate = Certificate::new(Kind::FixedPointResidual, bounds[0]);
+            Ok((self.kept, Outcome::new(monitor.end(status), Some(certificate))))
         }
     }
 
@@ -201,6 +210,25 @@ mod tests {
         let mut watcher = Watcher { at: 2, signal: Signal::Abort, seen: Vec::new() };
         assert_eq!(solve(Heron::new(), budget(0.0, 1000), &mut watcher).unwrap_err(), Aborted);
         assert_eq!(watcher.seen.len(), 2);
+    }
+
+    #[test]
+    fn an_abort_is_seen_while_the_certificate_is_computed() {
+        /// Cancels at its first poll after the last report.
+        struct Late(bool);
+        impl Observer for Late {
+            fn poll(&mut self) -> Signal {
+                if self.0 { Signal::Abort } else { Signal::Continue }
+            }
+            fn report(&mut self, info: &Info<'_>) -> Signal {
+                self.0 = info.nit == 4;
+                Signal::Continue
+            }
+        }
+        let started = std::time::Instant::now();
+        let method = Heron { certifying: 1_000_000, ..Heron::new() };
+        assert_eq!(solve(method, budget(0.0, 4), &mut Late(false)).unwrap_err(), Aborted);
+        assert!(started.elapsed().as_secs() < 5, "a million blocks were not all worked");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use observer::{Info, Observer, Signal, Silent};
 
 use super::error::Aborted;
 use super::pool;
-use super::status::Status;
+use super::status::{Status, met};
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ const POLL_EVERY: Duration = Duration::from_millis(20);
 /// How far a run may go.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
-    /// Target for the bound; 0 = use the whole budget.
+    /// Target for the bound; 0 = use the whole budget (the rule is [`outcome`](super::outcome)'s).
     pub tol: f64,
     /// Units of work, in the family's unit.
     pub maxiter: u64,
@@ -173,14 +173,14 @@ impl<'a> Monitor<'a> {
 
     /// Books one step: counts it, keeps the best bound, writes the history, calls the callback, and says
     /// whether the run is over. A bound that meets `tol` outranks a stop that was asked for, so that
-    /// `converged` and `bound <= tol` always agree.
+    /// `converged` and `bound <= tol` always agree. Panics unless there is one extra for each name.
     pub fn record(
         &mut self,
         units: u64,
         bound: Option<f64>,
         extras: &[f64],
     ) -> Result<Option<Status>, Aborted> {
-        debug_assert_eq!(extras.len(), self.names.len(), "one value for each name");
+        assert_eq!(extras.len(), self.names.len(), "one value for each name");
         self.nit += units;
         self.note(bound);
         let info = Info {
@@ -238,7 +238,7 @@ impl<'a> Monitor<'a> {
     }
 
     fn verdict(&self) -> Option<Status> {
-        if self.budget.tol > 0.0 && self.bound <= self.budget.tol {
+        if met(self.bound, self.budget.tol) {
             Some(Status::Converged)
         } else if self.stopped {
             Some(Status::Interrupted)
@@ -276,6 +276,14 @@ mod tests {
             assert!(started.elapsed() < Duration::from_secs(5), "a million blocks were not all worked");
             assert_eq!(cancel.0, 1);
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "one value for each name")]
+    fn history_columns_cannot_become_uneven() {
+        let mut silent = Silent;
+        let budget = Budget { history: true, ..Budget::new(0.0, 10) };
+        let _ = Monitor::new(budget, &mut silent, &["x", "y"]).record(1, None, &[1.0]);
     }
 
     #[test]

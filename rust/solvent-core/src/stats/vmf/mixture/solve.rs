@@ -8,7 +8,7 @@ use super::options::Options;
 use super::problem::Problem;
 use super::step::{maximization, reseed};
 use crate::base::error::ArgumentError;
-use crate::base::monitor::{Budget, Ending, Method, Monitor, Observer, Progress, solve};
+use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, solve};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::stats::vmf::VmfError;
@@ -80,8 +80,8 @@ impl Method<1> for Em<'_> {
         (self.change.bound() == 0.0).then_some(Status::Converged)
     }
 
-    fn finish(self, ending: Ending) -> Result<Fit, VmfError> {
-        let outcome = Outcome::new(ending, Some(self.change.certificate()));
+    fn finish(self, status: Status, monitor: Monitor<'_>) -> Result<Fit, VmfError> {
+        let outcome = Outcome::new(monitor.end(status), Some(self.change.certificate()));
         Ok(Fit { model: self.held, lower_bounds: self.lower_bounds, outcome })
     }
 }

@@ -2,7 +2,7 @@
 
     python tools/attack_certificates.py --points 1000000 --out docs/evidence/special-certificates.jsonl
 
-Every point (v, x) is drawn from one of the families of `tests/helpers/regions.py` (uniform regions; zero curves, seams and
+Every point (v, x) is drawn from one of the families of `tests/helpers/bessel/regions.py` (uniform regions; zero curves, seams and
 scaled convergents of z0; orders just below half-integers; subnormal and huge arguments; negative orders beside the zeros
 of I_v), the value and its bound are compared with Arb's, and the points with the largest error / bound are pushed further
 uphill by steps of a few ulps in v and x.  A point where error > bound is a violation.  The other side is measured too:
@@ -26,7 +26,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import solvent
-from helpers import oracle, regions
+from helpers.bessel import oracle, regions
 from solvent import special
 
 EPS = 2.0**-53

@@ -1,1 +1,1 @@
-"""What several test modules share: an Arb oracle, families of points, memory layouts, the metric."""
+"""What several test modules share: memory layouts here, a folder for what one noun needs."""

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from helpers.functions import EVERY, ONE, arguments, call, same_bits
+from helpers.bessel.functions import EVERY, ONE, arguments, call, same_bits
 from solvent import special
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from helpers.functions import same_bits
+from helpers.bessel.functions import same_bits
 from solvent import special
 
 

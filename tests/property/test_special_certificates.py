@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given, settings, target
 from hypothesis import strategies as st
 
-from helpers import oracle
-from helpers.functions import call
+from helpers.bessel import oracle
+from helpers.bessel.functions import call
 
 MOST = settings.get_profile("solvent").max_examples * 2
 orders = st.one_of(

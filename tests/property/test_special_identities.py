@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from helpers import oracle
-from helpers.functions import call, same_bits
+from helpers.bessel import oracle
+from helpers.bessel.functions import call, same_bits
 
 EPS = 2.0**-53
 # Orders on a grid of 2^-10, so that v - 1, v + 1, 2v are exact; arguments over the whole range that matters.

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from helpers import regions
-from helpers.functions import call
+from helpers.bessel import regions
+from helpers.bessel.functions import call
 
 
 def check(kind, v0, x0, v1, x1):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import golden, oracle, regions
-from helpers.functions import call
+from helpers.bessel import golden, oracle, regions
+from helpers.bessel.functions import call
 from solvent import special
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "attack_certificates.py"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from golden.bessel import arb_reference
-from helpers import oracle, regions
-from helpers.functions import call
+from helpers.bessel import oracle, regions
+from helpers.bessel.functions import call
 
 N = 36
 

@@ -5,8 +5,8 @@ The references are Arb's, as hi + lo; errors are measured as |y - L| / max(1, |L
 import numpy as np
 import pytest
 
-from helpers import golden, oracle
-from helpers.functions import call
+from helpers.bessel import golden, oracle
+from helpers.bessel.functions import call
 
 LIMIT = 5e-15
 LIMIT_F32 = 4e-7

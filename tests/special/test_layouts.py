@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import solvent
-from helpers.functions import EVERY, arguments, call, same_bits
+from helpers.bessel.functions import EVERY, arguments, call, same_bits
+from helpers.bessel.regions import EVERY as REGIONS
 from helpers.layouts import LAYOUTS
-from helpers.regions import EVERY as REGIONS
 
 DTYPES = {"f64": np.float64, "f32": np.float32}
 AROUND_BLOCKS = (*range(18), 1023, 1024, 1025, 32767, 32768, 32769, 100003)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from golden.bessel import arb_reference
-from helpers import oracle, regions
+from helpers.bessel import oracle, regions
 
 
 @pytest.mark.parametrize("kind", ["i", "k"])

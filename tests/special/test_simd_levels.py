@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from helpers import oracle
-from helpers.functions import call
-from helpers.regions import HARD, PLAIN
+from helpers.bessel import oracle
+from helpers.bessel.functions import call
+from helpers.bessel.regions import HARD, PLAIN
 
 SCRIPT = """
 import sys

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from helpers.functions import EVERY, ONE, TWO, arguments, call, same_bits
+from helpers.bessel.functions import EVERY, ONE, TWO, arguments, call, same_bits
 from solvent import special
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parents[1] / "golden" / "bessel"
+FOLDER = Path(__file__).resolve().parents[2] / "golden" / "bessel"
 TABLES = ("golden", "edges")
 
 

@@ -1,0 +1,1 @@
+"""References, points and tables for the Bessel functions of `special`."""

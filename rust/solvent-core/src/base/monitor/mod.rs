@@ -3,12 +3,14 @@
 //! A family writes a [`Method`] (init / step / terminate / finish) and calls [`solve`]; or, where its stages
 //! nest, drives a [`Monitor`] by hand with [`Monitor::record`]. Whoever watches the run is an [`Observer`]:
 //! the bindings make one from the caller's callback and the interpreter's signals; Rust callers use
-//! [`Silent`]. Both are called on the thread that called the solver, never on a pool thread.
+//! [`Silent`]. Many independent problems at once go through [`solve_each`]. Observers are called on the thread that called the solver, never on a pool thread.
 
+mod batch;
 mod history;
 mod method;
 mod observer;
 
+pub use batch::{Latch, solve_each};
 pub use history::History;
 pub use method::{Method, Progress, drive, solve};
 pub use observer::{Info, Observer, Signal, Silent};
@@ -184,6 +186,7 @@ impl<'a> Monitor<'a> {
         self.nit += units;
         self.note(bound);
         let info = Info {
+            index: None,
             nit: self.nit,
             bound: self.bound,
             elapsed: self.elapsed(),

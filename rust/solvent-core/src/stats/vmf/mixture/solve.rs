@@ -8,7 +8,7 @@ use super::options::Options;
 use super::problem::Problem;
 use super::step::{maximization, reseed};
 use crate::base::error::ArgumentError;
-use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, solve};
+use crate::base::monitor::{Budget, Latch, Method, Monitor, Observer, Progress, solve};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::stats::vmf::VmfError;
@@ -86,7 +86,8 @@ impl Method<1> for Em<'_> {
     }
 }
 
-/// Fits a mixture; with `warm`, from that model instead of `options.init`. O(n k d) a sweep.
+/// Fits a mixture; with `warm`, from that model instead of `options.init`. A stop ends the start that is running and
+/// begins no other. O(n k d) a sweep.
 pub fn fit(
     problem: &Problem<'_>,
     options: &Options,
@@ -102,11 +103,16 @@ pub fn fit(
     let budget = Budget::new(options.tol, options.max_iter);
     let starts = if warm.is_some() { 1 } else { options.n_init.max(1) };
     let mut best: Option<Fit> = None;
+    // One after another: each sweep already uses all threads.
+    let mut latch = Latch::new(observer);
     for start in 0..starts {
+        if start > 0 && latch.stopped() {
+            break;
+        }
         let first = match warm {
             Some(model) => model.clone(),
             None => {
-                let mut monitor = Monitor::new(budget, observer, const { &Em::EXTRAS });
+                let mut monitor = Monitor::new(budget, &mut latch, const { &Em::EXTRAS });
                 first_model(problem, options, start, &mut monitor)?
             }
         };
@@ -119,7 +125,7 @@ pub fn fit(
             lower_bounds: Vec::new(),
             reseeds: k,
         };
-        let fit = solve(method, budget, observer)?;
+        let fit = solve(method, budget, &mut latch)?;
         if best.as_ref().is_none_or(|b| fit.lower_bound() > b.lower_bound()) {
             best = Some(fit);
         }

@@ -132,3 +132,44 @@ pub fn fit(
     }
     best.ok_or_else(|| ArgumentError::value("n_init", 0usize, "an integer >= 1").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::monitor::{Info, Signal, Silent};
+    use crate::base::view::MatrixView;
+    use crate::stats::vmf::mixture::options::{Assignment, Concentration, Init, Rule};
+    use crate::stats::vmf::rows::Rows;
+
+    #[test]
+    fn a_stop_in_the_first_start_begins_no_other() {
+        /// Stops the run at its third sweep.
+        struct Third(u32);
+        impl Observer for Third {
+            fn report(&mut self, _: &Info<'_>) -> Signal {
+                self.0 += 1;
+                if self.0 == 3 { Signal::Stop } else { Signal::Continue }
+            }
+        }
+        // Directions all around the circle: no start reaches a fixed point in three sweeps.
+        let x: Vec<f64> =
+            (0..60).flat_map(|i| [(0.7 * f64::from(i)).cos(), (0.7 * f64::from(i)).sin()]).collect();
+        let rows = Rows::F64(MatrixView::row_major(&x, 60, 2).unwrap());
+        let mut silent = Silent;
+        let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
+        let problem = Problem::new(rows, None, false, &mut monitor).unwrap();
+        let options = Options {
+            components: 3,
+            rule: Rule { assignment: Assignment::Soft, concentration: Concentration::Full, kappa_max: 1e6 },
+            init: Init::Random,
+            n_init: 4,
+            max_iter: 1000,
+            tol: 0.0,
+            min_weight: 0.0,
+            seed: 1,
+        };
+        let mut third = Third(0);
+        let fitted = fit(&problem, &options, None, &mut third).unwrap();
+        assert_eq!((third.0, fitted.outcome.nit, fitted.outcome.status), (3, 3, Status::Interrupted));
+    }
+}

@@ -117,6 +117,8 @@ impl Observer for Interpreter {
 ///     Best bound so far; nan before the first.
 /// elapsed : float
 ///     Seconds since the start.
+/// index : int or None
+///     Which problem of a batch; None where there is one only.
 ///
 /// The solver's extras are attributes too; ``dir(info)`` and ``info.names()`` list them.
 #[pyclass(frozen, module = "solvent._core")]
@@ -127,13 +129,15 @@ pub struct Info {
     bound: f64,
     #[pyo3(get)]
     elapsed: f64,
+    #[pyo3(get)]
+    index: Option<usize>,
     extras: Vec<(&'static str, f64)>,
 }
 
 impl From<&monitor::Info<'_>> for Info {
     fn from(info: &monitor::Info<'_>) -> Self {
         let extras = info.names.iter().copied().zip(info.values.iter().copied()).collect();
-        Self { nit: info.nit, bound: info.bound, elapsed: info.elapsed, extras }
+        Self { nit: info.nit, bound: info.bound, elapsed: info.elapsed, index: info.index, extras }
     }
 }
 
@@ -142,6 +146,7 @@ impl Info {
     /// Names of all fields, extras last.
     fn names(&self) -> Vec<&'static str> {
         let common = ["nit", "bound", "elapsed"].into_iter();
+        let common = common.chain(self.index.map(|_| "index"));
         common.chain(self.extras.iter().map(|&(name, _)| name)).collect()
     }
 

@@ -10,7 +10,7 @@ use faer::{Accum, MatMut, MatRef, Par, Side};
 use std::borrow::Cow;
 
 /// What the factorisations need of an element; implemented for `f32` and `f64`, and not outside.
-pub trait Field: sealed::Scalar {}
+pub trait Field: Real + sealed::Scalar {}
 impl Field for f32 {}
 impl Field for f64 {}
 
@@ -45,7 +45,7 @@ pub struct Matrix<T> {
     columns: usize,
 }
 
-impl<T: Real> Matrix<T> {
+impl<T: Field> Matrix<T> {
     /// All zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         Self { data: vec![T::default(); rows * columns], rows, columns }
@@ -131,7 +131,7 @@ impl<T: Real> Matrix<T> {
     }
 }
 
-impl<T: Real> From<MatrixView<'_, T>> for Matrix<T> {
+impl<T: Field> From<MatrixView<'_, T>> for Matrix<T> {
     fn from(view: MatrixView<'_, T>) -> Self {
         Self::from_column_major(view.to_column_major().into_owned(), view.rows(), view.columns())
     }
@@ -144,7 +144,7 @@ struct Operand<'a, T: Clone> {
     row_major: bool,
 }
 
-impl<'a, T: Real> Operand<'a, T> {
+impl<'a, T: Field> Operand<'a, T> {
     fn new(view: &MatrixView<'a, T>) -> Self {
         let shape = view.shape();
         match view.as_row_major() {
@@ -180,7 +180,7 @@ pub enum Onto {
 }
 
 /// `out = alpha a b` or `out += alpha a b`. Panics unless the shapes agree.
-pub fn gemm<T: Real>(out: &mut Matrix<T>, onto: Onto, alpha: T, a: MatrixView<'_, T>, b: MatrixView<'_, T>) {
+pub fn gemm<T: Field>(out: &mut Matrix<T>, onto: Onto, alpha: T, a: MatrixView<'_, T>, b: MatrixView<'_, T>) {
     assert_eq!(
         (a.rows(), a.columns(), b.columns()),
         (out.rows, b.rows(), out.columns),
@@ -208,7 +208,7 @@ pub enum Triangle {
 
 /// Solves `T X = B` in place, `T` being one triangle of `a`. A zero on the diagonal gives infinities, as
 /// substitution does. Panics unless the shapes agree.
-pub fn solve_triangular<T: Real>(a: MatrixView<'_, T>, triangle: Triangle, b: &mut Matrix<T>) {
+pub fn solve_triangular<T: Field>(a: MatrixView<'_, T>, triangle: Triangle, b: &mut Matrix<T>) {
     assert_eq!((a.rows(), a.columns()), (b.rows, b.rows), "solve_triangular: shapes");
     let a = Operand::new(&a);
     match triangle {
@@ -222,18 +222,18 @@ pub fn solve_triangular<T: Real>(a: MatrixView<'_, T>, triangle: Triangle, b: &m
 }
 
 /// Refuses a symmetric matrix whose lower triangle is not finite; the upper one may hold anything.
-fn lower_is_finite<T: Real>(a: &MatrixView<'_, T>) -> Result<(), DenseError> {
+fn lower_is_finite<T: Field>(a: &MatrixView<'_, T>) -> Result<(), DenseError> {
     let finite = (0..a.rows()).all(|i| (0..=i).all(|j| a.get(i, j).to_f64().is_finite()));
     if finite { Ok(()) } else { Err(DenseError::NotFinite) }
 }
 
 /// The factor of `A = L L^T`.
 #[derive(Debug, Clone)]
-pub struct Cholesky<T: Real> {
+pub struct Cholesky<T: Field> {
     lower: Matrix<T>,
 }
 
-impl<T: Real> Cholesky<T> {
+impl<T: Field> Cholesky<T> {
     /// Factorises the symmetric matrix whose lower triangle is given; the upper one is not read.
     pub fn new(a: MatrixView<'_, T>) -> Result<Self, DenseError> {
         assert_eq!(a.rows(), a.columns(), "cholesky: expected a square matrix");
@@ -264,11 +264,11 @@ impl<T: Real> Cholesky<T> {
 }
 
 /// `A = Q R` by Householder reflections, for any shape.
-pub struct Qr<T: Real> {
+pub struct Qr<T: Field> {
     factors: solvers::Qr<T>,
 }
 
-impl<T: Real> Qr<T> {
+impl<T: Field> Qr<T> {
     /// Factorises.
     pub fn new(a: MatrixView<'_, T>) -> Result<Self, DenseError> {
         Ok(Self { factors: solvers::Qr::new(Operand::finite(&a)?.faer()) })
@@ -297,7 +297,7 @@ pub struct Svd<T> {
 }
 
 /// Thin singular value decomposition.
-pub fn svd<T: Real>(a: MatrixView<'_, T>) -> Result<Svd<T>, DenseError> {
+pub fn svd<T: Field>(a: MatrixView<'_, T>) -> Result<Svd<T>, DenseError> {
     let svd = solvers::Svd::new_thin(Operand::finite(&a)?.faer()).map_err(|_| DenseError::NoConvergence)?;
     let s = svd.S().column_vector().iter().copied().collect();
     Ok(Svd { u: Matrix::from_faer(svd.U()), s, v: Matrix::from_faer(svd.V()) })
@@ -313,7 +313,7 @@ pub struct Eigh<T> {
 }
 
 /// Eigendecomposition of the symmetric matrix whose lower triangle is given.
-pub fn eigh<T: Real>(a: MatrixView<'_, T>) -> Result<Eigh<T>, DenseError> {
+pub fn eigh<T: Field>(a: MatrixView<'_, T>) -> Result<Eigh<T>, DenseError> {
     assert_eq!(a.rows(), a.columns(), "eigh: expected a square matrix");
     lower_is_finite(&a)?;
     let eigen = solvers::SelfAdjointEigen::new(Operand::new(&a).faer(), Side::Lower)

@@ -18,7 +18,8 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The environment variable that sets the default number of threads.
 pub const ENVIRONMENT: &str = "SOLVENT_NUM_THREADS";
@@ -121,8 +122,8 @@ where
     }
 }
 
-/// As [`map_items`]; `poll` is called on the calling thread between its items. If it breaks, no further item
-/// is begun and the break is returned.
+/// As [`map_items`]; `poll` is called on the calling thread between its items, and every few milliseconds while it
+/// waits for the others'. If it breaks, no further item is begun and the break is returned.
 pub fn map_items_watched<I, T, B>(
     workers: Option<usize>,
     items: impl ExactSizeIterator<Item = I> + Send,
@@ -158,9 +159,11 @@ where
     let done: Mutex<Vec<(usize, T)>> = Mutex::new(Vec::with_capacity(n));
     let deliver = |mut part: Vec<_>| done.lock().unwrap_or_else(PoisonError::into_inner).append(&mut part);
     let mut broken = None;
+    let busy = Busy::default();
     pool.in_place_scope(|scope| {
         for _ in 1..workers {
             scope.spawn(|_| {
+                let _busy = busy.begin();
                 // A panic in one item must not leave the others running on.
                 let _stop = StopOnPanic(&stop);
                 run(Some(share), || {
@@ -184,6 +187,14 @@ where
             }
             deliver(part);
         });
+        while busy.wait() {
+            if broken.is_none()
+                && let ControlFlow::Break(reason) = poll()
+            {
+                stop.store(true, Ordering::Relaxed);
+                broken = Some(reason);
+            }
+        }
     });
     if let Some(reason) = broken {
         return ControlFlow::Break(reason);
@@ -191,6 +202,44 @@ where
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|&(i, _)| i);
     ControlFlow::Continue(done.into_iter().map(|(_, result)| result).collect())
+}
+
+/// How long the calling thread waits for the others before it polls again.
+const POLL_EVERY: Duration = Duration::from_millis(5);
+
+/// The threads that are at work on a call's items. One that has not begun is not waited for here: it may never come
+/// while every thread waits, and finds nothing to do when it does.
+#[derive(Default)]
+struct Busy {
+    count: Mutex<usize>,
+    idle: Condvar,
+}
+
+impl Busy {
+    fn begin(&self) -> Working<'_> {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Working(self)
+    }
+
+    /// Returns once nobody is at work (false) or it is time to poll (true).
+    fn wait(&self) -> bool {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.idle.wait_timeout_while(count, POLL_EVERY, |count| *count > 0);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 > 0
+    }
+}
+
+/// Counts as busy as long as it lives.
+struct Working<'a>(&'a Busy);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        let mut count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count -= 1;
+        if *count == 0 {
+            self.0.idle.notify_all();
+        }
+    }
 }
 
 /// Tells the other threads to begin no further item when the one it lives on unwinds.
@@ -357,6 +406,26 @@ mod tests {
             assert_eq!(polls, 3);
             assert!(begun.into_inner() < 100_000);
         }
+    }
+
+    #[test]
+    fn the_caller_polls_while_it_waits_for_others() {
+        // The calling thread's item ends at once, the other's when it is told to.
+        let here = thread::current().id();
+        let (both, told) = (std::sync::Barrier::new(2), AtomicBool::new(false));
+        let mut polls = 0;
+        let item = |_| {
+            both.wait();
+            while thread::current().id() != here && !told.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
+        };
+        let watched = map_items_watched(Some(2), blocks(2, 1), item, || {
+            polls += 1;
+            told.store(polls == 3, Ordering::Relaxed);
+            if polls == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!((watched, polls), (ControlFlow::Break(()), 3));
     }
 
     #[test]

@@ -7,9 +7,10 @@
 use super::error::ArgumentError;
 use std::borrow::Cow;
 
-/// The element types of the package: `f32` and `f64`.
+/// The element types of the package, as arrays hold them: `f32` and `f64`, and none outside. It has no arithmetic: for
+/// kernels see `solvent_simd::Real`, for factorisations [`dense::Field`](super::dense::Field).
 pub trait Real:
-    Copy + Default + PartialOrd + std::fmt::Debug + Send + Sync + 'static + super::dense::Field
+    Copy + Default + PartialOrd + std::fmt::Debug + Send + Sync + 'static + sealed::Element
 {
     /// Unit roundoff of the type, `2^-24` or `2^-53`.
     const UNIT: f64;
@@ -19,6 +20,12 @@ pub trait Real:
     fn to_f64(self) -> f64;
     /// Rounded to nearest.
     fn from_f64(x: f64) -> Self;
+}
+
+mod sealed {
+    pub trait Element {}
+    impl Element for f32 {}
+    impl Element for f64 {}
 }
 
 impl Real for f64 {

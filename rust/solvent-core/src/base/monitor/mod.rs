@@ -3,12 +3,14 @@
 //! A family writes a [`Method`] (init / step / terminate / finish) and calls [`solve`]; or, where its stages
 //! nest, drives a [`Monitor`] by hand with [`Monitor::record`]. Whoever watches the run is an [`Observer`]:
 //! the bindings make one from the caller's callback and the interpreter's signals; Rust callers use
-//! [`Silent`]. Both are called on the thread that called the solver, never on a pool thread.
+//! [`Silent`]. Many independent problems at once go through [`solve_each`]. Observers are called on the thread that called the solver, never on a pool thread.
 
+mod batch;
 mod history;
 mod method;
 mod observer;
 
+pub use batch::{Latch, solve_each};
 pub use history::History;
 pub use method::{Method, Progress, drive, solve};
 pub use observer::{Info, Observer, Signal, Silent};
@@ -164,6 +166,27 @@ impl<'a> Monitor<'a> {
         }
     }
 
+    /// Reduces `0..n` in bounded memory: `part` makes a value of each block, `fold` takes them in the order of the
+    /// blocks, and at most `wave` of them are alive at once. The waves do not change the result: equal blocks give
+    /// equal bits for any `wave` and any number of threads. An error of `fold` ends it.
+    pub fn fold_blocks<T: Send, E: From<Aborted>>(
+        &mut self,
+        n: usize,
+        block: usize,
+        wave: usize,
+        part: impl Fn(Range<usize>) -> T + Sync,
+        fold: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (block, mut fold) = (block.max(1), fold);
+        let span = block.saturating_mul(wave.max(1));
+        for start in (0..n).step_by(span) {
+            let count = (n - start).min(span);
+            let parts = self.map_blocks(count, block, |r| part(r.start + start..r.end + start))?;
+            parts.into_iter().try_for_each(&mut fold)?;
+        }
+        Ok(())
+    }
+
     /// Notes the bound of the starting point, before any unit of work, and says whether the run is already
     /// over: the start meets `tol`, or the budget is empty.
     pub fn start(&mut self, bound: Option<f64>) -> Option<Status> {
@@ -184,6 +207,7 @@ impl<'a> Monitor<'a> {
         self.nit += units;
         self.note(bound);
         let info = Info {
+            index: None,
             nit: self.nit,
             bound: self.bound,
             elapsed: self.elapsed(),
@@ -255,6 +279,7 @@ impl<'a> Monitor<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn cancellation_is_seen_between_blocks() {
@@ -284,6 +309,48 @@ mod tests {
         let mut silent = Silent;
         let budget = Budget { history: true, ..Budget::new(0.0, 10) };
         let _ = Monitor::new(budget, &mut silent, &["x", "y"]).record(1, None, &[1.0]);
+    }
+
+    #[test]
+    fn folds_have_the_same_bits_for_any_wave_and_thread() {
+        let alive = AtomicUsize::new(0);
+        let most = AtomicUsize::new(0);
+        let fold = |workers, wave| {
+            most.store(0, Ordering::Relaxed);
+            let mut silent = Silent;
+            let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
+            let (mut sum, mut next) = (0.0f64, 0);
+            let part = |range: Range<usize>| {
+                most.fetch_max(alive.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                (range.clone(), range.map(|i| 1.0 / (1.0 + i as f64)).sum::<f64>())
+            };
+            let folded: Result<(), Aborted> = pool::run(Some(workers), || {
+                monitor.fold_blocks(1003, 10, wave, part, |(range, part)| {
+                    alive.fetch_sub(1, Ordering::Relaxed);
+                    assert_eq!(range.start, next);
+                    (next, sum) = (range.end, sum + part);
+                    Ok(())
+                })
+            });
+            assert_eq!((folded, next), (Ok(()), 1003));
+            (sum.to_bits(), most.load(Ordering::Relaxed))
+        };
+        let (bits, all) = fold(1, usize::MAX);
+        assert_eq!(all, 101);
+        for (workers, wave) in [(1, 1), (1, 7), (2, 7), (4, 64), (3, 0)] {
+            let (own, most) = fold(workers, wave);
+            assert!(own == bits && most <= wave.max(1));
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_fold_ends_it() {
+        let mut silent = Silent;
+        let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
+        let made = AtomicUsize::new(0);
+        let part = |_| made.fetch_add(1, Ordering::Relaxed);
+        let folded: Result<(), Aborted> = monitor.fold_blocks(100, 1, 4, part, |_| Err(Aborted));
+        assert_eq!((folded, made.into_inner()), (Err(Aborted), 4));
     }
 
     #[test]

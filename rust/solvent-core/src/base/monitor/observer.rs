@@ -11,8 +11,9 @@ pub enum Signal {
     Abort,
 }
 
-/// Who watches a run.
-pub trait Observer {
+/// Who watches a run. It is called on the thread that called the solver only, but the solver may move to another
+/// thread first.
+pub trait Observer: Send {
     /// Has someone asked to cancel? Called between blocks of work, at most every 20 ms.
     fn poll(&mut self) -> Signal {
         Signal::Continue
@@ -34,6 +35,8 @@ impl Observer for Silent {}
 /// What the callback sees after a unit of work.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Info<'a> {
+    /// Which problem of a batch ([`solve_each`](super::solve_each)); `None` where there is one only.
+    pub index: Option<usize>,
     /// Units of work done.
     pub nit: u64,
     /// Best bound so far; nan before the first.

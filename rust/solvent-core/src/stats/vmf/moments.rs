@@ -180,15 +180,13 @@ pub fn moments(
     };
 
     let mut sum = DoubledSums::new(d);
-    for wave in (0..n).step_by(item * WAVE) {
-        let count = (n - wave).min(item * WAVE);
-        for part in monitor.map_blocks(count, item, |r| part(r.start + wave..r.end + wave))? {
-            if let Some((i, norm2)) = part.refused {
-                return Err(refused_row(rows, i, norm2, "x").into());
-            }
+    monitor.fold_blocks(n, item, WAVE, part, |part| match part.refused {
+        Some((i, norm2)) => Err(VmfError::from(refused_row(rows, i, norm2, "x"))),
+        None => {
             sum.add(&part.sum.head, 0.0, &part.sum.tail);
+            Ok(())
         }
-    }
+    })?;
 
     let sum: Vec<Dd> = sum.head.iter().zip(&sum.tail).map(|(&h, &t)| Dd::new(h, t)).collect();
     let weight = match weights {

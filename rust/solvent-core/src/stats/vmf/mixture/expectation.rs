@@ -212,13 +212,18 @@ pub fn expectation(
     let pass = Pass::new(problem, model, assignment);
     // The sums of an item stay small beside its rows.
     let item = (ITEM_WORK / (k * d)).max(4 * k).next_multiple_of(pass.step);
-    let wave = item * (WAVE_ELEMENTS / (k * d)).clamp(4, 64);
+    let wave = (WAVE_ELEMENTS / (k * d)).clamp(4, 64);
     let mut total = Statistics::new(k, d);
-    for start in (0..n).step_by(wave) {
-        let count = (n - start).min(wave);
-        let parts = monitor.map_blocks(count, item, |r| pass.statistics(r.start + start..r.end + start))?;
-        parts.iter().for_each(|part| total.merge(part));
-    }
+    monitor.fold_blocks(
+        n,
+        item,
+        wave,
+        |range| pass.statistics(range),
+        |part| {
+            total.merge(&part);
+            Ok::<_, VmfError>(())
+        },
+    )?;
     Ok(total)
 }
 

@@ -13,6 +13,9 @@ use crate::base::rng::Philox;
 use crate::stats::vmf::VmfError;
 use crate::stats::vmf::kernels::Dots;
 
+/// Items whose sums are held together before they are merged.
+const WAVE: usize = 64;
+
 /// Finds means as `options.init` says, assigns every row to the nearest, and fits weights, means and one common
 /// concentration to that. `start` numbers the starts, each with its own random stream.
 pub fn first_model(
@@ -96,7 +99,7 @@ fn potentials(
     let count = candidates.len() / d;
     let step = problem.rows.block_rows();
     let item = ((1 << 20) / candidates.len()).max(1).next_multiple_of(step);
-    let parts = monitor.map_blocks(problem.len(), item, |range| {
+    let part = |range: Range<usize>| {
         let (mut scratch, mut dots, mut left) = (Vec::new(), vec![0.0; count * step], vec![0.0; count]);
         for first in range.clone().step_by(step) {
             let last = range.end.min(first + step);
@@ -110,11 +113,12 @@ fn potentials(
             }
         }
         left
-    })?;
+    };
     let mut total = vec![0.0; count];
-    for part in parts {
+    monitor.fold_blocks(problem.len(), item, WAVE, part, |part| {
         total.iter_mut().zip(part).for_each(|(t, p)| *t += p);
-    }
+        Ok::<_, VmfError>(())
+    })?;
     Ok(total)
 }
 

@@ -8,7 +8,7 @@ use super::options::Options;
 use super::problem::Problem;
 use super::step::{maximization, reseed};
 use crate::base::error::ArgumentError;
-use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, solve};
+use crate::base::monitor::{Budget, Latch, Method, Monitor, Observer, Progress, solve};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::stats::vmf::VmfError;
@@ -86,7 +86,8 @@ impl Method<1> for Em<'_> {
     }
 }
 
-/// Fits a mixture; with `warm`, from that model instead of `options.init`. O(n k d) a sweep.
+/// Fits a mixture; with `warm`, from that model instead of `options.init`. A stop ends the start that is running and
+/// begins no other. O(n k d) a sweep.
 pub fn fit(
     problem: &Problem<'_>,
     options: &Options,
@@ -102,11 +103,16 @@ pub fn fit(
     let budget = Budget::new(options.tol, options.max_iter);
     let starts = if warm.is_some() { 1 } else { options.n_init.max(1) };
     let mut best: Option<Fit> = None;
+    // One after another: each sweep already uses all threads.
+    let mut latch = Latch::new(observer);
     for start in 0..starts {
+        if start > 0 && latch.stopped() {
+            break;
+        }
         let first = match warm {
             Some(model) => model.clone(),
             None => {
-                let mut monitor = Monitor::new(budget, observer, const { &Em::EXTRAS });
+                let mut monitor = Monitor::new(budget, &mut latch, const { &Em::EXTRAS });
                 first_model(problem, options, start, &mut monitor)?
             }
         };
@@ -119,10 +125,51 @@ pub fn fit(
             lower_bounds: Vec::new(),
             reseeds: k,
         };
-        let fit = solve(method, budget, observer)?;
+        let fit = solve(method, budget, &mut latch)?;
         if best.as_ref().is_none_or(|b| fit.lower_bound() > b.lower_bound()) {
             best = Some(fit);
         }
     }
     best.ok_or_else(|| ArgumentError::value("n_init", 0usize, "an integer >= 1").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::monitor::{Info, Signal, Silent};
+    use crate::base::view::MatrixView;
+    use crate::stats::vmf::mixture::options::{Assignment, Concentration, Init, Rule};
+    use crate::stats::vmf::rows::Rows;
+
+    #[test]
+    fn a_stop_in_the_first_start_begins_no_other() {
+        /// Stops the run at its third sweep.
+        struct Third(u32);
+        impl Observer for Third {
+            fn report(&mut self, _: &Info<'_>) -> Signal {
+                self.0 += 1;
+                if self.0 == 3 { Signal::Stop } else { Signal::Continue }
+            }
+        }
+        // Directions all around the circle: no start reaches a fixed point in three sweeps.
+        let x: Vec<f64> =
+            (0..60).flat_map(|i| [(0.7 * f64::from(i)).cos(), (0.7 * f64::from(i)).sin()]).collect();
+        let rows = Rows::F64(MatrixView::row_major(&x, 60, 2).unwrap());
+        let mut silent = Silent;
+        let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
+        let problem = Problem::new(rows, None, false, &mut monitor).unwrap();
+        let options = Options {
+            components: 3,
+            rule: Rule { assignment: Assignment::Soft, concentration: Concentration::Full, kappa_max: 1e6 },
+            init: Init::Random,
+            n_init: 4,
+            max_iter: 1000,
+            tol: 0.0,
+            min_weight: 0.0,
+            seed: 1,
+        };
+        let mut third = Third(0);
+        let fitted = fit(&problem, &options, None, &mut third).unwrap();
+        assert_eq!((third.0, fitted.outcome.nit, fitted.outcome.status), (3, 3, Status::Interrupted));
+    }
 }

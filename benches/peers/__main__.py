@@ -77,7 +77,7 @@ def _plain(value: Any) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """Run, print, store; 0 unless one of ours failed."""
+    """Run, print, store; 0 unless one of ours failed or missed a problem's limit."""
     options = parse(arguments)
     ensure_clean("benches.peers", arguments)
     family, chosen = load_family(options.family), settings(options)
@@ -98,7 +98,7 @@ def main(arguments: list[str]) -> int:
             "targets": [dataclasses.asdict(target) for target in targets],
         }
         options.json.write_text(json.dumps(_plain(stored), indent=1, allow_nan=False) + "\n")
-    return int(any(run.ours and run.status == "failed" for run in runs))
+    return int(any(run.ours and run.status in ("failed", "missed") for run in runs))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ class Problem:
 
     `make` must be seeded: every process makes the data anew and must get the same bits.  `digest` runs where the answer
     is and reduces it to a small JSON-able dict (``nonfinite`` in it is counted in the table); `judge` runs in the parent
-    and turns a digest into an error (nan: not judged), so that only the parent needs the oracle.
+    and turns a digest into an error (nan: not judged), so that only the parent needs the oracle.  An answer whose error
+    exceeds `limit` is no answer to this problem: its row is "missed" and takes no part in ratios.
     """
 
     task: str
@@ -32,6 +33,7 @@ class Problem:
     digest: Callable[[Any, Any], dict[str, Any]]
     judge: Callable[[dict[str, Any]], float]
     unit: str = "element"
+    limit: float | None = None
 
     @property
     def key(self) -> str:
@@ -46,7 +48,9 @@ class Implementation:
     `tasks[task](data)` imports what it needs, compiles, and returns a function without arguments: one call of it is what
     is timed.  Implementations with the same `process` share one; `environment` is set there before Python starts.
     `uses_solvent` marks a yardstick that calls solvent itself: it runs at each SIMD level beside ours.  A yardstick that
-    answers another question is not `judged`.
+    answers another question is not `judged`: its answers need not be what the problem's `digest` takes.
+    `clock(task, data, answer)` gives the seconds that the implementation itself says the answer took (a solver behind
+    a slow door); the smaller of that and our clocks counts.
     `largest` bounds the problem counts it is run on (a peer that needs minutes for one call is not worth them).
     """
 
@@ -59,6 +63,7 @@ class Implementation:
     packages: tuple[str, ...] = ()
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     certificate: Callable[[str, Any, Any], float | None] | None = None
+    clock: Callable[[str, Any, Any], float] | None = None
     largest: Mapping[str, int] = dataclasses.field(default_factory=dict)
     note: str = ""
 
@@ -70,7 +75,10 @@ class Implementation:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One implementation on one problem with one thread count (0 = all) at one SIMD level; `seconds` is the best round."""
+    """One implementation on one problem with one thread count (0 = all) at one SIMD level; `seconds` is the best round.
+
+    `status` is "ok", "missed" (timed, but the error exceeds the problem's limit), "failed", "skipped" or "not available".
+    """
 
     task: str
     problem: str

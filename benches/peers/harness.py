@@ -201,8 +201,12 @@ class Harness:
                 error = problem.judge(digest)
         except Exception as failure:  # the times of a long run must not be lost with a judgement
             reason = f"not judged: {type(failure).__name__}: {failure}"
+        missed = problem.limit is not None and error > problem.limit
+        if missed:
+            reason = f"error {error:.2e} exceeds {problem.limit:.2e}"
         return dataclasses.replace(
             row,
+            status="missed" if missed else "ok",
             reason=reason,
             wall=min(wall for wall, _ in samples),
             cpu=min(cpu for _, cpu in samples),

@@ -59,7 +59,7 @@ def _line(peer: Run | None, our: Run | None, clock: str) -> list[str]:
     assert any_run is not None
     clock = clock if any_run.threads == 1 else "wall"
     ratio = "-"
-    if peer and our and peer.seconds(clock) and our.seconds(clock):
+    if peer and our and peer.status == our.status == "ok" and peer.seconds(clock) and our.seconds(clock):
         ratio = f"{peer.seconds(clock) / our.seconds(clock):.3g}x"  # type: ignore[operator]
     notes = []
     if our and our.status != "ok":

@@ -38,6 +38,7 @@ def test_every_kind_of_failure_is_a_row(peers, tmp_path):
     assert status == {
         "ours": "ok", "noisy": "ok", "absent": "not available", "refuses": "not available", "raises": "failed",
         "dies": "failed", "leaves": "failed", "hangs": "failed", "environment": "ok", "slow": "ok",
+        "wrong": "missed", "yardstick": "ok", "own clock": "ok", "no clock": "ok",
     }  # fmt: skip
     assert "no_such_package_at_all" in rows["absent"]["reason"]
     assert rows["refuses"]["reason"] == "has no float64"
@@ -49,6 +50,13 @@ def test_every_kind_of_failure_is_a_row(peers, tmp_path):
     assert rows["noisy"]["error"] == pytest.approx(1e-9, rel=1e-3)
     assert rows["ours"]["error"] == 0 and rows["ours"]["certificate"] == 2.5e-16
     assert all(row["wall"] > 0 and row["rounds"] == 2 for row in rows.values() if row["status"] == "ok")
+    assert rows["wrong"]["reason"] == "error 1.00e-05 exceeds 1.00e-06" and rows["wrong"]["wall"] > 0
+    assert rows["yardstick"]["error"] is rows["yardstick"]["nonfinite"] is None
+    assert rows["own clock"]["wall"] == pytest.approx(1e-7) and rows["own clock"]["cpu"] == pytest.approx(
+        1e-7
+    )
+    assert rows["own clock"]["error"] == 0
+    assert rows["no clock"]["wall"] >= 5e-3  # it sleeps so long: our own clock counts
     for name in rows:
         assert name == "ours" or name in done.stdout
 
@@ -106,6 +114,18 @@ def test_ratio_pairs_equal_problems_and_takes_the_largest():
     assert report.ratio(peer, ours, task="t") == (40.0, 20)
     assert report.ratio(peer, ours, task="other") is None
     assert report.ratio(peer, {"ours": True, "simd": "v3"}) is None
+
+
+def test_what_missed_its_limit_has_no_ratio():
+    runs = [
+        _run(),
+        _run(
+            implementation="peer", ours=False, simd="", wall=30.0, status="missed", reason="error 1 exceeds 0"
+        ),
+    ]
+    assert Report(runs).ratio({"implementation": "peer"}, {"ours": True}) is None
+    line = next(line for line in table.runs_table(runs).splitlines() if "peer" in line and "missed" in line)
+    assert "missed: error 1 exceeds 0" in line and "30x" not in line
 
 
 def test_tables_show_numbers_failures_and_verdicts():

@@ -25,7 +25,10 @@ def _judge(digest):
 
 def problems(size):
     counts = {"tiny": (100,), "quick": (100, 200), "full": (100, 200, 5000)}[size]
-    return [Problem("square", "uniform", n, lambda n=n: _make(max(n, 4)), _digest, _judge) for n in counts]
+    return [
+        Problem("square", "uniform", n, lambda n=n: _make(max(n, 4)), _digest, _judge, limit=1e-6)
+        for n in counts
+    ]
 
 
 def _good(data):
@@ -35,6 +38,18 @@ def _good(data):
 def _noisy(data):
     print("a peer that prints must not break the protocol")
     return lambda: np.where(np.arange(data.size) % 10 == 9, np.nan, data * data * (1 + 1e-9))
+
+
+def _wrong(data):
+    return lambda: data * data * (1 + 1e-5)
+
+
+def _sums(data):
+    return lambda: float(data.sum())
+
+
+def _sleeps(data):
+    return lambda: (time.sleep(5e-3), data * data)[1]
 
 
 def _absent(data):
@@ -90,6 +105,10 @@ FAMILY = Family(
             "environment", {"square": _shows_environment}, process="env", environment={"TOY": "set"}
         ),
         Implementation("slow", {"square": _good}, largest={"*": 100}),
+        Implementation("wrong", {"square": _wrong}, note="a note"),
+        Implementation("yardstick", {"square": _sums}, judged=False),
+        Implementation("own clock", {"square": _sleeps}, clock=lambda task, data, answer: 1e-9 * data.size),
+        Implementation("no clock", {"square": _sleeps}, clock=lambda task, data, answer: float("nan")),
     ],
     targets,
 )

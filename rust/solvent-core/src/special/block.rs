@@ -2,8 +2,8 @@
 //!
 //! The positions of a block of [`BLOCK`] elements are sorted by class, so that every kernel runs over full registers of
 //! its own class; a block of one class runs in place. A kernel may overrun its segment by part of a register: those
-//! lanes hold elements of the next class, whose own kernel overwrites them. Each element's result
-//! depends on its own (v, x) alone, so neither position nor block nor thread can change a bit.
+//! lanes hold elements of the next class, whose own kernel overwrites them. Each element's result depends on its own
+//! (v, x) alone, so neither position nor block nor thread can change a bit.
 
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -13,7 +13,7 @@ use solvent_simd::{F64s, Kernel, Lanes, Mask, Simd, dispatch};
 use super::domain::{BANDS, CLASSES, FAR, INNER, SPECIAL, classify};
 use super::function::Function;
 
-/// Elements sorted at a time: the working arrays of a block fit the first-level cache, its positions their sort.
+/// Elements sorted at a time: few enough for the first-level cache, enough that rare classes fill their registers.
 pub const BLOCK: usize = 1024;
 /// Room for the overrun of the last segment.
 const ROOM: usize = BLOCK + 32;

@@ -163,11 +163,15 @@ def test_the_same_bits_on_any_number_of_threads(rng):
 
 def test_a_component_on_one_point_is_held_and_flagged(rng):
     x, _, means = planted(rng, d=30, k=1, n=100, kappa=60.0)
-    lone = np.linalg.qr(np.c_[means[0], rng.standard_normal(30)])[0][:, 1]
-    rows = np.concatenate([x, np.repeat(lone[np.newaxis], 3, axis=0)])
+    # The rounding of norms and means differs from row to row: one lone point proves little.
+    for _ in range(50):
+        lone = np.linalg.qr(np.c_[means[0], rng.standard_normal(30)])[0][:, 1]
+        rows = np.concatenate([x, np.repeat(lone[np.newaxis], 3, axis=0)])
+        held = VonMisesFisherMixture(2, init=np.stack([means[0], lone])).fit(rows)
+        assert held.degenerate_.tolist() == [False, True]
     mixture = VonMisesFisherMixture(2, init=np.stack([means[0], lone])).fit(rows)
     assert mixture.degenerate_.tolist() == [False, True]
-    assert mixture.concentrations_[1] == 29 * 2.0**51
+    assert mixture.concentrations_[1] == 29 * 2.0**50
     assert np.isfinite(mixture.score(rows)) and mixture.converged_
     capped = VonMisesFisherMixture(2, init=np.stack([means[0], lone]), kappa_max=1e4).fit(rows)
     assert capped.concentrations_[1] == 1e4 and capped.degenerate_[1]

@@ -40,8 +40,8 @@ class VonMisesFisherMixture(Base):
     tol : float, default 1e-6
         ``converged_`` is ``certificate_.bound <= tol``. 0 uses all sweeps.
     kappa_max : float, optional
-        A component that collapses on one point is held at this concentration and flagged in ``degenerate_``.
-        Default (d - 1) / (4 eps), eps = 2^-53.
+        A component that collapses on one point (rows equal to the rounding of their mean) is held at this
+        concentration and flagged in ``degenerate_``. Default (d - 1) / (4 eps), eps = 2^-52.
     min_weight : float, optional
         A lighter component is re-seeded at the row that the mixture explains worst, at most `n_components` times a
         start; the likelihood may fall at that sweep, and at no other. Default 1/n.
@@ -419,7 +419,7 @@ class VonMisesFisherMixture(Base):
     def _rule(self, d: int) -> dict[str, Any]:
         """What every E or M step needs to know."""
         limit = (
-            (d - 1) * 2.0**51 if self.kappa_max is None else check_scalar(self.kappa_max, "kappa_max", gt=0)
+            (d - 1) * 2.0**50 if self.kappa_max is None else check_scalar(self.kappa_max, "kappa_max", gt=0)
         )
         return {
             "normalize": bool(self.normalize),

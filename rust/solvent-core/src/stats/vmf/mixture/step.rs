@@ -12,8 +12,10 @@ fn held_concentration(d: usize, length: f64, count: f64, largest: f64) -> (f64, 
         return (0.0, false);
     }
     let c = (count - length) / count;
+    // The sums and the norms of d terms leave equal rows that far from 1: below it c says nothing.
+    let rounding = 0.5 * f64::EPSILON * (d as f64 + 16.0);
     // A(kappa) >= 1 - (d-1)/(2 kappa) (1 + ...): beyond twice that the root exceeds `largest`, c = 0 included.
-    if c <= 0.25 * (d as f64 - 1.0) / largest {
+    if c <= rounding.max(0.25 * (d as f64 - 1.0) / largest) {
         return (largest, true);
     }
     let kappa = concentration(d, length / count, c, MAX_STEPS).kappa;

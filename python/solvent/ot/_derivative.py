@@ -1,0 +1,60 @@
+"""What the derivatives of values and plans are made of: a matrix on demand, and the penalties of the marginals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LazyMatrix", "decay", "marginal_cotangent", "penalised"]
+
+
+class LazyMatrix:
+    """A matrix that is computed when ``numpy.asarray`` asks for it, in one pass over the cost, and never kept.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any], compute: Any) -> None:
+        self.shape, self.dtype, self._compute = shape, dtype, compute
+        self.ndim = 2
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("the matrix is computed on demand; it cannot be had with copy=False")
+        values: NDArray[Any] = self._compute()
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"<{self.shape[0]} x {self.shape[1]} matrix, {self.dtype}, computed by numpy.asarray>"
+
+
+def penalised(f: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
+    """``-tau expm1(-f / tau)``, which is f for a hard marginal."""
+    out: NDArray[np.float64] = f if math.isinf(tau) else -tau * np.expm1(-f / tau)
+    return out
+
+
+def decay(f: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
+    """``exp(-f / tau)``: the marginal of the optimal plan over its weight."""
+    out: NDArray[np.float64] = np.ones_like(f) if math.isinf(tau) else np.exp(-f / tau)
+    return out
+
+
+def marginal_cotangent(
+    x: NDArray[np.float64], f: NDArray[np.float64], tau: float, reg: float
+) -> NDArray[np.float64]:
+    """From the multiplier of a marginal to its weights: a moves the marginal itself and, unbalanced, its penalty.
+
+    With u = df/reg + da/a the marginal's equation is r (1 + reg/tau) du + P dv = ... + (r/a)(1 + reg/tau) da, and
+    r/a = exp(-f/tau).
+    """
+    if math.isinf(tau):
+        return x
+    out: NDArray[np.float64] = x * decay(f, tau) * (1.0 + reg / tau)
+    return out

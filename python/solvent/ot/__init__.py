@@ -18,6 +18,9 @@ Everywhere the plan is ``P_ij = a_i b_j exp((f_i + g_j - C_ij) / reg)`` and the 
 differentiation; they need those packages only when they are called.
 """
 
+import importlib
+from types import ModuleType
+
 from ._divergence import DivergenceResult, divergence
 from ._monge_gap import MongeGapResult, monge_gap
 from ._point_result import PointTransportResult
@@ -38,3 +41,13 @@ __all__ = [
     "solve",
     "solve_points",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in ("jax", "torch"):
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

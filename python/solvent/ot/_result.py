@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from solvent import _core
-from solvent._dispatch import array_function
+from solvent._dispatch import _is_foreign, _to_numpy, array_function
 from solvent._result import Certificate, Result
 from solvent._validate import _shown, as_float_array, check_scalar, check_shape
 
@@ -502,7 +502,10 @@ class TransportResult(Result):
         return self.mass is None and (self.unbalanced is None or min(self.unbalanced) == math.inf)
 
     def _potential(self, name: Literal["f", "g"]) -> NDArray[np.float64]:
-        values: NDArray[np.float64] = np.ascontiguousarray(np.asarray(self[name]), dtype=np.float64)
+        held = self[name]  # in the caller's array type
+        values: NDArray[np.float64] = np.ascontiguousarray(
+            _to_numpy(held) if _is_foreign(held) else held, dtype=np.float64
+        )
         return values
 
     def _lam(self) -> float:

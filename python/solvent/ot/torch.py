@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from solvent._dispatch import _refuse_device
+from solvent._dispatch import _refuse_device, _to_numpy
 
 from ._autodiff import Problem
 
@@ -157,32 +157,36 @@ def _forward(ctx: Any, what: str, problem: Problem, names: tuple[str, ...], *ten
 
     # The result looks at the tensors' own memory: saving them makes PyTorch notice a change in place.
     ctx.save_for_backward(*tensors)
-    arrays = {name: t.detach().numpy() for name, t in zip(names, tensors, strict=True)}
+    arrays = {name: _to_numpy(t.detach()) for name, t in zip(names, tensors, strict=True)}
     result = problem.solve(arrays)
     ctx.what, ctx.problem, ctx.names, ctx.result = what, problem, names, result
     dtype = tensors[0].dtype if tensors[0].is_floating_point() else torch.float64
-    answer = np.asarray(result.value) if what == "value" else result.plan()
-    return torch.as_tensor(answer).to(dtype)
+    return _tensor(np.asarray(result.value) if what == "value" else result.plan()).to(dtype)
 
 
 def _backward(ctx: Any, cotangent: Any) -> Any:
-    import torch
-
     tensors = ctx.saved_tensors
     needed = ctx.needs_input_grad[3:]
     wanted = tuple(name for name, need in zip(ctx.names, needed, strict=True) if need)
     if ctx.what == "value":
         found = ctx.problem.gradients(ctx.result, wanted)
     else:
-        found = ctx.problem.pull(ctx.result, cotangent.numpy(), wanted)
+        found = ctx.problem.pull(ctx.result, _to_numpy(cotangent), wanted)
     out: list[Any] = [None, None, None]
     for name, tensor in zip(ctx.names, tensors, strict=True):
         gradient = found.get(name)
         if gradient is not None:
-            gradient = torch.as_tensor(np.ascontiguousarray(gradient)).to(tensor.dtype)
+            gradient = _tensor(gradient).to(tensor.dtype)
             gradient = cotangent * gradient if ctx.what == "value" else gradient
         out.append(gradient)
     return tuple(out)
+
+
+def _tensor(array: np.ndarray[Any, Any]) -> Any:
+    import torch
+
+    # Through DLPack, as everywhere here: a PyTorch built for another NumPy takes that too. It refuses what is read-only.
+    return torch.from_dlpack(np.array(array, order="C", copy=None if array.flags.writeable else True))
 
 
 @cache

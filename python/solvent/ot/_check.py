@@ -141,8 +141,9 @@ def _fsum(row: NDArray[np.float64]) -> float:
         return math.inf
 
 
-def check_totals(a: NDArray[np.float64], b: NDArray[np.float64], *, single: bool) -> None:
-    """Equal totals, as balanced transport needs them: to 1e-7 relative, 1e-4 with float32 data."""
+def check_totals(a: NDArray[np.float64], b: NDArray[np.float64], *given: Any) -> None:
+    """Equal totals, as balanced transport needs them: to 1e-7 relative, 1e-4 if something `given` is float32."""
+    single = any(getattr(data, "dtype", None) == np.float32 for data in given)
     for i, (x, y) in enumerate(zip(totals(a), totals(b), strict=True)):
         if abs(x - y) > (1e-4 if single else 1e-7) * max(x, y):
             row = f"[{i}]" if a.ndim == 2 else ""

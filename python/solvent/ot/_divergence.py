@@ -159,12 +159,7 @@ class _Clouds:
         second = check_weights(b, "b", len(points[1]), f"Y has {len(points[1])} rows")
         tau = check_unbalanced(unbalanced)
         if min(tau) == math.inf:
-            single = np.float32 in {
-                points[0].dtype,
-                getattr(a, "dtype", None),
-                getattr(b, "dtype", None),
-            }
-            check_totals(first, second, single=single)
+            check_totals(first, second, points[0], a, b)
             (total_a,), (total_b,) = totals(first), totals(second)
             if total_a != total_b:
                 second = second * (total_a / total_b)

@@ -116,8 +116,7 @@ def solve_points(
     tau = check_unbalanced(unbalanced)
     moved = check_mass(mass, unbalanced, first, second)
     if min(tau) == math.inf and moved is None:
-        single = np.float32 in {ground.dtype, getattr(a, "dtype", None), getattr(b, "dtype", None)}
-        check_totals(first, second, single=single)
+        check_totals(first, second, points[0], a, b)
     start = check_start(x0, n, m)
     run = check_run(
         ground.dtype,

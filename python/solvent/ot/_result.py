@@ -481,8 +481,7 @@ class TransportResult(Result):
         first_weights = check_weights(a, "a", n, f"{first} has {n} {rows}")
         second_weights = check_weights(b, "b", m, f"{second} has {m} {columns}")
         if self._is_balanced():
-            single = np.float32 in {ground.dtype, getattr(a, "dtype", None), getattr(b, "dtype", None)}
-            check_totals(first_weights, second_weights, single=single)
+            check_totals(first_weights, second_weights, ground, a, b)
         raw = _core.ot.certify(
             **ground.core,
             a=first_weights,

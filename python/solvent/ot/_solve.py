@@ -168,8 +168,7 @@ def solve(
     tau = check_unbalanced(unbalanced)
     moved = check_mass(mass, unbalanced, first, second)
     if min(tau) == math.inf and moved is None:
-        single = np.float32 in {cost.dtype, getattr(a, "dtype", None), getattr(b, "dtype", None)}
-        check_totals(first, second, single=single)
+        check_totals(first, second, cost, a, b)
     start = check_start(x0, n, m, batch=batch)
     run = check_run(
         cost.dtype,

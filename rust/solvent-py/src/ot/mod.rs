@@ -1,0 +1,12 @@
+//! `solvent._core.ot`: entropic optimal transport. Python has validated shapes, weights and scalars; the core checks the
+//! entries of the cost on its first pass.
+
+mod ground;
+mod solve;
+
+/// Entropic optimal transport.
+#[pyo3::pymodule(submodule)]
+pub mod ot {
+    #[pymodule_export]
+    use super::solve::{certify, solve};
+}

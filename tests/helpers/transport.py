@@ -35,7 +35,9 @@ def dual_value(C, a, b, f, g, reg, tau=(math.inf, math.inf)):
 
     P = exact_plan(C, a, b, f, g, reg)
     return (
-        marginal(f, a, tau[0]) + marginal(g, b, tau[1]) - reg * math.fsum([P.sum(), -math.fsum(a) * math.fsum(b)])
+        marginal(f, a, tau[0])
+        + marginal(g, b, tau[1])
+        - reg * math.fsum([P.sum(), -math.fsum(a) * math.fsum(b)])
     )
 
 
@@ -135,7 +137,8 @@ def _grid_images(rng, p):
     side = 7
     grid = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1).reshape(-1, 2) * 1.0
     bumps = [
-        np.exp(-((grid - rng.uniform(1, side - 2, 2)) ** 2).sum(1) / rng.uniform(1, 6)) + 0.01 for _ in range(2)
+        np.exp(-((grid - rng.uniform(1, side - 2, 2)) ** 2).sum(1) / rng.uniform(1, 6)) + 0.01
+        for _ in range(2)
     ]
     a, b = (bump / bump.sum() for bump in bumps)
     D = np.abs(grid[:, None] - grid[None])

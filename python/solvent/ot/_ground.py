@@ -98,14 +98,9 @@ def cost_rows(X: Array, Y: Array, cost: str, p: float) -> NDArray[np.float64]:
     if cost == "cosine":
         inner: NDArray[np.float64] = 1.0 - _unit(x) @ _unit(y).T
         return inner
-    metric = {"sqeuclidean": "sqeuclidean", "euclidean": "euclidean", "l1": "cityblock"}.get(cost)
-    if metric is not None:
-        distances: NDArray[np.float64] = cdist(x, y, metric)
-        return distances
-    powers = np.zeros((len(x), len(y)))  # sum |x - y|^p, without the root
-    for k in range(x.shape[1]):
-        powers += np.abs(x[:, k, None] - y[None, :, k]) ** p
-    return powers
+    metric = {"l1": "cityblock", "lp": "minkowski"}.get(cost, cost)
+    distances: NDArray[np.float64] = cdist(x, y, metric, **({"p": p} if cost == "lp" else {}))
+    return distances
 
 
 def pair_cost(X: Array, Y: Array, cost: str, p: float) -> NDArray[np.float64]:
@@ -118,7 +113,7 @@ def pair_cost(X: Array, Y: Array, cost: str, p: float) -> NDArray[np.float64]:
     if cost == "l1":
         out = d.sum(axis=1)
     elif cost == "lp":
-        out = (d**p).sum(axis=1)
+        out = (d**p).sum(axis=1) ** (1.0 / p)
     else:
         out = (d * d).sum(axis=1)
         out = np.sqrt(out) if cost == "euclidean" else out
@@ -138,7 +133,9 @@ def pair_gradient(X: Array, Y: Array, cost: str, p: float) -> NDArray[np.float64
     elif cost == "l1":
         out = np.sign(d)
     elif cost == "lp":
-        out = p * np.sign(d) * np.abs(d) ** (p - 1.0)
+        # c = (sum |d|^p)^(1/p), dc/dy = sign(d) (|d| / c)^(p - 1)
+        size = pair_cost(x, y, cost, p)[:, None]
+        out = np.sign(d) * np.divide(np.abs(d), size, out=np.zeros_like(d), where=size > 0) ** (p - 1.0)
     else:
         u, v = _unit(x), _unit(y)
         out = ((u * v).sum(axis=1, keepdims=True) * v - u) / np.linalg.norm(y, axis=1, keepdims=True)
@@ -170,9 +167,14 @@ def chain(
             gx[rows] = weight.sum(axis=1)[:, None] * u - weight @ y
             gy += weight.sum(axis=0)[:, None] * y - weight.T @ u
             continue
+        # sign(d), for "lp" times (|d| / c)^(p - 1); where c is 0 so is sign(d)
+        size = cost_rows(u, y, cost, p) if cost == "lp" else np.ones(())
+        size = np.where(size > 0, size, 1.0)
         for k in range(x.shape[1]):
             d = u[:, k, None] - y[None, :, k]
-            slope = g * (np.sign(d) if cost == "l1" else p * np.sign(d) * np.abs(d) ** (p - 1.0))
+            slope = g * np.sign(d)
+            if cost == "lp":
+                slope *= (np.abs(d) / size) ** (p - 1.0)
             gx[rows, k] = slope.sum(axis=1)
             gy[:, k] -= slope.sum(axis=0)
     return gx, gy

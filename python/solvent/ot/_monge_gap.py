@@ -259,10 +259,10 @@ def _bracket(
     entropy = _entropy(a)
     shift = reg * (entropy - mass + mass * mass)
     parts = judged.parts
-    # A cost by direct differences has d + 3 roundings, the cosine an absolute error of d + 6; "lp" takes a power
-    # (4 ulp) that multiplies the relative error of a difference by p. Then the product with a weight. `math.fsum`
+    # A cost by direct differences has d + 3 roundings, the cosine an absolute error of d + 6; "lp" takes powers
+    # p (which multiplies the relative error of a difference) and 1/p, 4 ulp each. Then the product with a weight. `math.fsum`
     # rounds once. A term of the entropy is a logarithm (2 ulp) and a product. Last, the sum of the parts.
-    cost_rounding = (d + 6) * mass if cost == "cosine" else (d + 8 + 2 * p) * identity
+    cost_rounding = (d + 6) * mass if cost == "cosine" else (d + 16 + 2 * p) * identity
     size = max(abs(parts["lower"]), abs(parts["upper"])) if math.isfinite(parts["upper"]) else 0.0
     rounding = _U * (
         cost_rounding + 4 * (identity + size + abs(shift)) + 8 * reg * (_entropy_size(a) + mass + mass * mass)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from solvent._dispatch import array_function
@@ -69,8 +68,8 @@ def solve_points(
     reg : float
         Regularisation > 0 in units of the cost.
     cost : {"sqeuclidean", "euclidean", "l1", "cosine", "lp"}, default "sqeuclidean"
-        ``|x - y|^2``, ``|x - y|``, ``sum |x_k - y_k|``, ``1 - x.y / (|x| |y|)``, ``sum |x_k - y_k|^p``. Where the
-        cost has a kink its derivative is taken as 0.
+        ``|x - y|^2``, ``|x - y|``, ``sum |x_k - y_k|``, ``1 - x.y / (|x| |y|)``, ``(sum |x_k - y_k|^p)^(1/p)``.
+        Where the cost has a kink its derivative is taken as 0.
     p : float, optional
         The exponent >= 1 of "lp".
     reg_scale, unbalanced, mass, method, anneal, density, n_sinkhorn

@@ -143,7 +143,8 @@ class Solves:
         self, parts: Iterable[tuple[str, TransportResult]], bound: float, tol: float
     ) -> dict[str, Any]:
         """``success``, ``status`` and ``message`` of the whole."""
-        failed = [(name, part) for name, part in parts if not part.success]
+        solved = list(parts)
+        failed = [(name, part) for name, part in solved if not part.success]
         if tol > 0 and bound <= tol:
             return {"success": True, "status": "converged", "message": f"certified to {bound:.3g}"}
         if failed:

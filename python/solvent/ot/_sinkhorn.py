@@ -124,6 +124,7 @@ def _log(result: TransportResult) -> dict[str, Any]:
         scalings = {"u": np.exp(log_u), "v": np.exp(log_v)}
     history = result.history or {}
     errors = history.get("marginal_error", np.empty(0))
+    errors = errors[np.isfinite(errors)]  # a pass that only moves to another reg has none
     return {
         **scalings,
         "log_u": log_u,

@@ -106,7 +106,7 @@ def test_divergence_certify_pickle_and_start(rng):
     assert dataclasses.replace(result, xx=moved).certify(X, Y).bound > 1e-3
     again = pickle.loads(pickle.dumps(result))
     assert np.array_equal(again.grad["X"], result.grad["X"])
-    assert result["lower"] == result.lower and "grad" in result.keys()
+    assert result["lower"] == result.lower and "grad" in result
     warm = ot.divergence(X, Y, reg=0.2, x0=result)
     assert warm.success and warm.nit <= result.nit
     with pytest.raises(TypeError, match="expected a DivergenceResult or None"):
@@ -180,7 +180,7 @@ def test_monge_gap_certify_and_start(rng):
     X = rng.normal(size=(30, 2))
     result = ot.monge_gap(X, X**2, reg=0.1)
     assert result.certify(X, X**2) == result.certificate
-    assert dataclasses.replace(result, value=result.value + 0.1).certify(X, X**2).bound > 1e-3
+    assert dataclasses.replace(result, value=result.value + 0.1).certify(X, X**2).bound > 1e-4
     assert ot.monge_gap(X, X**2, reg=0.1, x0=result).success
     assert np.array_equal(pickle.loads(pickle.dumps(result)).grad, result.grad)
     with pytest.raises(ValueError, match="TX has 29 rows but X has 30; expected equal numbers"):

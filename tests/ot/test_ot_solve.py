@@ -107,7 +107,7 @@ def test_unbalanced(name, method, tau, rng):
     C, a, b = PROBLEMS[name](rng)
     b = 1.4 * b
     reg = 0.03
-    f, g, P, value = oracle(C, a, b, reg, tau)
+    f, _, P, value = oracle(C, a, b, reg, tau)
     result = ot.solve(C, a, b, reg=reg, unbalanced=tau, method=method, **budget(method))
     assert result.success, result.message
     slack = 1e-13 * (1 + abs(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,7 +34,7 @@ from ._sequence import Solves
 
 __all__ = ["DivergenceResult", "divergence"]
 
-_U = np.finfo(np.float64).eps / 2
+_U = 2.0**-53
 _TIGHTENINGS = 3
 
 
@@ -370,9 +371,9 @@ def _certificate(
 ) -> Certificate:
     """The worst of the three bounds and the width of the bracket, which a `value` outside it widens."""
     _, lower, upper, rounding = _bracket(clouds, solved, certificates)
-    spread = clouds.ground(*clouds.points[:2]).scale("spread") or 1.0
+    spread = float(clouds.ground(*clouds.points[:2]).scale("spread")) or 1.0
     balanced = min(clouds.tau) == math.inf
-    mass = max(totals(clouds.a)[0] if balanced else solved[0]._total(), np.finfo(np.float64).tiny)
+    mass = max(totals(clouds.a)[0] if balanced else solved[0]._total(), sys.float_info.min)
     gap = upper - lower if value is None else max(upper, value) - min(lower, value)
     relative = gap / (mass * spread) if math.isfinite(gap) else math.inf
     parts = {"lower": lower, "upper": upper, "gap": upper - lower, "rounding_allowance": rounding}

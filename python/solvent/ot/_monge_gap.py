@@ -22,7 +22,7 @@ from ._result import part
 
 __all__ = ["MongeGapResult", "monge_gap"]
 
-_U = np.finfo(np.float64).eps / 2
+_U = 2.0**-53
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -290,7 +290,7 @@ def _certificate(
     """The transport's bound, or the width of the bracket, which a `value` outside it widens."""
     _, lower, upper, rounding = _bracket(transport, points, a, judged)
     gap = upper - lower if value is None else max(upper, value) - min(lower, value)
-    spread = Ground(points=points).scale("spread") or 1.0
+    spread = float(Ground(points=points).scale("spread")) or 1.0
     relative = gap / (math.fsum(a) * spread) if math.isfinite(gap) else math.inf
     return Certificate(
         "duality-gap",

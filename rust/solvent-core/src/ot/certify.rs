@@ -59,6 +59,9 @@ pub struct Bracket {
     pub rounded: Rounded,
 }
 
+/// Edges of a forest (row, column) and what flows along each.
+pub type Flows = Vec<(u32, u32, f64)>;
+
 /// A feasible plan: `theta exp((f_i + g_j - C_ij)/reg) + u_i w_j/sum(u)`, potentials folded.
 #[derive(Debug, Clone)]
 pub struct Rounded {
@@ -72,6 +75,8 @@ pub struct Rounded {
     pub u: Vec<f64>,
     /// What the columns lack.
     pub w: Vec<f64>,
+    /// Where arcs are forbidden: what flows instead of `u w^T`.
+    pub flows: Option<Flows>,
 }
 
 /// One evaluation of a plan and what the bounds want of it.
@@ -404,7 +409,8 @@ fn upper(
     let cost_rounding = links * (potentials + exponents) + rounding * total;
     let finite = level_a + level_b + evaluation;
     if !finite.is_finite() {
-        let rounded = Rounded { f, g, theta: 0.0, u: a.weights().to_vec(), w: b.weights().to_vec() };
+        let rounded =
+            Rounded { f, g, theta: 0.0, u: a.weights().to_vec(), w: b.weights().to_vec(), flows: None };
         return Ok(Upper { entropic: f64::INFINITY, linear: f64::INFINITY, allowance: 0.0, rounded });
     }
     if !problem.balanced() {
@@ -435,7 +441,7 @@ fn upper(
     let lambda = 40.0 + 2.0 * (mass.ln() - least_log).max(0.0);
     let moving = 2.0 * (links + 8.0 * U) * mass * (problem.spread() + reg * lambda);
     if problem.forbidden {
-        return super::routes::routed(problem, Rounded { f, g, theta, u, w }, cost, monitor)
+        return super::routes::routed(problem, Rounded { f, g, theta, u, w, flows: None }, cost, monitor)
             .map(|routed| routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving));
     }
     let returned = bilinear(problem, &u, &w, monitor)? / missing.max(f64::MIN_POSITIVE);
@@ -456,7 +462,7 @@ fn upper(
         + cost_rounding
         + return_rounding
         + 2.0 * (links + 8.0 * U) * mass * problem.spread();
-    Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w } })
+    Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w, flows: None } })
 }
 
 /// The primal value of a plan where a marginal is penalised: every plan is feasible on that side.
@@ -496,7 +502,7 @@ fn penalised(
         entropic: level - reg * total + penalty + allowance,
         linear: cost + penalty + cost_rounding + rounding,
         allowance,
-        rounded: Rounded { f, g, theta: 1.0, u: Vec::new(), w: Vec::new() },
+        rounded: Rounded { f, g, theta: 1.0, u: Vec::new(), w: Vec::new(), flows: None },
     }
 }
 

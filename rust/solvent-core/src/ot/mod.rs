@@ -20,19 +20,24 @@
 //! | [`newton`], [`auto`] | the default method |
 //! | [`certify`] | lower and upper bounds from potentials alone |
 //! | [`routes`] | rounding to the marginals where arcs are forbidden |
+//! | [`plan`] | the plan of given potentials: whole, sparse, as an operator |
+//! | [`derivative`], [`slopes`] | derivatives of the plan, and of costs between points |
 //! | [`solve`] | the door |
 
 pub mod anneal;
 pub mod auto;
 pub mod certify;
 pub mod cost;
+pub mod derivative;
 pub mod linsys;
 pub mod newton;
 pub mod passes;
+pub mod plan;
 pub mod points;
 pub mod problem;
 pub mod routes;
 pub mod side;
+pub mod slopes;
 pub mod solve;
 pub mod support;
 

@@ -60,6 +60,8 @@ pub fn routed(
         entropy.add(flow * (1.0 + log));
         size.add(flow.abs() * (f[i].abs() + g[j].abs() + reg * (level.abs() + log.abs() + 2.0)));
     }
+    let mut rounded = rounded;
+    rounded.flows = Some(edges.iter().zip(&flows).map(|(e, &flow)| (e.0, e.1, flow)).collect());
     Ok(Routed { rounded, sums: Some((along.value(), size.value(), entropy.value())), cost, reg, mass })
 }
 

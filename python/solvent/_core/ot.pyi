@@ -11,13 +11,13 @@ from . import Info
 __all__ = [
     "apply",
     "certify",
-    "gradient_points",
+    "cost_slopes",
     "plan",
+    "plan_adjoint",
     "plan_sparse",
     "rounded",
     "solve",
     "solve_batch",
-    "vjp",
 ]
 
 _Vector: TypeAlias = NDArray[np.float64]
@@ -55,11 +55,8 @@ def solve_batch(
     reg: _Vector,
     tau_a: float,
     tau_b: float,
-    mass: float | None,
     method: str,
     anneal: float | None,
-    density: float | None,
-    n_sinkhorn: int | None,
     tol: float,
     maxiter: int,
     maxtime: float | None,
@@ -93,6 +90,8 @@ def plan(
     g: _Vector,
     lam: float,
     reg: float,
+    tau_a: float,
+    tau_b: float,
     workers: int | None,
 ) -> NDArray[Any]: ...
 def plan_sparse(
@@ -105,6 +104,8 @@ def plan_sparse(
     g: _Vector,
     lam: float,
     reg: float,
+    tau_a: float,
+    tau_b: float,
     drop: float,
     workers: int | None,
 ) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64], float]: ...
@@ -118,6 +119,8 @@ def apply(
     g: _Vector,
     lam: float,
     reg: float,
+    tau_a: float,
+    tau_b: float,
     V: _Vector,
     transpose: bool,
     workers: int | None,
@@ -137,18 +140,7 @@ def rounded(
     mass: float | None,
     workers: int | None,
 ) -> dict[str, Any]: ...
-def gradient_points(
-    *,
-    points: _Points,
-    a: _Vector,
-    b: _Vector,
-    f: _Vector,
-    g: _Vector,
-    lam: float,
-    reg: float,
-    workers: int | None,
-) -> tuple[NDArray[Any], NDArray[Any]]: ...
-def vjp(
+def plan_adjoint(
     *,
     C: _Cost,
     points: _Points,
@@ -159,6 +151,15 @@ def vjp(
     reg: float,
     tau_a: float,
     tau_b: float,
-    V: _Vector,
+    w1: _Vector,
+    w2: _Vector,
     workers: int | None,
 ) -> dict[str, Any]: ...
+def cost_slopes(
+    X: NDArray[np.float64],
+    Y: NDArray[np.float64],
+    cost: str,
+    p: float,
+    W: NDArray[np.float64],
+    workers: int | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

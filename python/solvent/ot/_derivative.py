@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LazyMatrix", "decay", "marginal_cotangent", "penalised"]
+__all__ = ["LazyMatrix", "decay", "penalised"]
 
 
 class LazyMatrix:
@@ -43,18 +43,4 @@ def penalised(f: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
 def decay(f: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
     """``exp(-f / tau)``: the marginal of the optimal plan over its weight."""
     out: NDArray[np.float64] = np.ones_like(f) if math.isinf(tau) else np.exp(-f / tau)
-    return out
-
-
-def marginal_cotangent(
-    x: NDArray[np.float64], f: NDArray[np.float64], tau: float, reg: float
-) -> NDArray[np.float64]:
-    """From the multiplier of a marginal to its weights: a moves the marginal itself and, unbalanced, its penalty.
-
-    With u = df/reg + da/a the marginal's equation is r (1 + reg/tau) du + P dv = ... + (r/a)(1 + reg/tau) da, and
-    r/a = exp(-f/tau).
-    """
-    if math.isinf(tau):
-        return x
-    out: NDArray[np.float64] = x * decay(f, tau) * (1.0 + reg / tau)
     return out

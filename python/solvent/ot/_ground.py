@@ -1,7 +1,7 @@
 """The ground cost: a matrix, or two clouds and a formula. What Python computes of it, in blocks of rows.
 
-The solver's own passes over the cost are the core's; here are only its scale, the cost of matched pairs, and the
-chain rule from a cotangent of the cost matrix to the points.
+The solver's own passes over the cost are the core's; here are only its scale, its cost at new points and the cost of
+matched pairs.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ground", "chain", "cost_rows", "pair_cost", "pair_gradient"]
+__all__ = ["BLOCK", "Ground", "cost_rows", "pair_cost", "pair_gradient"]
 
 Array = NDArray[Any]
 
-_BLOCK = 1 << 20  # entries of the cost that are in memory at a time
+BLOCK = 1 << 20  # entries of a matrix that are in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +61,29 @@ class Ground:
         assert self.points is not None
         return self.points
 
+    def rows(self, chosen: Any) -> Ground:
+        """The cost of some rows alone."""
+        if self.C is not None:
+            return Ground(C=self.C[chosen])
+        X, Y, cost, p = self.clouds
+        return Ground(points=(X[chosen], Y, cost, p))
+
+    def columns(self, chosen: Any) -> Ground:
+        """The cost of some columns alone."""
+        if self.C is not None:
+            return Ground(C=self.C[:, chosen])
+        X, Y, cost, p = self.clouds
+        return Ground(points=(X, Y[chosen], cost, p))
+
+    def slices(self) -> Iterator[slice]:
+        """Rows in blocks of moderate size, in order."""
+        n, m = self.shape
+        step = max(1, BLOCK // m)
+        return (slice(start, min(start + step, n)) for start in range(0, n, step))
+
     def blocks(self) -> Iterator[Array]:
         """The cost, some rows at a time."""
-        n, m = self.shape
-        step = max(1, _BLOCK // m)
-        for start in range(0, n, step):
-            rows = slice(start, start + step)
+        for rows in self.slices():
             if self.C is not None:
                 yield self.C[rows]
             else:
@@ -140,61 +157,6 @@ def pair_gradient(X: Array, Y: Array, cost: str, p: float) -> NDArray[np.float64
         u, v = _unit(x), _unit(y)
         out = ((u * v).sum(axis=1, keepdims=True) * v - u) / np.linalg.norm(y, axis=1, keepdims=True)
     return out
-
-
-def chain(
-    G: Array, points: tuple[Array, Array, str, float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """From a cotangent G of the cost matrix to cotangents of the clouds: sum_j G_ij dc/dx_i, sum_i G_ij dc/dy_j."""
-    X, Y, cost, p = points
-    # Differences alone count, except for the cosine: centred clouds keep their digits in the products below.
-    x, y = np.asarray(X, dtype=np.float64), np.asarray(Y, dtype=np.float64)
-    if cost == "cosine":
-        return _chain_cosine(G, x, y)
-    centre = y.mean(axis=0)
-    x, y = x - centre, y - centre
-    gx, gy = np.zeros_like(x), np.zeros_like(y)
-    step = max(1, _BLOCK // len(y))
-    for start in range(0, len(x), step):
-        rows = slice(start, start + step)
-        g, u = np.asarray(G[rows], dtype=np.float64), x[rows]
-        if cost in ("sqeuclidean", "euclidean"):
-            if cost == "sqeuclidean":
-                weight = 2.0 * g
-            else:
-                distances = cost_rows(u, y, cost, p)
-                weight = np.divide(g, distances, out=np.zeros_like(g), where=distances > 0)
-            gx[rows] = weight.sum(axis=1)[:, None] * u - weight @ y
-            gy += weight.sum(axis=0)[:, None] * y - weight.T @ u
-            continue
-        # sign(d), for "lp" times (|d| / c)^(p - 1); where c is 0 so is sign(d)
-        size = cost_rows(u, y, cost, p) if cost == "lp" else np.ones(())
-        size = np.where(size > 0, size, 1.0)
-        for k in range(x.shape[1]):
-            d = u[:, k, None] - y[None, :, k]
-            slope = g * np.sign(d)
-            if cost == "lp":
-                slope *= (np.abs(d) / size) ** (p - 1.0)
-            gx[rows, k] = slope.sum(axis=1)
-            gy[:, k] -= slope.sum(axis=0)
-    return gx, gy
-
-
-def _chain_cosine(
-    G: Array, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    u, v = _unit(x), _unit(y)
-    gx, gy, towards_y = np.empty_like(x), np.zeros_like(y), np.zeros(len(y))
-    step = max(1, _BLOCK // len(y))
-    for start in range(0, len(x), step):
-        rows = slice(start, start + step)
-        g = np.asarray(G[rows], dtype=np.float64)
-        weighted = g * (u[rows] @ v.T)
-        gx[rows] = weighted.sum(axis=1)[:, None] * u[rows] - g @ v
-        gy -= g.T @ u[rows]
-        towards_y += weighted.sum(axis=0)
-    gy += towards_y[:, None] * v
-    return gx / np.linalg.norm(x, axis=1, keepdims=True), gy / np.linalg.norm(y, axis=1, keepdims=True)
 
 
 def _unit(x: NDArray[np.float64]) -> NDArray[np.float64]:

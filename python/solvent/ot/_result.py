@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import numpy as np
@@ -16,8 +17,8 @@ from solvent._result import Certificate, Result
 from solvent._validate import _shown, as_float_array, check_scalar, check_shape
 
 from ._check import check_matrix, check_totals, check_weights, totals
-from ._derivative import LazyMatrix, decay, marginal_cotangent, penalised
-from ._ground import Ground, chain
+from ._derivative import LazyMatrix, decay, penalised
+from ._ground import Ground
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -201,13 +202,10 @@ class TransportResult(Result):
         >>> plan.nnz < 1000, 0 <= dropped <= 1e-9
         (True, True)
         """
-        from scipy.sparse import csr_array
-
         share = check_scalar(drop, "drop", ge=0, lt=1)
-        data, indices, indptr, dropped = _core.ot.plan_sparse(
-            **self._dual(), drop=share, workers=self._workers
-        )
-        return csr_array((data, indices, indptr), shape=self._ground.shape), float(dropped)
+        sparse, dropped = _csr(self._ground, self._dual(), share, self._workers)
+        sparse.data = sparse.data.astype(self._ground.dtype, copy=False)
+        return sparse, dropped
 
     @array_function("V")
     def apply(self, V: ArrayLike) -> Any:
@@ -303,12 +301,11 @@ class TransportResult(Result):
         >>> bool(np.abs(plan.sum(axis=1) - 1 / 30).sum() < 1e-14)
         True
         """
-        raw = _core.ot.rounded(**self._dual(), **self._penalties(), workers=self._workers)
-        plan, u, w = self._rounded_parts(raw)
+        plan, u, w = self._rounded_parts()
         if dense:
             total = plan if isinstance(plan, np.ndarray) else plan.toarray()
             if u.any() and w.any():
-                total += np.outer(u, w).astype(total.dtype)
+                total += np.outer(u, w)
             return self._out(total)
         return self._out((plan, u, w))
 
@@ -399,38 +396,17 @@ class TransportResult(Result):
                 raise ValueError(f"wrt holds {_shown(name)}; expected names from {', '.join(known)}")
         cotangent = as_float_array(V, "V")
         check_shape(cotangent, "V", self._ground.shape, f"the plan has shape {self._ground.shape}")
-        tau_a, tau_b = self.unbalanced or (math.inf, math.inf)
-        dual = self._dual()
-        lam = dual.pop("lam")
-        assert lam == 0.0
-        raw = _core.ot.vjp(
-            **dual,
-            tau_a=tau_a,
-            tau_b=tau_b,
-            V=np.ascontiguousarray(cotangent, dtype=np.float64),
-            workers=self._workers,
-        )
-        x, y = raw["x"], raw["y"]
-
-        def of_cost() -> NDArray[Any]:
-            # -P * (V - x_i - y_j) / reg, in float64 until the end
-            out = cotangent - x[:, None] - y[None, :]
-            out *= _core.ot.plan(**self._dual(), workers=self._workers)
-            out /= -self.reg
-            cast: NDArray[Any] = out.astype(self._ground.dtype, copy=False)
-            return cast
-
-        out: dict[str, Any] = {}
-        if "a" in names:
-            out["a"] = marginal_cotangent(x, self._potential("f"), tau_a, self.reg)
-        if "b" in names:
-            out["b"] = marginal_cotangent(y, self._potential("g"), tau_b, self.reg)
+        x, y, weights = self._adjoint(cotangent)
+        out: dict[str, Any] = dict(weights)
         if "C" in names:
-            out["C"] = LazyMatrix(self._ground.shape, self._ground.dtype, of_cost)
+            of_cost = partial(self._cost_cotangent, cotangent, x, y, slice(None))
+            out["C"] = LazyMatrix(
+                self._ground.shape,
+                self._ground.dtype,
+                lambda: of_cost().astype(self._ground.dtype, copy=False),
+            )
         if {"X", "Y"} & set(names):
-            pulled = chain(of_cost(), self._ground.clouds)
-            dtype = self._ground.dtype
-            out.update(zip(("X", "Y"), (g.astype(dtype, copy=False) for g in pulled), strict=True))
+            out |= self._pull_to_points(partial(self._cost_cotangent, cotangent, x, y))
         return self._out({name: out[name] for name in names})  # type: ignore[no-any-return]
 
     # --- the certificate ----------------------------------------------------------------------------------
@@ -497,6 +473,76 @@ class TransportResult(Result):
 
     # --- what the methods share -----------------------------------------------------------------------------
 
+    def _adjoint(
+        self, V: NDArray[Any]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+        """The multipliers x, y of the marginals for the loss ``<V, P>``, and the cotangents of a and b."""
+        n, m = self._ground.shape
+        w1, w2 = np.empty(n), np.zeros(m)
+        for rows in self._ground.slices():
+            weighted = self._plan_rows(rows) * V[rows]
+            w1[rows] = weighted.sum(axis=1)
+            w2 += weighted.sum(axis=0)
+        dual = self._dual()
+        del dual["lam"]
+        raw = _core.ot.plan_adjoint(**dual, w1=w1, w2=w2, workers=self._workers)
+        x, y, weights = raw["x"], raw["y"], {"a": raw["a"], "b": raw["b"]}
+        # Weights of 0 take no part in the system: a row q of weight 1 there changes the loss by <q, V - y>.
+        a, b = self._weights()
+        empty_rows, empty_columns = np.flatnonzero(a == 0), np.flatnonzero(b == 0)
+        if len(empty_rows):
+            q = self._plan_rows(empty_rows, a=np.ones_like(a))
+            weights["a"][empty_rows] = (q * (V[empty_rows] - y)).sum(axis=1)
+        if len(empty_columns):
+            ground, pick = self._ground.columns(empty_columns), empty_columns
+            dual = {
+                **self._soft_dual(),
+                **ground.core,
+                "b": np.ones(len(pick)),
+                "g": self._potential("g")[pick],
+            }
+            q = _core.ot.plan(**dual, workers=self._workers)
+            weights["b"][pick] = (q * (V[:, pick] - x[:, None])).sum(axis=0)
+        return x, y, weights
+
+    def _cost_cotangent(
+        self, V: NDArray[Any], x: NDArray[np.float64], y: NDArray[np.float64], rows: slice
+    ) -> NDArray[np.float64]:
+        """``-P (V - x - y) / reg``, some rows of it."""
+        out: NDArray[np.float64] = V[rows] - x[rows, None] - y[None, :]
+        out *= self._plan_rows(rows)
+        out /= -self.reg
+        return out
+
+    def _plan_rows(self, rows: Any, a: NDArray[np.float64] | None = None) -> NDArray[Any]:
+        """Some rows of the plan, with other weights if they are given."""
+        dual = self._soft_dual()
+        if a is not None:
+            dual["a"] = a
+        for name in ("a", "f"):
+            dual[name] = np.ascontiguousarray(dual[name][rows])
+        dual.update(self._ground.rows(rows).core)
+        values: NDArray[Any] = _core.ot.plan(**dual, workers=self._workers)
+        return values
+
+    def _pull_to_points(self, cotangent: Callable[[slice], NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
+        """From a cotangent of the cost, given by blocks of rows, to those of the points."""
+        X, Y, cost, p = self._ground.clouds
+        y = np.ascontiguousarray(Y, dtype=np.float64)
+        of_x, of_y = [], np.zeros(Y.shape)
+        for rows in self._ground.slices():
+            own, others = _core.ot.cost_slopes(
+                np.ascontiguousarray(X[rows], dtype=np.float64),
+                y,
+                cost,
+                p,
+                np.ascontiguousarray(cotangent(rows), dtype=np.float64),
+                self._workers,
+            )
+            of_x.append(own)
+            of_y += others
+        return {"X": np.concatenate(of_x).astype(X.dtype, copy=False), "Y": of_y.astype(Y.dtype, copy=False)}
+
     def _is_balanced(self) -> bool:
         return self.mass is None and (self.unbalanced is None or min(self.unbalanced) == math.inf)
 
@@ -518,18 +564,24 @@ class TransportResult(Result):
         return self._a, self._b if total_a == total_b else self._b * (total_a / total_b)
 
     def _dual(self) -> dict[str, Any]:
-        """What makes the plan, as the core's keywords."""
-        a, b = self._weights()
-        f, g = self._potential("f"), self._potential("g")
+        """What makes the plan, as the core's keywords. Two hard marginals make the core give b the total of a."""
+        tau_a, tau_b = (math.inf, math.inf) if self._is_balanced() else (1.0, 1.0)
         return {
             **self._ground.core,
-            "a": a,
-            "b": b,
-            "f": f,
-            "g": g,
+            "a": self._a,
+            "b": self._b,
+            "f": self._potential("f"),
+            "g": self._potential("g"),
             "lam": self._lam(),
             "reg": float(self.reg),
+            "tau_a": self.unbalanced[0] if self.unbalanced else tau_a,
+            "tau_b": self.unbalanced[1] if self.unbalanced else tau_b,
         }
+
+    def _soft_dual(self) -> dict[str, Any]:
+        """The same plan with the weights taken as they are, so that rows, columns and weights may be exchanged."""
+        a, b = self._weights()
+        return {**self._dual(), "a": a, "b": b, "tau_a": 1.0, "tau_b": 1.0}
 
     def _penalties(self) -> dict[str, Any]:
         tau_a, tau_b = self.unbalanced or (math.inf, math.inf)
@@ -548,17 +600,25 @@ class TransportResult(Result):
         out = out.astype(self._ground.dtype, copy=False)
         return self._out(out[:, 0] if values.ndim == 1 else out)
 
-    def _rounded_parts(self, raw: dict[str, Any]) -> tuple[Any, NDArray[Any], NDArray[Any]]:
-        """Q as it was scaled, sparse where that is smaller, and the part of rank one."""
-        n, m = self._ground.shape
-        dtype = self._ground.dtype
-        plan, _ = self.plan_sparse(drop=0.0)
-        x, y, scale = raw["x"], raw["y"], raw["scale"]
-        rows = np.repeat(np.arange(n, dtype=plan.indices.dtype), np.diff(plan.indptr))
-        factors = np.exp(x[rows] + y[plan.indices]) * scale
-        plan.data = (plan.data * factors).astype(dtype)
+    def _rounded_parts(self) -> tuple[Any, NDArray[Any], NDArray[Any]]:
+        """The plan as it was scaled, sparse where that is smaller, and the part of rank one."""
+        from scipy.sparse import coo_array
+
+        shape, dtype = self._ground.shape, self._ground.dtype
+        dual = self._dual()
+        for name in ("tau_a", "tau_b"):
+            del dual[name]
+        raw = _core.ot.rounded(**dual, **self._penalties(), workers=self._workers)
+        # -inf stands at weight 0, where the plan is 0 for any number.
+        f, g = (np.where(np.isfinite(raw[name]), raw[name], 0.0) for name in ("f", "g"))
+        plan, _ = _csr(self._ground, {**self._dual(), "f": f, "g": g, "lam": 0.0}, 0.0, self._workers)
+        plan = plan * float(raw["theta"])
+        if raw["flows"]:
+            i, j, flow = zip(*raw["flows"], strict=True)
+            plan = plan + coo_array((flow, (i, j)), shape=shape).tocsr()
+        plan = plan.astype(dtype)
         return (
-            plan if 2 * plan.nnz <= n * m else plan.toarray(),
+            plan if 2 * plan.nnz <= shape[0] * shape[1] else plan.toarray(),
             raw["u"].astype(dtype, copy=False),
             raw["w"].astype(dtype, copy=False),
         )
@@ -589,7 +649,7 @@ class TransportResult(Result):
                 penalised(g, tau_b) - self.reg * (decay(g, tau_b) - total_a),
             )
         # A row's sum over its weight, which is there at weight 0 too: the plan with weights 1 in place of a.
-        dual = self._dual()
+        dual = self._soft_dual()
         q = [
             _core.ot.apply(
                 **{**dual, side: np.ones_like(dual[side])},
@@ -607,3 +667,11 @@ class TransportResult(Result):
             return values
 
         return {"C": LazyMatrix(self._ground.shape, self._ground.dtype, plan)}
+
+
+def _csr(ground: Ground, dual: dict[str, Any], drop: float, workers: int | None) -> tuple[csr_array, float]:
+    """The plan of these potentials by rows in float64, and the mass that it lacks."""
+    from scipy.sparse import csr_array
+
+    data, indices, indptr, dropped = _core.ot.plan_sparse(**dual, drop=drop, workers=workers)
+    return csr_array((data, indices, indptr), shape=ground.shape), float(dropped)

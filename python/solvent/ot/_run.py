@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from ._ground import Ground
 from ._point_result import PointTransportResult
 from ._result import TransportResult
 
-__all__ = ["result_of", "solve_one"]
+__all__ = ["result_of", "solve_each", "solve_one"]
 
 _COUNTS = ("passes", "newton_steps", "cg_steps", "backtracks", "rescues", "stages")
 
@@ -50,6 +53,65 @@ def solve_one(
             callback=observe,
         )
     return result_of(raw, ground, a, b, reg=reg, tau=tau, mass=mass, workers=run.workers)
+
+
+class _Indexed:
+    """What a callback gets, with the number of the problem in a batch."""
+
+    def __init__(self, info: Any, index: int) -> None:
+        self._info, self.index = info, index
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._info, name)
+
+
+def solve_each(
+    grounds: list[Ground],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    *,
+    regs: NDArray[np.float64],
+    tau: tuple[float, float],
+    mass: float | None,
+    x0: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+    run: Run,
+    callback: Callable[[Any], object] | None,
+    progress: bool,
+) -> list[TransportResult]:
+    """Solve the problems of a batch one after the other, each with the whole number of passes."""
+    began = time.perf_counter()
+    stopped = False
+
+    def watch(info: Any, index: int) -> None:
+        nonlocal stopped
+        if stopped:
+            raise StopIteration
+        try:
+            if observe is not None:
+                observe(_Indexed(info, index))
+        except StopIteration:
+            stopped = True
+            raise
+
+    results = []
+    with observer(callback, progress, unit="pass") as observe:
+        for i, ground in enumerate(grounds):
+            left = None if run.maxtime is None else max(run.maxtime - (time.perf_counter() - began), 1e-9)
+            results.append(
+                solve_one(
+                    ground,
+                    a[i],
+                    b[i],
+                    reg=float(regs[i]),
+                    tau=tau,
+                    mass=mass,
+                    x0=None if x0 is None else (x0[0][i], x0[1][i]),
+                    run=replace(run, maxtime=left),
+                    callback=None if observe is None else partial(watch, index=i),
+                    progress=False,
+                )
+            )
+    return results
 
 
 def options(run: Run) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from ._check import (
 )
 from ._ground import Ground
 from ._result import TransportResult
-from ._run import options, result_of, solve_one
+from ._run import options, result_of, solve_each, solve_one
 
 __all__ = ["scaled_reg", "solve"]
 
@@ -229,7 +229,24 @@ def _solve_batch(
     callback: Callable[[Any], object] | None,
     progress: bool,
 ) -> ResultBatch:
+    if mass is not None or run.method == "sns" or start is not None:
+        return ResultBatch(
+            solve_each(
+                grounds,
+                a,
+                b,
+                regs=regs,
+                tau=tau,
+                mass=mass,
+                x0=start,
+                run=run,
+                callback=callback,
+                progress=progress,
+            )
+        )
     with observer(callback, progress, unit="pass") as observe:
+        how = options(run)
+        del how["density"], how["n_sinkhorn"]  # of "sns"
         raws = _core.ot.solve_batch(
             C=cost,
             a=a,
@@ -237,9 +254,8 @@ def _solve_batch(
             reg=regs,
             tau_a=tau[0],
             tau_b=tau[1],
-            mass=mass,
-            **options(run),
-            x0=start,
+            **how,
+            x0=None,
             callback=observe,
         )
     results: list[TransportResult] = [

@@ -39,14 +39,12 @@ pub fn routed(
     let found = probe(problem.cost(), &f, &g, reg, thresholds, monitor)?;
     let mut edges: Vec<Edge> = Vec::new();
     let mut joined = Components::new(n + m);
-    for i in 0..n {
-        found.support.each(i, |j, share| {
-            let entry = share * found.rows[i] * rounded.theta;
-            if entry >= 2.0 * missing && joined.join(i, n + j) {
-                edges.push((i as u32, j as u32, entry));
-            }
-        });
-    }
+    found.support.each(|i, j, share| {
+        let entry = share * found.rows[i] * rounded.theta;
+        if entry >= 2.0 * missing && joined.join(i, n + j) {
+            edges.push((i as u32, j as u32, entry));
+        }
+    });
     let Some(flows) = flows(&edges, &rounded.u, &rounded.w, mass) else {
         return Ok(Routed { rounded, sums: None, cost, reg, mass });
     };

@@ -90,7 +90,9 @@ def test_the_rounded_plan_is_feasible_and_attains_upper(kind, problem):
         else:
             value += tau_a * kl(rows, a)
         value += tau_b * kl(columns, b)
-    assert value <= result.upper and value == pytest.approx(result.upper, rel=1e-9, abs=1e-12)
+    assert result.lower <= value <= result.upper
+    if kind != "rough":  # there convexity bounds the entropy of what is put back
+        assert value == pytest.approx(result.upper, rel=1e-9, abs=1e-12)
 
 
 def test_bracket_without_regularisation_contains_the_linear_program(problem):

@@ -45,7 +45,8 @@ def images(
     curves: dict[str, tuple[dict[str, Array], Array]],
 ) -> None:
     """The images and what lies between them; below, the errors of both methods pass by pass."""
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(1, 1))
+    top, bottom = parts
     result = solved[2]
     assert result.certificate is not None
     top.suptitle(
@@ -54,7 +55,7 @@ def images(
         ha="left",
         fontsize=11,
     )
-    grid: Any = top.subplots(2, FRAMES)
+    grid = top.subplots(2, FRAMES)
     for line, power, name in zip(grid, (2, 1), ("squared", "l1"), strict=True):
         for axes, t in zip(line, np.linspace(0, 1, FRAMES), strict=True):
             axes.imshow(

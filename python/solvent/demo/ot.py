@@ -51,9 +51,15 @@ def timed(function: Callable[[], T]) -> tuple[T, float]:
 def fashion() -> tuple[Array, Array]:
     """An ankle boot and a sandal of Fashion-MNIST as weights of 28 x 28 pixels that sum to 1."""
     images = np.load(DATA / "fashion_mnist_sample" / "sample.npz")["images"]
-    first: Array = images[8].ravel() / 255.0 + 0.01
-    second: Array = images[2].ravel() / 255.0 + 0.01
-    return first / first.sum(), second / second.sum()
+    return weights(images[8]), weights(images[2])
+
+
+def weights(image: NDArray[np.uint8]) -> Array:
+    """Grey values over a faint background, as weights that sum to 1."""
+    grey: Array = image.ravel() / 255.0 + 0.01
+    total: float = grey.sum()
+    scaled: Array = grey / total
+    return scaled
 
 
 def pixel_costs(power: int) -> Array:
@@ -61,7 +67,8 @@ def pixel_costs(power: int) -> Array:
     grid = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE), indexing="ij"), -1).reshape(-1, 2)
     differences = np.abs(grid[:, None] - grid[None]).astype(float)
     cost: Array = (differences**power).sum(-1)
-    return cost / cost.max()
+    cost /= cost.max()
+    return cost
 
 
 @dataclass(frozen=True)
@@ -197,5 +204,5 @@ def transfer_colours(report: Report) -> None:
 
 def paint(result: "PointTransportResult", picture: Array) -> Array:
     """Every pixel at its barycentric projection, also those that the plan has not seen."""
-    mapped: Array = result.map(picture.reshape(-1, 3)).reshape(picture.shape)
-    return mapped.clip(0.0, 1.0)
+    mapped: Array = result.map(picture.reshape(-1, 3)).reshape(picture.shape).clip(0.0, 1.0)
+    return mapped

@@ -121,36 +121,34 @@ def check_weights(
         where = ", ".join(str(int(i)) for i in index)
         raise ValueError(f"{name}[{where}] = {float(weights[index])!r} is negative; weights must be >= 0")
     out = np.ascontiguousarray(np.broadcast_to(weights.astype(np.float64, copy=False), shape))
-    for i, total in enumerate(totals(out)):
-        if not 0 < total < math.inf:
-            row = f"{name}[{i}]" if weights.ndim == 2 else name
-            expected = "a positive total" if total == 0 else "a finite total"
-            raise ValueError(f"{row} sums to {total:g}; expected {expected}")
+    with np.errstate(over="ignore"):
+        sums = np.atleast_1d(out.sum(axis=-1))
+    bad = ~((sums > 0) & (sums < math.inf))
+    if bad.any():
+        i = int(np.argmax(bad))
+        row = f"{name}[{i}]" if weights.ndim == 2 else name
+        expected = "a positive total" if sums[i] == 0 else "a finite total"
+        raise ValueError(f"{row} sums to {sums[i]:g}; expected {expected}")
     return out
 
 
 def totals(w: NDArray[np.float64]) -> list[float]:
     """The sum of each row of weights, correctly rounded."""
-    return [_fsum(row) for row in w.reshape(-1, w.shape[-1])]
-
-
-def _fsum(row: NDArray[np.float64]) -> float:
-    try:
-        return math.fsum(row)
-    except OverflowError:
-        return math.inf
+    return [math.fsum(row) for row in w.reshape(-1, w.shape[-1])]
 
 
 def check_totals(a: NDArray[np.float64], b: NDArray[np.float64], *given: Any) -> None:
     """Equal totals, as balanced transport needs them: to 1e-7 relative, 1e-4 if something `given` is float32."""
     single = any(getattr(data, "dtype", None) == np.float32 for data in given)
-    for i, (x, y) in enumerate(zip(totals(a), totals(b), strict=True)):
-        if abs(x - y) > (1e-4 if single else 1e-7) * max(x, y):
-            row = f"[{i}]" if a.ndim == 2 else ""
-            raise ValueError(
-                f"a{row} sums to {x:.10g} and b{row} sums to {y:.10g}; balanced transport needs equal totals "
-                "(pass unbalanced=(tau_a, tau_b) or mass=)"
-            )
+    x, y = np.atleast_1d(a.sum(axis=-1)), np.atleast_1d(b.sum(axis=-1))
+    bad = np.abs(x - y) > (1e-4 if single else 1e-7) * np.maximum(x, y)
+    if bad.any():
+        i = int(np.argmax(bad))
+        row = f"[{i}]" if a.ndim == 2 else ""
+        raise ValueError(
+            f"a{row} sums to {x[i]:.10g} and b{row} sums to {y[i]:.10g}; balanced transport needs equal totals "
+            "(pass unbalanced=(tau_a, tau_b) or mass=)"
+        )
 
 
 # --- parameters of the problem --------------------------------------------------------------------------------

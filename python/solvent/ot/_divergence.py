@@ -373,7 +373,7 @@ def _certificate(
     _, lower, upper, rounding = _bracket(clouds, solved, certificates)
     spread = float(clouds.ground(*clouds.points[:2]).scale("spread")) or 1.0
     balanced = min(clouds.tau) == math.inf
-    mass = max(totals(clouds.a)[0] if balanced else solved[0]._total(), sys.float_info.min)
+    mass = max(totals(clouds.a)[0] if balanced else solved[0]._plan().total(), sys.float_info.min)
     gap = upper - lower if value is None else max(upper, value) - min(lower, value)
     relative = gap / (mass * spread) if math.isfinite(gap) else math.inf
     parts = {"lower": lower, "upper": upper, "gap": upper - lower, "rounding_allowance": rounding}

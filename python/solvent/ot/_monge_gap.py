@@ -76,7 +76,7 @@ class MongeGapResult(Result):
         transport = self.transport
         X, Y, cost, p = transport._ground.clouds
         own = transport._a[:, None] * pair_gradient(X, Y, cost, p)
-        out = own - transport._cost_gradient()["Y"]
+        out = own - transport._plan().value_in_points()["Y"]
         return self._out(out.astype(X.dtype, copy=False))  # type: ignore[no-any-return]
 
     @array_function("X", "TX", "a")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from solvent import _core
 from solvent._dispatch import array_function
 from solvent._result import Certificate
 
 from ._check import check_points
 from ._ground import Ground, cost_rows
+from ._plan import Plan
 from ._result import TransportResult
 
 __all__ = ["PointTransportResult"]
@@ -73,7 +73,7 @@ class PointTransportResult(TransportResult):
         """
         X, Y, cost, p = self._ground.clouds
         new, _, _, _ = check_points(X_new, Y, cost, p or None, ("X_new", "Y"))
-        g, (_, b) = self._potential("g"), self._weights()
+        g, (_, b) = self._potential("g"), self._plan().weights
         with np.errstate(divide="ignore"):
             level = g + self.reg * np.log(b)  # -inf at weight 0, where no mass can go
         targets = Y.astype(np.float64, copy=False)
@@ -123,17 +123,5 @@ class PointTransportResult(TransportResult):
         points = check_points(X, Y, cost, p or None)
         return self._certified(Ground(points=points), a, b, ("X", "Y", "rows", "rows"))
 
-    def _cost_gradient(self) -> dict[str, Any]:
-        X, Y, cost, _ = self._ground.clouds
-        if cost != "sqeuclidean":
-            return self._pull_to_points(self._plan_rows)
-        # 2 (x_i (P 1)_i - (P Y)_i): two products with the plan. Both clouds are centred, so that little cancels.
-        x, y = X.astype(np.float64), Y.astype(np.float64)
-        centre = y.mean(axis=0)
-        x, y = x - centre, y - centre
-        dual, out = self._dual(), {}
-        for name, own, other in (("X", x, y), ("Y", y, x)):
-            carried = np.column_stack([np.ones(len(other)), other])
-            sums = _core.ot.apply(**dual, V=carried, transpose=name == "Y", workers=self._workers)
-            out[name] = (2.0 * (sums[:, :1] * own - sums[:, 1:])).astype(X.dtype, copy=False)
-        return out
+    def _cost_gradient(self, plan: Plan) -> dict[str, Any]:
+        return plan.value_in_points()

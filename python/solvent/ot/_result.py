@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
@@ -16,9 +16,10 @@ from solvent._dispatch import _is_foreign, _to_numpy, array_function
 from solvent._result import Certificate, Result
 from solvent._validate import _shown, as_float_array, check_scalar, check_shape
 
-from ._check import check_matrix, check_totals, check_weights, totals
-from ._derivative import LazyMatrix, decay, penalised
+from ._check import check_matrix, check_totals, check_weights
 from ._ground import Ground
+from ._lazy import LazyMatrix
+from ._plan import Plan
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -77,7 +78,7 @@ class TransportResult(Result):
     -----
     **What the certificate proves** (kind "duality-gap", relative, rigorous): the optimal value of *this* regularised
     problem lies in ``[lower, upper]``, the optimal cost of the problem without regularisation in ``[unreg_lower,
-    unreg_upper]``, and `rounded` gives a plan that is feasible up to rounding and attains `upper`. `lower` is weak
+    unreg_upper]``, and `rounded` gives a plan that is feasible up to rounding and costs at most `upper`. `lower` is weak
     duality at (f, g), true for any pair; `upper` is the value of the plan rounded as in [1]_ (Algorithm 2); the
     second bracket takes hard c-transforms of the potentials and the rounded plan's cost. All four are widened by an
     allowance for rounding, counted operation by operation. With M the plan's mass and s the spread max C - min C of
@@ -171,7 +172,7 @@ class TransportResult(Result):
         array([[0.5, 0. ],
                [0. , 0.5]])
         """
-        return self._out(_core.ot.plan(**self._dual(), workers=self._workers))  # type: ignore[no-any-return]
+        return self._out(self._plan().whole())  # type: ignore[no-any-return]
 
     def plan_sparse(self, drop: float = 1e-12) -> tuple[csr_array, float]:
         """The plan without its smallest entries, as a sparse matrix.
@@ -203,7 +204,7 @@ class TransportResult(Result):
         (True, True)
         """
         share = check_scalar(drop, "drop", ge=0, lt=1)
-        sparse, dropped = _csr(self._ground, self._dual(), share, self._workers)
+        sparse, dropped = self._plan().sparse(share)
         sparse.data = sparse.data.astype(self._ground.dtype, copy=False)
         return sparse, dropped
 
@@ -270,7 +271,7 @@ class TransportResult(Result):
     @overload
     def rounded(self, dense: Literal[True]) -> NDArray[Any]: ...
     def rounded(self, dense: bool = False) -> Any:
-        """A plan that meets its marginals exactly, up to rounding: the one behind `upper`.
+        """A plan that meets its marginals exactly, up to rounding: the one whose value `upper` bounds.
 
         The plan's rows, then its columns are scaled down to their marginals, and what is missing then returns as a
         matrix of rank one (Altschuler, Weed & Rigollet 2017, Algorithm 2), or along arcs where some are forbidden.
@@ -301,7 +302,7 @@ class TransportResult(Result):
         >>> bool(np.abs(plan.sum(axis=1) - 1 / 30).sum() < 1e-14)
         True
         """
-        plan, u, w = self._rounded_parts()
+        plan, u, w = self._plan().rounded()
         if dense:
             total = plan if isinstance(plan, np.ndarray) else plan.toarray()
             if u.any() and w.any():
@@ -396,17 +397,15 @@ class TransportResult(Result):
                 raise ValueError(f"wrt holds {_shown(name)}; expected names from {', '.join(known)}")
         cotangent = as_float_array(V, "V")
         check_shape(cotangent, "V", self._ground.shape, f"the plan has shape {self._ground.shape}")
-        x, y, weights = self._adjoint(cotangent)
+        plan = self._plan()
+        x, y, weights = plan.adjoint(cotangent)
         out: dict[str, Any] = dict(weights)
+        of_cost = partial(plan.cost_cotangent, cotangent, x, y)
         if "C" in names:
-            of_cost = partial(self._cost_cotangent, cotangent, x, y, slice(None))
-            out["C"] = LazyMatrix(
-                self._ground.shape,
-                self._ground.dtype,
-                lambda: of_cost().astype(self._ground.dtype, copy=False),
-            )
+            shape, dtype = self._ground.shape, self._ground.dtype
+            out["C"] = LazyMatrix(shape, dtype, lambda: of_cost(slice(None)).astype(dtype, copy=False))
         if {"X", "Y"} & set(names):
-            out |= self._pull_to_points(partial(self._cost_cotangent, cotangent, x, y))
+            out |= plan.pull_to_points(of_cost)
         return self._out({name: out[name] for name in names})  # type: ignore[no-any-return]
 
     # --- the certificate ----------------------------------------------------------------------------------
@@ -473,76 +472,6 @@ class TransportResult(Result):
 
     # --- what the methods share -----------------------------------------------------------------------------
 
-    def _adjoint(
-        self, V: NDArray[Any]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-        """The multipliers x, y of the marginals for the loss ``<V, P>``, and the cotangents of a and b."""
-        n, m = self._ground.shape
-        w1, w2 = np.empty(n), np.zeros(m)
-        for rows in self._ground.slices():
-            weighted = self._plan_rows(rows) * V[rows]
-            w1[rows] = weighted.sum(axis=1)
-            w2 += weighted.sum(axis=0)
-        dual = self._dual()
-        del dual["lam"]
-        raw = _core.ot.plan_adjoint(**dual, w1=w1, w2=w2, workers=self._workers)
-        x, y, weights = raw["x"], raw["y"], {"a": raw["a"], "b": raw["b"]}
-        # Weights of 0 take no part in the system: a row q of weight 1 there changes the loss by <q, V - y>.
-        a, b = self._weights()
-        empty_rows, empty_columns = np.flatnonzero(a == 0), np.flatnonzero(b == 0)
-        if len(empty_rows):
-            q = self._plan_rows(empty_rows, a=np.ones_like(a))
-            weights["a"][empty_rows] = (q * (V[empty_rows] - y)).sum(axis=1)
-        if len(empty_columns):
-            ground, pick = self._ground.columns(empty_columns), empty_columns
-            dual = {
-                **self._soft_dual(),
-                **ground.core,
-                "b": np.ones(len(pick)),
-                "g": self._potential("g")[pick],
-            }
-            q = _core.ot.plan(**dual, workers=self._workers)
-            weights["b"][pick] = (q * (V[:, pick] - x[:, None])).sum(axis=0)
-        return x, y, weights
-
-    def _cost_cotangent(
-        self, V: NDArray[Any], x: NDArray[np.float64], y: NDArray[np.float64], rows: slice
-    ) -> NDArray[np.float64]:
-        """``-P (V - x - y) / reg``, some rows of it."""
-        out: NDArray[np.float64] = V[rows] - x[rows, None] - y[None, :]
-        out *= self._plan_rows(rows)
-        out /= -self.reg
-        return out
-
-    def _plan_rows(self, rows: Any, a: NDArray[np.float64] | None = None) -> NDArray[Any]:
-        """Some rows of the plan, with other weights if they are given."""
-        dual = self._soft_dual()
-        if a is not None:
-            dual["a"] = a
-        for name in ("a", "f"):
-            dual[name] = np.ascontiguousarray(dual[name][rows])
-        dual.update(self._ground.rows(rows).core)
-        values: NDArray[Any] = _core.ot.plan(**dual, workers=self._workers)
-        return values
-
-    def _pull_to_points(self, cotangent: Callable[[slice], NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
-        """From a cotangent of the cost, given by blocks of rows, to those of the points."""
-        X, Y, cost, p = self._ground.clouds
-        y = np.ascontiguousarray(Y, dtype=np.float64)
-        of_x, of_y = [], np.zeros(Y.shape)
-        for rows in self._ground.slices():
-            own, others = _core.ot.cost_slopes(
-                np.ascontiguousarray(X[rows], dtype=np.float64),
-                y,
-                cost,
-                p,
-                np.ascontiguousarray(cotangent(rows), dtype=np.float64),
-                self._workers,
-            )
-            of_x.append(own)
-            of_y += others
-        return {"X": np.concatenate(of_x).astype(X.dtype, copy=False), "Y": of_y.astype(Y.dtype, copy=False)}
-
     def _is_balanced(self) -> bool:
         return self.mass is None and (self.unbalanced is None or min(self.unbalanced) == math.inf)
 
@@ -556,36 +485,24 @@ class TransportResult(Result):
     def _lam(self) -> float:
         return 0.0 if self.mass is None else float(self.lam)
 
-    def _weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """a and b as the plan has them: balanced, b takes the total of a."""
-        if not self._is_balanced():
-            return self._a, self._b
-        (total_a,), (total_b,) = totals(self._a), totals(self._b)
-        return self._a, self._b if total_a == total_b else self._b * (total_a / total_b)
-
-    def _dual(self) -> dict[str, Any]:
-        """What makes the plan, as the core's keywords. Two hard marginals make the core give b the total of a."""
-        tau_a, tau_b = (math.inf, math.inf) if self._is_balanced() else (1.0, 1.0)
-        return {
-            **self._ground.core,
-            "a": self._a,
-            "b": self._b,
-            "f": self._potential("f"),
-            "g": self._potential("g"),
-            "lam": self._lam(),
-            "reg": float(self.reg),
-            "tau_a": self.unbalanced[0] if self.unbalanced else tau_a,
-            "tau_b": self.unbalanced[1] if self.unbalanced else tau_b,
-        }
-
-    def _soft_dual(self) -> dict[str, Any]:
-        """The same plan with the weights taken as they are, so that rows, columns and weights may be exchanged."""
-        a, b = self._weights()
-        return {**self._dual(), "a": a, "b": b, "tau_a": 1.0, "tau_b": 1.0}
-
     def _penalties(self) -> dict[str, Any]:
         tau_a, tau_b = self.unbalanced or (math.inf, math.inf)
         return {"tau_a": float(tau_a), "tau_b": float(tau_b), "mass": self.mass}
+
+    def _plan(self) -> Plan:
+        """The plan of the potentials that are held now."""
+        return Plan(
+            ground=self._ground,
+            a=self._a,
+            b=self._b,
+            f=self._potential("f"),
+            g=self._potential("g"),
+            lam=self._lam(),
+            reg=float(self.reg),
+            tau=self.unbalanced or (math.inf, math.inf),
+            mass=self.mass,
+            workers=self._workers,
+        )
 
     def _product(self, V: Any, name: str, axis: int, *, transpose: bool) -> Any:
         values = as_float_array(V, name)
@@ -595,83 +512,15 @@ class TransportResult(Result):
             raise ValueError(
                 f"{name} has shape {values.shape} but the plan has {size} {side}; expected ({size},) or ({size}, k)"
             )
-        columns = np.ascontiguousarray(values.reshape(size, -1), dtype=np.float64)
-        out = _core.ot.apply(**self._dual(), V=columns, transpose=transpose, workers=self._workers)
-        out = out.astype(self._ground.dtype, copy=False)
-        return self._out(out[:, 0] if values.ndim == 1 else out)
-
-    def _rounded_parts(self) -> tuple[Any, NDArray[Any], NDArray[Any]]:
-        """The plan as it was scaled, sparse where that is smaller, and the part of rank one."""
-        from scipy.sparse import coo_array
-
-        shape, dtype = self._ground.shape, self._ground.dtype
-        dual = self._dual()
-        for name in ("tau_a", "tau_b"):
-            del dual[name]
-        raw = _core.ot.rounded(**dual, **self._penalties(), workers=self._workers)
-        # -inf stands at weight 0, where the plan is 0 for any number.
-        f, g = (np.where(np.isfinite(raw[name]), raw[name], 0.0) for name in ("f", "g"))
-        plan, _ = _csr(self._ground, {**self._dual(), "f": f, "g": g, "lam": 0.0}, 0.0, self._workers)
-        plan = plan * float(raw["theta"])
-        if raw["flows"]:
-            i, j, flow = zip(*raw["flows"], strict=True)
-            plan = plan + coo_array((flow, (i, j)), shape=shape).tocsr()
-        plan = plan.astype(dtype)
-        return (
-            plan if 2 * plan.nnz <= shape[0] * shape[1] else plan.toarray(),
-            raw["u"].astype(dtype, copy=False),
-            raw["w"].astype(dtype, copy=False),
-        )
+        out = self._plan().apply(values.reshape(size, -1), transpose=transpose)
+        cast = out.astype(self._ground.dtype, copy=False)
+        return self._out(cast[:, 0] if values.ndim == 1 else cast)
 
     def _numpy_grad(self) -> dict[str, Any]:
-        a, b = self._weight_gradients()
-        return {**self._cost_gradient(), "a": a, "b": b}
+        """The gradient in NumPy whatever the caller's array type is."""
+        plan = self._plan()
+        a, b = plan.value_in_weights()
+        return {**self._cost_gradient(plan), "a": a, "b": b}
 
-    def _total(self) -> float:
-        """The plan's mass."""
-        if self._is_balanced():
-            return totals(self._a)[0]
-        if self.mass is not None:
-            return self.mass
-        ones = np.ones((self._ground.shape[1], 1))
-        rows = _core.ot.apply(**self._dual(), V=ones, transpose=False, workers=self._workers)
-        return math.fsum(rows[:, 0])
-
-    def _weight_gradients(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        f, g = self._potential("f"), self._potential("g")
-        if self._is_balanced():
-            return f, g
-        (total_a,), (total_b,) = totals(self._a), totals(self._b)
-        if self.mass is None:
-            tau_a, tau_b = self.unbalanced or (math.inf, math.inf)
-            return (
-                penalised(f, tau_a) - self.reg * (decay(f, tau_a) - total_b),
-                penalised(g, tau_b) - self.reg * (decay(g, tau_b) - total_a),
-            )
-        # A row's sum over its weight, which is there at weight 0 too: the plan with weights 1 in place of a.
-        dual = self._soft_dual()
-        q = [
-            _core.ot.apply(
-                **{**dual, side: np.ones_like(dual[side])},
-                V=np.ones((len(dual[other]), 1)),
-                transpose=side == "b",
-                workers=self._workers,
-            )[:, 0].astype(np.float64)
-            for side, other in (("a", "b"), ("b", "a"))
-        ]
-        return f - self.reg * (q[0] - total_b), g - self.reg * (q[1] - total_a)
-
-    def _cost_gradient(self) -> dict[str, Any]:
-        def plan() -> NDArray[Any]:
-            values: NDArray[Any] = _core.ot.plan(**self._dual(), workers=self._workers)
-            return values
-
-        return {"C": LazyMatrix(self._ground.shape, self._ground.dtype, plan)}
-
-
-def _csr(ground: Ground, dual: dict[str, Any], drop: float, workers: int | None) -> tuple[csr_array, float]:
-    """The plan of these potentials by rows in float64, and the mass that it lacks."""
-    from scipy.sparse import csr_array
-
-    data, indices, indptr, dropped = _core.ot.plan_sparse(**dual, drop=drop, workers=workers)
-    return csr_array((data, indices, indptr), shape=ground.shape), float(dropped)
+    def _cost_gradient(self, plan: Plan) -> dict[str, Any]:
+        return {"C": LazyMatrix(self._ground.shape, self._ground.dtype, plan.whole)}

@@ -117,10 +117,10 @@ def _weights(w: Any) -> Any:
 
 
 def _log(result: TransportResult) -> dict[str, Any]:
-    a, b = result._weights()
+    a, b = result._plan().weights
     with np.errstate(divide="ignore", over="ignore", under="ignore"):
-        log_u: NDArray[np.float64] = result.f / result.reg + np.log(a)
-        log_v: NDArray[np.float64] = result.g / result.reg + np.log(b)
+        log_u: NDArray[np.float64] = result._potential("f") / result.reg + np.log(a)
+        log_v: NDArray[np.float64] = result._potential("g") / result.reg + np.log(b)
         scalings = {"u": np.exp(log_u), "v": np.exp(log_v)}
     history = result.history or {}
     errors = history.get("marginal_error", np.empty(0))

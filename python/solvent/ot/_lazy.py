@@ -1,14 +1,13 @@
-"""What the derivatives of values and plans are made of: a matrix on demand, and the penalties of the marginals."""
+"""A matrix on demand."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LazyMatrix", "decay", "penalised"]
+__all__ = ["LazyMatrix"]
 
 
 class LazyMatrix:
@@ -32,15 +31,3 @@ class LazyMatrix:
 
     def __repr__(self) -> str:
         return f"<{self.shape[0]} x {self.shape[1]} matrix, {self.dtype}, computed by numpy.asarray>"
-
-
-def penalised(f: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
-    """``-tau expm1(-f / tau)``, which is f for a hard marginal."""
-    out: NDArray[np.float64] = f if math.isinf(tau) else -tau * np.expm1(-f / tau)
-    return out
-
-
-def decay(f: NDArray[np.float64], tau: float) -> NDArray[np.float64]:
-    """``exp(-f / tau)``: the marginal of the optimal plan over its weight."""
-    out: NDArray[np.float64] = np.ones_like(f) if math.isinf(tau) else np.exp(-f / tau)
-    return out

@@ -19,6 +19,7 @@ __all__ = ["BLOCK", "Ground", "cost_rows", "pair_cost", "pair_gradient"]
 Array = NDArray[Any]
 
 BLOCK = 1 << 20  # entries of a matrix that are in memory at a time
+_MANY = 1 << 26
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,17 +92,51 @@ class Ground:
                 yield cost_rows(X[rows], Y, cost, p)
 
     def scale(self, kind: str) -> float:
-        """The largest (``"max"``) or the mean finite entry, or their spread max - min (``"spread"``), in float64."""
-        high, low, sums, count = -math.inf, math.inf, [], 0
+        """The largest (``"max"``) or the mean (``"mean"``) finite cost, in float64. One pass; nan if there is none."""
+        if kind == "mean" and self.points is not None and self.points[2] == "sqeuclidean":
+            return self._mean_square()
+        high, sums, count = -math.inf, [], 0
         for block in self.blocks():
-            finite = block[np.isfinite(block)] if not np.isfinite(block.sum()) else block
+            finite = _finite(block)
             if finite.size:
-                high, low = max(high, float(finite.max())), min(low, float(finite.min()))
+                high = max(high, float(finite.max()))
                 sums.append(float(finite.sum(dtype=np.float64)))
                 count += finite.size
-        if kind == "mean":
-            return math.fsum(sums) / count if count else math.nan
-        return high if kind == "max" else high - low
+        if not count:
+            return math.nan
+        return high if kind == "max" else math.fsum(sums) / count
+
+    def _mean_square(self) -> float:
+        """The mean of all squared distances: of the norms about a common centre, less the product of the means."""
+        X, Y, _, _ = self.clouds
+        y = Y.astype(np.float64)
+        centre = y.mean(axis=0)
+        x, y = X.astype(np.float64) - centre, y - centre
+        mean: float = (
+            (x * x).sum(axis=1).mean() + (y * y).sum(axis=1).mean() - 2.0 * x.mean(axis=0) @ y.mean(axis=0)
+        )
+        return float(mean)
+
+    def spread(self) -> float:
+        """max - min of the finite costs; 1 if that is 0. Of more than `_MANY` costs, of evenly spaced rows of them.
+
+        Bounds are divided by it, and the spread of some rows is not above that of all: they stay true.
+        """
+        n, m = self.shape
+        step = max(1, n * m // _MANY)
+        some = self.rows(slice(None, None, step)) if step > 1 else self
+        high, low = -math.inf, math.inf
+        for block in some.blocks():
+            finite = _finite(block)
+            if finite.size:
+                high, low = max(high, float(finite.max())), min(low, float(finite.min()))
+        return high - low if high > low else 1.0
+
+
+def _finite(block: Array) -> Array:
+    """The finite entries; the block itself if all are."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return block if np.isfinite(block.sum()) else block[np.isfinite(block)]
 
 
 # --- the formulas ---------------------------------------------------------------------------------------------

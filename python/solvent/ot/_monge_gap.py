@@ -290,7 +290,7 @@ def _certificate(
     """The transport's bound, or the width of the bracket, which a `value` outside it widens."""
     _, lower, upper, rounding = _bracket(transport, points, a, judged)
     gap = upper - lower if value is None else max(upper, value) - min(lower, value)
-    spread = float(Ground(points=points).scale("spread")) or 1.0
+    spread = Ground(points=points).spread()
     relative = gap / (math.fsum(a) * spread) if math.isfinite(gap) else math.inf
     return Certificate(
         "duality-gap",

@@ -370,8 +370,9 @@ class TransportResult(Result):
         -----
         Implicit differentiation of the optimality conditions: with ``W = P * V``, r and c the plan's marginals, the
         system ``[diag(r) P; P.T diag(c)] (x, y) = (W 1, W.T 1)`` (unbalanced: r times 1 + reg/tau_a, c likewise) is
-        solved through its Schur complement by conjugate gradients to 1e-10, with the sparsified Newton matrix as
-        preconditioner; then ``dC = -(W - P * (x_i + y_j)) / reg``. O(nm) a step, no second copy of the plan.
+        solved through its Schur complement: conjugate gradients on the sparsified matrix, refined with residuals of the
+        plan itself to 1e-13; then ``dC = -(W - P * (x_i + y_j)) / reg``. O(nm) a refinement; the plan is made by blocks
+        of rows and never kept.
 
         Examples
         --------

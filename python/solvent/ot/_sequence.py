@@ -71,6 +71,15 @@ class Solves:
         """Seconds since the run began."""
         return time.perf_counter() - self._began
 
+    @property
+    def spent(self) -> str | None:
+        """The status of a budget that is used up."""
+        if self.nit >= self.run.maxiter:
+            return "max_iterations"
+        if self.run.maxtime is not None and self.elapsed >= self.run.maxtime:
+            return "max_time"
+        return None
+
     def solve(
         self,
         name: str,
@@ -139,11 +148,9 @@ class Solves:
         merged["bound"][-1:] = bound
         return merged
 
-    def verdict(
-        self, parts: Iterable[tuple[str, TransportResult]], bound: float, tol: float
-    ) -> dict[str, Any]:
+    def verdict(self, parts: Iterable[tuple[str, TransportResult]], bound: float) -> dict[str, Any]:
         """``success``, ``status`` and ``message`` of the whole."""
-        solved = list(parts)
+        solved, tol = list(parts), self.run.tol
         failed = [(name, part) for name, part in solved if not part.success]
         if tol > 0 and bound <= tol:
             return {"success": True, "status": "converged", "message": f"certified to {bound:.3g}"}
@@ -156,6 +163,9 @@ class Solves:
                 "status": "converged",
                 "message": "every problem is at its rounding floor",
             }
+        if self.spent is not None:
+            message = f"the budget is used up at a bound of {bound:.3g}; raise it, or pass this result as x0"
+            return {"success": False, "status": self.spent, "message": message}
         return {
             "success": False,
             "status": "rounding_floor",

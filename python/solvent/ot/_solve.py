@@ -64,8 +64,8 @@ def solve(
     Parameters
     ----------
     C : array_like of shape (n, m) or (B, n, m)
-        Cost, float32 or float64 in any memory layout, contiguous or strided, never copied. ``+inf`` forbids an arc; nan
-        and -inf are refused. Three dimensions: B problems.
+        Cost, float32 or float64 in any memory layout, contiguous or strided; the one of a single problem is not copied.
+        ``+inf`` forbids an arc; nan and -inf are refused. Three dimensions: B problems.
     a, b : array_like of shape (n,), (m,), optional
         Non-negative weights, uniform by default. Zeros are allowed. A batch shares them, or has ``(B, n)``, ``(B, m)``.
         Balanced: equal totals to 1e-7 relative (1e-4 if any of the data is float32); then the problem that is solved
@@ -129,7 +129,7 @@ def solve(
 
     A pass is one sweep over the n m costs with one exponential an entry. Problems with reg from 1e-3 to 1e-4 of the
     spread of C take some 30 to 90 passes to 1e-9, where Sinkhorn's iteration takes thousands. Memory beyond C:
-    O(n + m), and 12 bytes for each entry of the plan that the Newton matrix keeps.
+    O(n + m), and the entries of the plan that the sparsified Newton matrix keeps.
 
     Against the convention ``P = exp((f' + g' - C) / reg)`` of other packages: ``f' = f + reg log a``.
 

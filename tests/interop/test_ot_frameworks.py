@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from helpers.transport import clouds
+from helpers.transport_oracle import clouds
 from solvent import ot
 
 TIGHT = {"tol": 1e-11}

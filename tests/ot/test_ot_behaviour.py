@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from helpers.transport import PROBLEMS, clouds, exact_plan, oracle
+from helpers.transport_oracle import PROBLEMS, clouds, exact_plan, oracle
 from solvent import ot
 
 C = np.arange(20.0).reshape(4, 5) / 20

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from helpers.transport import PROBLEMS, clouds, oracle, squared
+from helpers.transport_oracle import PROBLEMS, clouds, oracle, squared
 from solvent import ot
 
 # --- sinkhorn ---------------------------------------------------------------------------------------------------
@@ -34,8 +34,9 @@ def test_sinkhorn_log(rng):
 
 def test_sinkhorn_warns(rng):
     C, a, b = PROBLEMS["assignment"](rng)
-    with pytest.warns(ot.SinkhornWarning, match="max_iterations: .*maxiter"):
+    with pytest.warns(ot.SinkhornWarning, match="max_iterations: .*maxiter") as record:
         plan = ot.sinkhorn(a, b, C, 1e-4, numItermax=2)
+    assert record[0].filename == __file__
     assert np.isfinite(plan).all()
     ot.sinkhorn(a, b, C, 1e-4, numItermax=2, warn=False)  # a warning would be an error here
 
@@ -136,6 +137,16 @@ def test_divergence_is_watched(rng):
     assert short.status == "max_iterations" and short.lower <= full.upper and short.upper >= full.lower
     late = ot.divergence(X, Y, reg=0.01, maxtime=1e-9)
     assert late.status == "max_time"
+
+
+def test_divergence_of_many_points_takes_the_spread_of_some(monkeypatch, rng):
+    """The bound is relative to the spread of the cost; of large clouds to that of some rows, which is not above it."""
+    from solvent.ot import _ground
+
+    X, Y = clouds(rng, 50, 40, 2)
+    result = ot.divergence(X, Y, reg=0.5, tol=1e-6)
+    monkeypatch.setattr(_ground, "_MANY", 400)
+    assert result.certify(X, Y).bound >= result.certificate.bound
 
 
 def test_divergence_refuses(rng):

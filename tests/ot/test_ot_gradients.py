@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from helpers.transport import clouds
+from helpers.transport_oracle import clouds
 from solvent import ot
 
 TIGHT = 1e-13

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from helpers.transport import PROBLEMS, clouds, exact_plan, kl, squared
+from helpers.transport_oracle import PROBLEMS, clouds, exact_plan, kl, squared
 from solvent import ot
 
 REG = 0.03

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from helpers.transport import PROBLEMS, clouds, exact_plan, kl, oracle, oracle_partial, squared
+from helpers.transport_oracle import PROBLEMS, clouds, exact_plan, kl, oracle, oracle_partial, squared
 from solvent import ot
 
 METHODS = ("auto", "sinkhorn")
@@ -181,6 +181,20 @@ def test_scaling_of_cost_and_reg(rng):
     np.testing.assert_allclose(one.plan(), scaled.plan(), atol=1e-9)
     mean = ot.solve(C, a, b, reg=0.02, reg_scale="mean")
     assert mean.reg == pytest.approx(0.02 * C.mean())
+
+
+@pytest.mark.parametrize(
+    ("cost", "metric"), [("sqeuclidean", "sqeuclidean"), ("l1", "cityblock"), ("cosine", "cosine")]
+)
+def test_reg_in_units_of_the_cost_of_points(cost, metric, rng):
+    X, Y = clouds(rng, 30, 40, 3)
+    C = cdist(X + 50, Y + 50, metric)
+    for kind, scale in (("max", C.max()), ("mean", C.mean())):
+        result = ot.solve_points(X + 50, Y + 50, reg=0.1, cost=cost, reg_scale=kind)
+        assert result.reg == pytest.approx(0.1 * scale, rel=1e-9) and result.success
+    C[0] = np.where(np.arange(40) < 5, np.inf, C[0])
+    forbidden = ot.solve(C, reg=0.1, reg_scale="mean")
+    assert forbidden.reg == pytest.approx(0.1 * C[np.isfinite(C)].mean())
 
 
 def test_splitting_a_point(rng):

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from helpers.transport import kl, oracle
+from helpers.transport_oracle import kl, oracle
 from solvent import ot
 
 EPS = np.finfo(np.float64).eps

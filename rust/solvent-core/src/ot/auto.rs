@@ -5,7 +5,7 @@
 use super::OtError;
 use super::anneal::{STAGE_ERROR, Schedule};
 use super::certify::{Bracket, judge};
-use super::newton::{self, Point, exact_columns};
+use super::newton::{self, Point, Trial, exact_columns};
 use super::passes::{Swept, column_minima, columns, start, sweep};
 use super::problem::Problem;
 use crate::base::monitor::{Method, Monitor, Progress};
@@ -197,8 +197,12 @@ impl<'p, 'a> Ascent<'p, 'a> {
         let (f, g) = (self.f.clone(), self.g.clone());
         self.counts.passes += 1;
         match Point::at(problem, reg, f, g, hoped, monitor)? {
-            Some(point) => self.arrive(point),
-            None => self.rescue(monitor)?,
+            Trial::Point(point) => self.arrive(point),
+            Trial::OutOfRange => self.rescue(monitor)?,
+            Trial::TooLarge => {
+                self.finish = Finish::Sinkhorn;
+                self.state = State::Sweep { taken: 0, before: f64::INFINITY };
+            }
         }
         Ok(())
     }
@@ -229,7 +233,12 @@ impl<'p, 'a> Ascent<'p, 'a> {
                 self.arrive(point);
                 Ok(())
             }
-            None => self.rescue(monitor),
+            None => {
+                if step.too_large {
+                    self.finish = Finish::Sinkhorn;
+                }
+                self.rescue(monitor)
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! Columns are always exact. A step needs one pass: at the trial point, whose columns are off by little, row sums,
 //! column sums and support are taken together, and the exact columns follow by scaling, `P_ij k_j`.
 
+use super::cost::Cost;
 use super::linsys::{Laplacian, solve};
 use super::passes::{Thresholds, probe};
 use super::problem::Problem;
@@ -44,6 +45,25 @@ pub struct Point {
     support: Support,
 }
 
+/// What becomes of a point.
+pub enum Trial {
+    /// The point.
+    Point(Point),
+    /// A column's sum is out of range.
+    OutOfRange,
+    /// The support takes more memory than it may.
+    TooLarge,
+}
+
+/// Bytes that a support may take: 128 a point where the cost is not stored, and a gigabyte where it is.
+fn room(problem: &Problem<'_>) -> usize {
+    let (n, m) = problem.cost().shape();
+    match problem.cost() {
+        Cost::Points(_) => (128 * (n + m)).max(1 << 26),
+        Cost::F64(_) | Cost::F32(_) => 1 << 30,
+    }
+}
+
 /// The exact columns' potentials for these sums, and the factors of the columns; `None` if a sum is out of range.
 pub fn exact_columns(side: &Side, g: &[f64], sums: &[f64], reg: f64) -> Option<(Vec<f64>, Vec<f64>)> {
     if !sums.iter().all(|c| SAFE.contains(c)) {
@@ -53,8 +73,7 @@ pub fn exact_columns(side: &Side, g: &[f64], sums: &[f64], reg: f64) -> Option<(
 }
 
 impl Point {
-    /// The plan at `f` and near `g`, whose columns are made exact; `expected` is the error that is hoped for. `None` if
-    /// a column's sum is out of range.
+    /// The plan at `f` and near `g`, whose columns are made exact; `expected` is the error that is hoped for.
     pub fn at(
         problem: &Problem<'_>,
         reg: f64,
@@ -62,14 +81,17 @@ impl Point {
         g: Vec<f64>,
         expected: f64,
         monitor: &mut Monitor<'_>,
-    ) -> Result<Option<Self>, Aborted> {
+    ) -> Result<Trial, Aborted> {
         let (n, m) = (f.len(), g.len());
         let drop = (0.1 * expected).min(DROP);
         let columns: Vec<f64> = (0..m).map(|j| drop / n as f64 * problem.b.target(j, g[j], reg)).collect();
-        let thresholds = Thresholds { row: drop / m as f64, columns: &columns };
+        let thresholds = Thresholds { row: drop / m as f64, columns: &columns, room: room(problem) };
         let probed = probe(problem.cost(), &f, &g, reg, thresholds, monitor)?;
+        if probed.support.overflowed() {
+            return Ok(Trial::TooLarge);
+        }
         let Some((exact, factors)) = exact_columns(&problem.b, &g, &probed.columns, reg) else {
-            return Ok(None);
+            return Ok(Trial::OutOfRange);
         };
         // What the scaling of the columns adds to each row, as far as the support knows it.
         let off: Vec<f64> = factors.iter().map(|k| k - 1.0).collect();
@@ -81,7 +103,7 @@ impl Point {
         // Where columns were far off, what was dropped at the trial point may matter at the exact ones.
         let doubt = if farthest > 0.5 { f64::INFINITY } else { (drop + 4e-7) * farthest * total };
         let (taken, support) = (probed.rows, probed.support);
-        Ok(Some(Self { f, g: exact, sums, error, doubt, taken, factors, support }))
+        Ok(Trial::Point(Self { f, g: exact, sums, error, doubt, taken, factors, support }))
     }
 
     /// Newton's system here.
@@ -114,6 +136,8 @@ pub struct Step {
     pub iterations: u64,
     /// Halvings of the step.
     pub halvings: u64,
+    /// Whether the memory for the support did not do.
+    pub too_large: bool,
 }
 
 /// Ascends from a point. No potential moves by more than `reach` reg, which adapts.
@@ -141,7 +165,7 @@ pub fn step(
         x.iter_mut().for_each(|x| *x -= middle);
     }
     let farthest = x.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-    let mut done = Step { to: None, passes: 0, iterations, halvings: 0 };
+    let mut done = Step { to: None, passes: 0, iterations, halvings: 0, too_large: false };
     if !farthest.is_finite() {
         return Ok(done);
     }
@@ -161,12 +185,19 @@ pub fn step(
         // Near the end a step squares the error; the accuracy of the direction limits it before.
         let hoped = from.error * accuracy.max(1e-3);
         done.passes += 1;
-        if let Some(to) = Point::at(problem, reg, f, g, hoped / mass, monitor)? {
-            let gained = problem.a.gain(&from.f, &to.f, reg) + problem.b.gain(&from.g, &to.g, reg)
-                - reg * (total(&problem.b, &to.g, reg) - total(&problem.b, &from.g, reg));
-            if gained >= 1e-4 * slope - slack {
-                *reach = if trial == 0 && cut < farthest { 4.0 * cut } else { cut.max(REACH) };
-                done.to = Some(to);
+        match Point::at(problem, reg, f, g, hoped / mass, monitor)? {
+            Trial::Point(to) => {
+                let gained = problem.a.gain(&from.f, &to.f, reg) + problem.b.gain(&from.g, &to.g, reg)
+                    - reg * (total(&problem.b, &to.g, reg) - total(&problem.b, &from.g, reg));
+                if gained >= 1e-4 * slope - slack {
+                    *reach = if trial == 0 && cut < farthest { 4.0 * cut } else { cut.max(REACH) };
+                    done.to = Some(to);
+                    return Ok(done);
+                }
+            }
+            Trial::OutOfRange => {}
+            Trial::TooLarge => {
+                done.too_large = true;
                 return Ok(done);
             }
         }

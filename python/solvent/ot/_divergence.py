@@ -85,8 +85,7 @@ class DivergenceResult(Result):
     def grad(self) -> dict[str, NDArray[Any]]:
         """The gradient: a dict with "X" (n, d), "Y" (m, d), "a" (n,), "b" (m,), made on the first access.
 
-        By the envelope theorem (Feydy et al. 2019, Proposition 2); "a" and "b" of balanced problems up to an additive
-        constant each.
+        By the envelope theorem; "a" and "b" of balanced problems up to an additive constant each.
         """
         xy, xx, yy = (problem._numpy_grad() for problem in (self.xy, self.xx, self.yy))
         # A cloud enters its own problem on both sides.
@@ -250,9 +249,9 @@ def divergence(
     References
     ----------
     .. [1] J. Feydy, T. Séjourné, F.-X. Vialard, S. Amari, A. Trouvé, G. Peyré, "Interpolating between optimal transport
-       and MMD using Sinkhorn divergences", AISTATS 2019, eq. (3), Theorem 1, Proposition 2.
+       and MMD using Sinkhorn divergences", AISTATS 2019, eq. (3), Theorem 1.
     .. [2] T. Séjourné, J. Feydy, F.-X. Vialard, A. Trouvé, G. Peyré, "Sinkhorn divergences for unbalanced optimal
-       transport", arXiv 1910.12958, Definition 5.
+       transport", arXiv 1910.12958.
 
     Examples
     --------

@@ -166,7 +166,7 @@ def monge_gap(
     References
     ----------
     .. [1] T. Uscidda, M. Cuturi, "The Monge gap: a regularizer to learn all transport maps", ICML 2023,
-       arXiv 2302.04953, Definitions 3.1 and 3.2.
+       arXiv 2302.04953, eq. (8) for samples.
 
     Examples
     --------

@@ -40,7 +40,7 @@ class PointTransportResult(TransportResult):
 
         ``T(x) = sum_j w_j(x) y_j`` with ``w_j(x)`` proportional to ``b_j exp((g_j - c(x, y_j)) / reg)``: the plan's
         row of a point x of weight 0 added to X, normalised (Pooladian & Niles-Weed, "Entropic estimation of optimal
-        transport maps", arXiv 2109.12004, eq. 3.2).
+        transport maps", arXiv 2109.12004).
 
         Parameters
         ----------

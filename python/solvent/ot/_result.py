@@ -79,7 +79,7 @@ class TransportResult(Result):
     **What the certificate proves** (kind "duality-gap", relative, rigorous): the optimal value of *this* regularised
     problem lies in ``[lower, upper]``, the optimal cost of the problem without regularisation in ``[unreg_lower,
     unreg_upper]``, and `rounded` gives a plan that is feasible up to rounding and costs at most `upper`. `lower` is weak
-    duality at (f, g), true for any pair; `upper` is the value of the plan rounded as in [1]_ (Algorithm 2); the
+    duality at (f, g), true for any pair; `upper` bounds the value of the plan rounded as in [1]_ (Algorithm 2); the
     second bracket takes hard c-transforms of the potentials and the rounded plan's cost. All four are widened by an
     allowance for rounding, counted operation by operation. With M the plan's mass and s the spread max C - min C of
     the finite costs ::
@@ -146,7 +146,7 @@ class TransportResult(Result):
 
     gap = part("gap", "``upper - lower``, allowances for rounding included.")
     lower = part("lower", "Proven lower bound of the regularised optimum.")
-    upper = part("upper", "Proven upper bound of the regularised optimum: the value of the rounded plan.")
+    upper = part("upper", "Proven upper bound of the regularised optimum, from the rounded plan.")
     unreg_lower = part("unreg_lower", "Proven lower bound of the optimal cost without regularisation.")
     unreg_upper = part("unreg_upper", "Proven upper bound of the optimal cost without regularisation.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Plan:
         """Whether both marginals are hard."""
         return self.mass is None and min(self.tau) == math.inf
 
-    @property
+    @cached_property
     def weights(self) -> tuple[Vector, Vector]:
         """a and b as the plan has them: balanced, b takes the total of a."""
         if not self.is_balanced:

@@ -127,7 +127,9 @@ def _pot(name: str, data: Transport) -> Call:
                 alpha, beta, warm = _pot_scalings(data, log)
                 if log["err"] and log["err"][-1] <= threshold:
                     break
-                if not np.all(np.isfinite(alpha)) or not np.all(np.isfinite(beta)):
+                # It gives up at once, with the scalings of the step before, where one overflows or a sum is 0.
+                gave_up = log.get("niter", chunk) < chunk - 1 or not log["err"]
+                if gave_up or not np.all(np.isfinite(alpha)) or not np.all(np.isfinite(beta)):
                     remark = "lost to overflow or underflow"
                     break
                 if now - began >= data.seconds:

@@ -46,17 +46,23 @@ def _damped(a, f, step, columns, value, reg):
     return f, g
 
 
-def balanced(C, a, b, reg, tol=1e-13, sweeps=60, newton=60):
-    """(f, g) of the balanced problem, in the gauge <f, a> = <g, b>."""
+def balanced(C, a, b, reg, tol=1e-13, sweeps=10, newton=40):
+    """(f, g) of the balanced problem, in the gauge <f, a> = <g, b>; Newton at every stage of the annealing."""
     finite = C[np.isfinite(C)]
-    r, g = max(reg, np.ptp(finite) / 2), np.zeros(len(b))
+    r, g, total = max(reg, np.ptp(finite) / 2), np.zeros(len(b)), a.sum()
     while True:
         for _ in range(sweeps):
             f = transform_rows(C, b, g, r)
             g = transform_columns(C, a, f, r)
+        f, g = _newton(C, a, b, f, g, r, tol if r == reg else 1e-4, newton)
         if r == reg:
             break
         r = max(reg, r / 2)
+    shift = (g @ b - f @ a) / (total + b.sum())
+    return f + shift, g - shift
+
+
+def _newton(C, a, b, f, g, reg, tol, steps):
     total = a.sum()
 
     def columns(f):
@@ -65,18 +71,18 @@ def balanced(C, a, b, reg, tol=1e-13, sweeps=60, newton=60):
     def value(f, g):
         return f @ a + g @ b
 
-    for _ in range(newton):
+    for _ in range(steps):
         P = plan(C, a, b, f, g, reg)
         rows = P.sum(1)
         residual = a - rows
         if np.abs(residual).sum() <= tol * total:
             break
-        # The Schur complement has the null vector 1 for each component of the support: a multiple of 1 1^T lifts it.
+        # The Schur complement has the null vector 1 for each component of the support: a multiple of 1 1^T lifts one, and
+        # the least-squares solution takes nothing from the others.
         S = np.diag(rows) - (P / P.sum(0)) @ P.T + total / len(a) ** 2
         step = np.linalg.lstsq(S, residual - residual.mean(), rcond=1e-15)[0]
         f, g = _damped(a, f, step, columns, value, reg)
-    shift = (g @ b - f @ a) / (total + b.sum())
-    return f + shift, g - shift
+    return f, g
 
 
 def unbalanced(C, a, b, reg, tau_a, tau_b, tol=1e-13, sweeps=200, newton=80):
@@ -133,23 +139,24 @@ def kl(P, Q):
 
 
 def long_marginals(C, a, b, f, g, reg):
-    """(P1, P^T 1) with every operation in long double."""
+    """(P1, P^T 1) of the plan with the reference measure a (x) b, every operation in long double."""
     wide = np.longdouble
     C, a, b, f, g = (np.asarray(x, dtype=wide) for x in (C, a, b, f, g))
-    P = a[:, None] * b * np.exp((f[:, None] + g - C) / wide(reg))
+    with np.errstate(invalid="ignore", over="ignore"):
+        P = a[:, None] * b * np.exp((f[:, None] + g - C) / wide(reg))
+    P[a == 0] = 0  # 0 times an infinite potential is absent, not nan
+    P[:, b == 0] = 0
     return P.sum(1), P.sum(0)
 
 
-def long_errors(C, a, b, f, g, reg):
-    """l1 errors of both marginals against (a, b (sum a / sum b)), and the dual value, in long double."""
+def long_balanced(C, a, b, f, g, reg):
+    """l1 errors of the two marginals against (a, b (sum a / sum b)), and the dual value, in long double."""
     wide = np.longdouble
-    rows, columns = long_marginals(C, a, b, f, g, reg)
     a, b = np.asarray(a, dtype=wide), np.asarray(b, dtype=wide)
-    scaled = b * (a.sum() / b.sum())
-    live_a, live_b = a > 0, b > 0  # 0 times an infinite potential is absent, not nan
-    value = (
-        (np.asarray(f, wide)[live_a] * a[live_a]).sum()
-        + (np.asarray(g, wide)[live_b] * scaled[live_b]).sum()
-        - wide(reg) * (rows.sum() * scaled.sum() / b.sum() - a.sum() ** 2)
-    )
-    return np.abs(rows - a).sum(), np.abs(columns - scaled).sum(), value
+    b = b * (a.sum() / b.sum())
+    rows, columns = long_marginals(C, a, b, f, g, reg)
+    value = -wide(reg) * (rows.sum() - a.sum() ** 2)
+    for weights, potential in ((a, f), (b, g)):
+        live = weights > 0
+        value += (np.asarray(potential, dtype=wide)[live] * weights[live]).sum()
+    return np.abs(rows - a).sum(), np.abs(columns - b).sum(), value

@@ -2,7 +2,7 @@
 
     python tools/attack_ot.py --problems 10000 --out docs/evidence/ot-certificates.jsonl
 
-Every problem is small (n, m <= 4) and drawn from a hostile family of `tests/helpers/transport/attack.py`: weights from
+Every problem is small (n, m <= 4) and drawn from a hostile family of `tests/helpers/ot/attack.py`: weights from
 1e-290 to 1, totals of 1e+-6, costs of 1e16 with weights an ulp apart, rank-one, negative and shifted costs, integer ties,
 forbidden arcs that leave one coupling, penalties from 1e-3 to 1e3 and infinite, partial mass, reg down to 1e-6 of the
 spread.  It is solved, and solved again with a budget of 1 to 40 passes; then other potentials are put into the result
@@ -34,7 +34,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import solvent
-from helpers.transport import attack
+from helpers.ot import attack
 from solvent import ot
 
 FAMILIES = list(attack.FAMILIES)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
 
-from helpers.transport import attack
+from helpers.ot import attack
 from solvent import ot
 
 pytest.importorskip("flint", reason="the oracle needs python-flint")

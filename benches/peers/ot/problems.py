@@ -132,14 +132,14 @@ def images(i: int = 0, j: int = 5, power: int = 2, ground: float = 0.01) -> tupl
 _BLOCK = 256
 
 
-def marginal_error(data: Transport, answer: Potentials | Coupling) -> float:
+def marginal_error(data: Transport, answer: Potentials | Coupling, dtype: Any = np.float64) -> float:
     """l1 error of both marginals of the plan, which is rebuilt from the potentials: no peer's own word counts."""
-    rows, columns = np.zeros(data.a.size), np.zeros(data.b.size)
+    rows, columns = np.zeros(data.a.size, dtype), np.zeros(data.b.size, dtype)
     for k in range(0, data.a.size, _BLOCK):
         if isinstance(answer, Potentials):
-            alpha = np.asarray(answer.alpha, dtype=np.float64)[k : k + _BLOCK, None]
+            alpha = np.asarray(answer.alpha, dtype=dtype)[k : k + _BLOCK, None]
             with np.errstate(all="ignore"):
-                block = np.exp(((alpha + answer.beta) - data.C[k : k + _BLOCK]) / data.reg)
+                block = np.exp(((alpha + answer.beta) - data.C[k : k + _BLOCK]) / dtype(data.reg))
         else:
             block = answer.plan[k : k + _BLOCK]
         rows[k : k + _BLOCK] = np.asarray(block.sum(1)).ravel()

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from helpers.transport import extended, lp, reference
+from helpers.ot import extended, lp, reference
 
 UNIT = 2.0**-53
 LAZY = 100.0

@@ -117,7 +117,9 @@ def test_splitting_a_point(case, rng):
     result, other = solved(C, a, b), solved(wide, split, b)
     assert_solves(np.append(result.f, result.f[0]), result.g, wide, split, b)
     assert_brackets_meet(result, other)
-    assert other.f[0] == pytest.approx(other.f[-1], abs=1e-12)
+    # Equal rows: each potential is as good as its own row sum, of which TOL is left.
+    least = min(split[0], split[-1])
+    assert abs(other.f[0] - other.f[-1]) <= (REG * 2 * TOL / least if least > 0 else 1e-12)
     plan = other.plan()
     plan[0] += plan[-1]
     assert np.abs(plan[:-1] - result.plan()).sum() < 1e-5

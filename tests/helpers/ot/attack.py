@@ -406,8 +406,23 @@ def _floor(problem, f, g, lam, P, M):
     level = 40 + (M * M / smallest).log()
     marginals = 2 * summed / (problem.reg * M) + 4 * UNIT
     gap = summed + 8 * UNIT * (dual + cost + 4 * problem.reg * M) + 16 * UNIT * M * problem.reg * level
-    floor = marginals + gap / (M * problem.spread)
+    floor = marginals + (gap + _penalty_rounding(problem, P, M)) / (M * problem.spread)
     return float(floor.upper()) if floor.is_finite() else math.inf
+
+
+def _penalty_rounding(problem, P, M):
+    """What the penalties' slopes make of a relative error of a few u in the marginals."""
+    rounding, hard = extended.arb(0), problem.tau_a is None or problem.tau_b is None
+    for tau, weights, sums in zip((problem.tau_a, problem.tau_b), (problem.a, problem.b), problem.sums(P)):
+        if tau is None:
+            continue
+        slopes = [abs((s / w).log()) for s, w in zip(sums, weights) if s > 0]
+        if not slopes:
+            continue
+        rounding += 8 * UNIT * tau * sum((s * x for s, x in zip(sums, slopes)), extended.arb(0))
+        if hard:  # mass moved on the hard side shifts the soft side's sums
+            rounding += 16 * UNIT * M * tau * -extended.min_(*[-x for x in slopes])
+    return rounding
 
 
 def _use(result, value, parts):

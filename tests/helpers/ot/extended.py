@@ -7,6 +7,7 @@ cost +inf absent.
 
 import contextlib
 import math
+from fractions import Fraction
 
 import numpy as np
 from flint import arb, arb_mat, ctx
@@ -56,7 +57,7 @@ class Problem:
         C, a, b = (np.asarray(x, dtype=np.float64) for x in (C, a, b))
         self.rows, self.columns = np.flatnonzero(a > 0), np.flatnonzero(b > 0)
         self.a, self.b = [arb(x) for x in a[self.rows]], [arb(x) for x in b[self.columns]]
-        self.reg, self.mass = arb(float(reg)), None if mass is None else arb(float(mass))
+        self.reg, self.mass = arb(float(reg)), None if mass is None else self._moved(float(mass))
         self.tau_a = None if math.isinf(tau_a) else arb(float(tau_a))
         self.tau_b = None if math.isinf(tau_b) else arb(float(tau_b))
         self.balanced = self.tau_a is None and self.tau_b is None and mass is None
@@ -69,6 +70,17 @@ class Problem:
         finite = live[np.isfinite(live)]
         self.spread = float(np.ptp(finite)) if finite.size and np.ptp(finite) > 0 else 1.0
         self.product = total(self.a) * total(self.b)
+
+    def _moved(self, mass):
+        """The mass of a partial plan: within 4 u of the smaller total it means that total exactly."""
+        least = min(sum(map(Fraction, self._floats(side))) for side in (self.a, self.b))
+        if abs(Fraction(mass) - least) <= 4 * Fraction(UNIT) * least:
+            return arb(least.numerator) / arb(least.denominator)
+        return arb(mass)
+
+    @staticmethod
+    def _floats(balls):
+        return [float(ball.mid()) for ball in balls]
 
     # --- the dual ------------------------------------------------------------------------------------------------------
 

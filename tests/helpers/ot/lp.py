@@ -76,5 +76,8 @@ def optimum(C, a, b):
 def optimum_partial(C, a, b, mass):
     """min <C, P> over P1 <= a, P^T 1 <= b, sum P = mass: a dummy row and column take what stays (n, m <= 2)."""
     a, b, mass = [Fraction(x) for x in a], [Fraction(x) for x in b], Fraction(mass)
+    least = min(sum(a), sum(b))
+    if abs(mass - least) <= 4 * Fraction(2) ** -53 * least:  # means the smaller total exactly
+        mass = least
     wide = [[*row, 0.0] for row in C] + [[0.0] * len(b) + [float("inf")]]
     return optimum(wide, [*a, sum(b) - mass], [*b, sum(a) - mass])

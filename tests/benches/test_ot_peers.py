@@ -56,7 +56,9 @@ def test_judge_measures_an_error_that_was_planted():
     f, g = reference.balanced(data.C, data.a, data.b, data.reg)
     alpha, beta = f + data.reg * np.log(data.a), g + data.reg * np.log(data.b)
     assert problems.marginal_error(data, Potentials(alpha, beta)) < 1e-12
-    alpha[3] += data.reg * np.log1p(1e-5)  # row 3 of the plan grows by 1e-5 of its 1/20: seen once in each marginal
+    alpha[3] += data.reg * np.log1p(
+        1e-5
+    )  # row 3 of the plan grows by 1e-5 of its 1/20: seen once in each marginal
     digest = json.loads(json.dumps(problems.digest(data, Potentials(alpha, beta, remark="early"))))
     assert problems.judge(digest) == pytest.approx(1e-6, rel=1e-5)
     assert digest["remark"] == "early"

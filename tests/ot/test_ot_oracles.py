@@ -94,7 +94,12 @@ def test_enclosures_hold_what_floats_compute(family, rng):
     for _ in range(10):
         problem = attack.FAMILIES[family](rng)
         live = np.ix_(problem.a > 0, problem.b > 0)
-        C, a, b, reg = problem.C[live].astype(float), problem.a[problem.a > 0], problem.b[problem.b > 0], problem.reg
+        C, a, b, reg = (
+            problem.C[live].astype(float),
+            problem.a[problem.a > 0],
+            problem.b[problem.b > 0],
+            problem.reg,
+        )
         tau = problem.unbalanced or (math.inf, math.inf)
         lam = 0.0
         if problem.mass is not None:

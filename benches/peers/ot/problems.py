@@ -167,7 +167,12 @@ def digest_exact(data: Transport, answer: Coupling) -> dict[str, Any]:
         np.minimum(g, (data.C[k : k + _BLOCK] - np.asarray(answer.f)[k : k + _BLOCK, None]).min(0), out=g)
     f = np.concatenate([(data.C[k : k + _BLOCK] - g).min(1) for k in range(0, data.a.size, _BLOCK)])
     value = math.fsum(f * data.a) + math.fsum(g * data.b)
-    return {"gap": (cost - value) / abs(cost), "error": marginal_error(data, answer), "cost": cost, "remark": ""}
+    return {
+        "gap": (cost - value) / abs(cost),
+        "error": marginal_error(data, answer),
+        "cost": cost,
+        "remark": "",
+    }
 
 
 def judge(digested: dict[str, Any]) -> float:

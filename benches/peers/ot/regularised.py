@@ -240,7 +240,11 @@ _SINGLE = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 REGULARISED = [
     Implementation("solvent", _for_all(_ours), ours=True, certificate=_certificate),
     Implementation(
-        "solvent certify", {TASKS[-1]: _certify}, uses_solvent=True, judged=False, note="the certificate alone"
+        "solvent certify",
+        {TASKS[-1]: _certify},
+        uses_solvent=True,
+        judged=False,
+        note="the certificate alone",
     ),
     *(
         Implementation(
@@ -262,9 +266,7 @@ REGULARISED = [
             ("stabilized", "sinkhorn_stabilized"),
         )
     ),
-    Implementation(
-        "ott", _for_all(_ott), process="ott", packages=("ott-jax", "jax"), environment=_SINGLE
-    ),
+    Implementation("ott", _for_all(_ott), process="ott", packages=("ott-jax", "jax"), environment=_SINGLE),
     Implementation(
         "mdot-tnt",
         _for_all(_mdot),

@@ -459,7 +459,9 @@ def run(rng, family, solve):
         if name == "solved" and result.success and math.isfinite(verdict.slack):
             row["slack"] = verdict.slack
             if verdict.slack > LAZY:
-                wrong.append(f"lazy: bound {certificate.bound!r} is {verdict.slack:.3g} times what is true or possible")
+                wrong.append(
+                    f"lazy: bound {certificate.bound!r} is {verdict.slack:.3g} times what is true or possible"
+                )
         if math.isfinite(verdict.use):
             row["use"] = max(verdict.use, row["use"] or -math.inf)
         if wrong:

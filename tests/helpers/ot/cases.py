@@ -20,7 +20,7 @@ def assignment(rng, n=24, m=24):
 
 def _image(power):
     def make(rng, n=25, m=25):
-        side = int(round(n**0.5))
+        side = round(n**0.5)
         grid = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1).reshape(-1, 2)
         C = _distances(grid.astype(float), grid.astype(float), power)
         a, b = (rng.random(side * side) ** 3 + 0.01 for _ in range(2))

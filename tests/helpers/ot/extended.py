@@ -241,7 +241,9 @@ class Problem:
         for _ in range(steps):
             P = {arc: p.mid() for arc, p in self.plan(f, g).items()}
             rows, columns = self.sums(P)
-            weights = self.a if self.tau_a is None else [w * (-x / self.tau_a).exp() for w, x in zip(self.a, f)]
+            weights = (
+                self.a if self.tau_a is None else [w * (-x / self.tau_a).exp() for w, x in zip(self.a, f)]
+            )
             residual = [(w - r).mid() for w, r in zip(weights, rows)]
             if total(abs(x) for x in residual) < arb(2) ** -(BITS * 2 // 3) * total(rows):
                 break
@@ -286,9 +288,7 @@ class Problem:
 
     def linear_low(self, f):
         """A lower bound of the unregularised problem: f made feasible by two hard transforms (not for partial)."""
-        columns = [
-            min_(*[c - f[i] for (i, k), c in self.arcs.items() if k == j]) for j in range(len(self.b))
-        ]
+        columns = [min_(*[c - f[i] for (i, k), c in self.arcs.items() if k == j]) for j in range(len(self.b))]
         rows = [
             min_(*[c - columns[k] for (j, k), c in self.arcs.items() if j == i]) for i in range(len(self.a))
         ]

@@ -55,7 +55,7 @@ def chunk_of(seed, chunk, size):
     for k in range(size):
         rng = np.random.default_rng([seed, chunk, k])
         try:
-            row = attack.run(rng, family, ot.solve)
+            row = attack.run(rng, family, ot)
         except Exception as error:  # a failure to answer is a finding too, and the run goes on
             row = {"status": "raised", "payloads": 0, "tight": False, "use": None, "slack": None,
                    "violations": [{"payload": "solve", "claims": [f"{type(error).__name__}: {error}"]}]}  # fmt: skip

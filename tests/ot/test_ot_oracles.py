@@ -148,3 +148,15 @@ def test_totals_are_matched_in_rational_numbers():
         problem = extended.Problem(np.eye(2), a, b, 0.1)
         exact = (Fraction(0.1) + Fraction(0.2)) / (Fraction(b[0]) + Fraction(b[1])) * Fraction(b[0])
         assert abs(problem.b[0] - extended.arb(exact.numerator) / exact.denominator) < 1e-80
+
+
+@pytest.mark.parametrize(("cost", "metric"), [("sqeuclidean", "sqeuclidean"), ("euclidean", "euclidean"),
+                                              ("l1", "cityblock"), ("cosine", "cosine"), ("lp", "minkowski")])  # fmt: skip
+def test_ground_costs_are_scipys(cost, metric, rng):
+    from scipy.spatial.distance import cdist
+
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(5, 3))
+    wanted = cdist(x, y, metric, **({"p": 2.5} if cost == "lp" else {}))
+    with extended.precision():
+        costs = extended.ground_costs(x, y, cost, 2.5)
+        assert max(abs(float(costs[i, j]) - wanted[i, j]) for i in range(4) for j in range(5)) < 1e-14

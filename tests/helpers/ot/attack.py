@@ -27,15 +27,26 @@ class Attack:
     reg: float
     unbalanced: tuple | None = None
     mass: float | None = None
+    points: tuple | None = None
+    """(X, Y, cost, p): the costs are theirs, and C what floats make of them."""
 
-    def keywords(self):
-        """The keywords that name the problem."""
-        return {"reg": self.reg, "unbalanced": self.unbalanced, "mass": self.mass}
+    def solve(self, ot, **keywords):
+        """What `solvent.ot` answers."""
+        keywords |= {"reg": self.reg, "unbalanced": self.unbalanced, "mass": self.mass}
+        if self.points is None:
+            return ot.solve(self.C, self.a, self.b, **keywords)
+        X, Y, cost, p = self.points
+        return ot.solve_points(X, Y, self.a, self.b, cost=cost, p=p, **keywords)
+
+    def certify(self, result):
+        """The certificate of the potentials that a result holds now."""
+        return result.certify(*(self.points[:2] if self.points else (self.C,)), self.a, self.b)
 
     def exact(self):
         """The problem in ball arithmetic."""
         tau_a, tau_b = self.unbalanced or (math.inf, math.inf)
-        return extended.Problem(self.C, self.a, self.b, self.reg, tau_a, tau_b, self.mass)
+        costs = extended.ground_costs(*self.points) if self.points else None
+        return extended.Problem(self.C, self.a, self.b, self.reg, tau_a, tau_b, self.mass, costs)
 
     def record(self):
         """Everything needed to repeat it, floats in hexadecimal."""
@@ -48,6 +59,9 @@ class Attack:
             "reg": float(self.reg).hex(),
             "unbalanced": self.unbalanced,
             "mass": self.mass,
+            "points": self.points
+            and [[[float(x).hex() for x in point] for point in cloud] for cloud in self.points[:2]]
+            + list(self.points[2:]),
         }
 
 
@@ -204,11 +218,31 @@ def partial(rng):
     return Attack("partial", rng.random((n, m)), a, b, float(_log(rng, -2, 0)), None, moved)
 
 
+def points(rng):
+    """Clouds, some far from the origin, some with coinciding points, in either precision."""
+    (n, m), d = _size(rng), int(rng.integers(1, 5))
+    cost = str(rng.choice(["sqeuclidean", "euclidean", "l1", "cosine", "lp"]))
+    X, Y = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+    if rng.random() < 0.3:
+        Y[0] = X[-1]
+    if cost != "cosine":
+        scale, shift = float(_log(rng, -3, 3)), float(rng.choice([0.0, 0.0, 1e3, 1e6]))
+        X, Y = scale * X + shift, scale * Y + shift
+    if rng.random() < 0.3:
+        X, Y = X.astype(np.float32), Y.astype(np.float32)
+    p = float(rng.choice([1.0, 1.5, 2.0, 3.0])) if cost == "lp" else None
+    with extended.precision():
+        C = np.array([[float(extended.ground_costs([x], [y], cost, p)[0, 0]) for y in Y] for x in X])
+    a, b = _matched(_share(rng, n), _share(rng, m))
+    tau = None if rng.random() < 0.7 else (1.0, 0.3)
+    return Attack("points", C, a, b, float(_log(rng, -3, 0)) * _spread(C), tau, None, (X, Y, cost, p))
+
+
 FAMILIES = {
     make.__name__: make
     for make in (
         plain, tiny_reg, skewed, vanishing, mass, ulps, rank_one, negative, offset, ties, forbidden, zeros, single,
-        unbalanced, one_sided, partial,
+        unbalanced, one_sided, partial, points,
     )
 }  # fmt: skip
 
@@ -306,11 +340,12 @@ class Truth:
             if max(C.shape) > 2:
                 return None, None
             optimum = lp.optimum_partial(C, a, b, self.attack.mass)
-        elif self.attack.unbalanced is not None:
-            if self.start is None:
+        elif self.attack.unbalanced is not None or self.attack.points is not None:
+            start = self._start()
+            plan = None if start is None else self.problem.feasible(self.problem.plan(*start))
+            if plan is None:
                 return None, None
-            plan = self.problem.feasible(self.problem.plan(*self.start))
-            return self.problem.linear_low(self.start[0]), self.problem.linear_high(plan)
+            return self.problem.linear_low(start[0]), self.problem.linear_high(plan)
         else:
             if max(C.shape) > 3:
                 return None, None
@@ -320,8 +355,7 @@ class Truth:
         ball = extended.arb(optimum.numerator) / extended.arb(optimum.denominator)
         return ball, ball
 
-    @property
-    def start(self):
+    def _start(self):
         """Potentials of the reference solver, refined; None where it fails."""
         try:
             f, _, _ = self._reference()
@@ -381,7 +415,7 @@ def judge(truth, result, certificate):
         worst = float((error / M).upper()) if error.is_finite() and M > 0 else math.inf
         if deficit is not None and deficit.is_finite():
             worst = max(worst, float(deficit.upper()))
-        floor = _floor(problem, f, g, lam, P, M)
+        floor = _floor(problem, f, g, lam, P, M) + _cost_rounding(truth.attack, problem)
         slack = bound / max(worst, floor) if math.isfinite(worst) else math.nan
     return Verdict(wrong, _use(result, value, parts), slack)
 
@@ -410,6 +444,21 @@ def _floor(problem, f, g, lam, P, M):
     return float(floor.upper()) if floor.is_finite() else math.inf
 
 
+def _cost_rounding(attack, problem):
+    """What computing the costs from points allows: their error over the spread, and over reg in the plan."""
+    if attack.points is None:
+        return 0.0
+    X, Y, cost, _ = attack.points
+    both = np.concatenate([X, Y]).astype(float)
+    largest = float(np.abs(attack.C).max())
+    if cost == "sqeuclidean":  # by a product of matrices, after centring
+        largest = (2 * np.linalg.norm(both - both.mean(0), axis=1).max()) ** 2
+    elif cost == "cosine":
+        largest = 1.0
+    error = (both.shape[1] + 30) * UNIT * largest
+    return 2 * error * (1 / problem.spread + 1 / attack.reg)
+
+
 def _penalty_rounding(problem, P, M):
     """What the penalties' slopes make of a relative error of a few u in the marginals."""
     rounding, hard = extended.arb(0), problem.tau_a is None or problem.tau_b is None
@@ -433,23 +482,22 @@ def _use(result, value, parts):
     return float(((_ball(result.value) - value) / allowed).mid())
 
 
-def trials(rng, attack, solve):
+def trials(rng, attack, ot):
     """(name, result, certificate) of one problem: solved, interrupted, then with other potentials put in."""
-    data = attack.C, attack.a, attack.b
-    result = solve(*data, **attack.keywords())
+    result = attack.solve(ot)
     yield "solved", result, result.certificate
-    short = solve(*data, **attack.keywords(), maxiter=int(rng.integers(1, 41)), tol=0)
+    short = attack.solve(ot, maxiter=int(rng.integers(1, 41)), tol=0)
     yield "interrupted", short, short.certificate
     for name, changed in payloads(rng, attack, result):
-        yield name, changed, changed.certify(*data)
+        yield name, changed, attack.certify(changed)
 
 
-def run(rng, family, solve):
+def run(rng, family, ot):
     """Attack one problem of a family; a JSON-able row with every violation, and the problem itself if there is one."""
     attack = FAMILIES[family](rng)
     row = {"status": "", "payloads": 0, "tight": False, "use": None, "slack": None, "violations": []}
     truth = None
-    for name, result, certificate in trials(rng, attack, solve):
+    for name, result, certificate in trials(rng, attack, ot):
         if truth is None:
             truth = Truth(attack, result)
             row["status"], row["tight"] = result.status, truth.tight

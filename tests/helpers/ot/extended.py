@@ -45,15 +45,42 @@ def above(x):
     return math.nextafter(float(x.upper()), math.inf)
 
 
+def ground_costs(X, Y, cost, p=None):
+    """{(i, j): c(x_i, y_j)} of two clouds as balls."""
+    clouds = [[[arb(float(value)) for value in point] for point in cloud] for cloud in (X, Y)]
+    return {
+        (i, j): _ground_cost(x, y, cost, p) for i, x in enumerate(clouds[0]) for j, y in enumerate(clouds[1])
+    }
+
+
+def _ground_cost(x, y, cost, p):
+    lengths = [abs(s - t) for s, t in zip(x, y)]
+    if cost == "l1":
+        return total(lengths)
+    if cost == "lp":
+        powers = total(arb(0) if length == 0 else length ** arb(p) for length in lengths)
+        return arb(0) if powers == 0 else powers ** (1 / arb(p))
+    squares = total(length * length for length in lengths)
+    if cost == "sqeuclidean":
+        return squares
+    if cost == "euclidean":
+        return squares.sqrt()
+    inner = total(s * t for s, t in zip(x, y))
+    return 1 - inner / (total(s * s for s in x) * total(t * t for t in y)).sqrt()
+
+
 def _xlogx(x, y):
     """x log(x / y), 0 at x = 0."""
     return arb(0) if x == 0 else x * (x / y).log()
 
 
 class Problem:
-    """One transport problem with exact data; `tau_a`, `tau_b` inf and `mass` None: balanced."""
+    """One transport problem with exact data; `tau_a`, `tau_b` inf and `mass` None: balanced.
 
-    def __init__(self, C, a, b, reg, tau_a=math.inf, tau_b=math.inf, mass=None):
+    `costs` are balls around the costs where floats (C) are not what they are.
+    """
+
+    def __init__(self, C, a, b, reg, tau_a=math.inf, tau_b=math.inf, mass=None, costs=None):
         C, a, b = (np.asarray(x, dtype=np.float64) for x in (C, a, b))
         self.rows, self.columns = np.flatnonzero(a > 0), np.flatnonzero(b > 0)
         self.a, self.b = [arb(x) for x in a[self.rows]], [arb(x) for x in b[self.columns]]
@@ -67,6 +94,8 @@ class Problem:
             ratio = total(self.a) / total(self.b)
             self.b = [x * ratio for x in self.b]
         self.arcs = {(i, j): arb(x) for (i, j), x in np.ndenumerate(live) if np.isfinite(x)}
+        if costs is not None:
+            self.arcs = {(i, j): costs[self.rows[i], self.columns[j]] for i, j in self.arcs}
         finite = live[np.isfinite(live)]
         self.spread = float(np.ptp(finite)) if finite.size and np.ptp(finite) > 0 else 1.0
         self.product = total(self.a) * total(self.b)

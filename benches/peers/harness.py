@@ -160,7 +160,7 @@ class Harness:
         On a shared machine the best of many short windows finds a quiet moment, the best of few long ones does not: without
         this rule whoever is quick looks quicker still.  Two exceptions, so that one who needs minutes does not cost the others
         their rounds: an answer that was cut short is not repeated (its time is what it was allowed), and a call longer than
-        the time for all rounds is timed once.
+        a quarter of the time for all rounds is timed once.
         """
         samples: dict[Entrant, list[tuple[float, float]]] = {
             entrant: [(reply["first"], reply["first"])] if _cut(reply) else []
@@ -169,7 +169,7 @@ class Harness:
         repeated = {
             e: reply["seconds"]
             for e, reply in prepared.items()
-            if not _cut(reply) and reply["seconds"] <= self.settings.seconds
+            if not _cut(reply) and reply["seconds"] <= self.settings.seconds / 4
         }
         slowest = max(repeated.values(), default=0.0)
         window = min(max(slowest, _SHORTEST), _LONGEST)

@@ -222,16 +222,17 @@ EXTRA = (
 """Larger, rectangular and harder ones beside them."""
 TINY = (_square("assign60", 60, 1e-2, functools.partial(assignment, 60)),)
 TOLERANCES = (1e-3, 1e-6, 1e-9)
-_QUICK = {1e-9: ("assign500", f"{_PICTURES}L2", "c1000e-3"), 1e-6: ("c1000e-3",)}
+_QUICK = {1e-9: ("assign500", f"{_PICTURES}L2"), 1e-6: ("c1000e-3",)}
 """Problems of ``--quick`` at each tolerance."""
-_PATIENCE = {"tiny": 5.0, "quick": 3.0, "full": 300.0}
-"""Seconds for an iteration that can be cut short."""
+_PATIENCE = {"tiny": dict.fromkeys(TOLERANCES, 5.0), "quick": dict.fromkeys(TOLERANCES, 1.0),
+             "full": {1e-3: 30.0, 1e-6: 180.0, 1e-9: 30.0}}  # fmt: skip
+"""Seconds for an iteration that can be cut short: long where a promise is about it."""
 _EXACT = {"tiny": (40,), "quick": (1000,), "full": (2000, 4000, 10_000)}
 
 
-def patience(size: str) -> float:
+def patience(size: str, tol: float) -> float:
     """Seconds after which an iteration that can be is cut short; ``SOLVENT_PEERS_PATIENCE`` overrides."""
-    return float(os.environ.get("SOLVENT_PEERS_PATIENCE", _PATIENCE[size]))
+    return float(os.environ.get("SOLVENT_PEERS_PATIENCE", _PATIENCE[size][tol]))
 
 
 def cases(size: str, tol: float) -> Sequence[Case]:
@@ -257,7 +258,7 @@ def problems(size: str) -> Sequence[Problem]:
     found = []
     for tol in TOLERANCES:
         for case in cases(size, tol):
-            make = functools.partial(_make, case, tol, patience(size))
+            make = functools.partial(_make, case, tol, patience(size, tol))
             # Twice tol: what a peer stops by is not quite our l1 norm, and it must not fail over the conversion.
             limit = 2 * tol
             count = case.shape[0] * case.shape[1]

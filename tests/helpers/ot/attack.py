@@ -412,6 +412,9 @@ def judge(truth, result, certificate):
                     f"bound {bound!r} below the gap {(truth.low - value) / (M * spread)}",
                 )
         deficit = None if truth.low is None else (truth.low - value) / (M * spread)
+        if problem.mass is None and not problem.balanced and error.is_finite():
+            # A steep penalty makes the nearest feasible plan that much worse than the potentials: no laziness.
+            deficit = (problem.primal(problem.feasible(P)) - value) / (M * spread)
         worst = float((error / M).upper()) if error.is_finite() and M > 0 else math.inf
         if deficit is not None and deficit.is_finite():
             worst = max(worst, float(deficit.upper()))

@@ -11,5 +11,6 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
+pub mod ot;
 pub mod special;
 pub mod stats;

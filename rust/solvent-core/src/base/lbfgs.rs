@@ -23,14 +23,26 @@ pub trait Objective {
         monitor: &mut Monitor<'_>,
     ) -> Result<Value, Self::Error>;
 
-    /// Multiplies `q` by an approximation of the inverse Hessian at the point evaluated last: diagonal and positive
-    /// definite, or a multiple of the identity (the default), which the search then scales by itself.
-    fn precondition(&self, q: &mut [f64]) {
+    /// Multiplies `q` by a positive approximation of the inverse Hessian at the point evaluated last. False (the
+    /// default) where none is known: a multiple of the identity is then learnt from the last step.
+    fn precondition(&self, q: &mut [f64]) -> bool {
         let _ = q;
+        false
+    }
+
+    /// Brings a direction at the point evaluated last back to where it can be trusted.
+    fn restrict(&self, gradient: &[f64], direction: &mut [f64]) {
+        let _ = (gradient, direction);
     }
 
     /// The first step length to try along a direction of which nothing is known.
     fn first_length(&self, direction: &[f64]) -> f64;
+
+    /// No step is longer: for functions that may fall for ever.
+    fn longest(&self, direction: &[f64]) -> f64 {
+        let _ = direction;
+        f64::INFINITY
+    }
 }
 
 /// A value with its rounding.
@@ -57,7 +69,7 @@ const DECREASE: f64 = 1e-4;
 /// Sufficient flattening.
 const CURVATURE: f64 = 0.9;
 /// Evaluations of one line search.
-const SEARCH: usize = 30;
+const SEARCH: usize = 20;
 /// Evaluations after which the weak conditions are enough.
 const PATIENCE: usize = 5;
 
@@ -173,13 +185,10 @@ impl Lbfgs {
             add(q, -factor, &pair.y);
             factors.push(factor);
         }
-        objective.precondition(q);
-        if let Some(last) = self.pairs.back() {
+        let known = objective.precondition(q);
+        if let Some(last) = self.pairs.back().filter(|_| !known) {
             // The scale of the metric along the last step.
-            let scratch = &mut self.trial.gradient;
-            scratch.copy_from_slice(&last.y);
-            objective.precondition(scratch);
-            let scale = last.sy / dot(&last.y, scratch);
+            let scale = last.sy / dot(&last.y, &last.y);
             if scale > 0.0 && scale.is_finite() {
                 q.iter_mut().for_each(|q| *q *= scale);
             }
@@ -189,6 +198,7 @@ impl Lbfgs {
             add(q, factor - other, &pair.s);
         }
         q.iter_mut().for_each(|q| *q = -*q);
+        objective.restrict(&self.point.gradient, q);
     }
 
     /// Moves along the direction; false where no point on it is lower.
@@ -204,13 +214,15 @@ impl Lbfgs {
         // The end `high` where it meets the weak conditions.
         let mut weak: Option<End> = None;
         let known = !self.pairs.is_empty();
-        let mut length = if known { 1.0 } else { objective.first_length(&self.direction) };
+        let longest = objective.longest(&self.direction);
+        let mut length = if known { 1.0 } else { objective.first_length(&self.direction) }.min(longest);
         for evaluation in 1..=SEARCH {
             let end = self.probe(objective, length, monitor)?;
             let limit = origin.value + DECREASE * length * slope + origin.noise;
             // A nan fails this test.
             let lower = end.value <= limit && end.slope.is_finite();
-            if lower && end.slope.abs() <= CURVATURE * -slope {
+            let far = length >= longest && end.slope < 0.0;
+            if lower && (far || end.slope.abs() <= CURVATURE * -slope) {
                 self.accept();
                 return Ok(true);
             }
@@ -226,7 +238,7 @@ impl Lbfgs {
                 break;
             }
             length = match high {
-                None => (extrapolated(&start, &low)).clamp(2.0 * low.length, 8.0 * low.length),
+                None => (extrapolated(&start, &low)).clamp(2.0 * low.length, 8.0 * low.length).min(longest),
                 Some(high) => interpolated(&low, &high, evaluation),
             };
         }

@@ -1,6 +1,7 @@
 //! `solvent._core.ot`: optimal transport. Python has validated shapes, weights and scalars; entries of the cost are
 //! checked by the core on its first pass.
 
+mod barycenter;
 mod sparse;
 
 use pyo3::prelude::*;
@@ -20,6 +21,8 @@ impl Raise for OtError {
 /// Optimal transport.
 #[pyo3::pymodule(submodule)]
 pub mod ot {
+    #[pymodule_export]
+    use super::barycenter::{barycenter, certify_barycenter};
     #[pymodule_export]
     use super::sparse::{certify_sparse, solve_sparse};
 }

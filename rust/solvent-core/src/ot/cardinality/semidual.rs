@@ -206,6 +206,12 @@ impl<T: Entry> Objective for SemiDual<'_, T> {
         let longest = direction.iter().fold(0.0f64, |l, d| l.max(d.abs()));
         (problem.gamma * share).min(problem.scale / longest.max(1e-300))
     }
+
+    /// On supports that admit no coupling D grows for ever, and steps of a few times the cost's range tell.
+    fn longest(&self, direction: &[f64]) -> f64 {
+        let longest = direction.iter().fold(0.0f64, |l, d| l.max(d.abs()));
+        if self.frozen { 2.0 * self.problem.scale / longest.max(1e-300) } else { f64::INFINITY }
+    }
 }
 
 impl<T: Entry> SemiDual<'_, T> {

@@ -10,8 +10,7 @@ use solvent_core::ot::barycenter::certify::Judgement;
 use solvent_core::ot::barycenter::{Problem, Solution, certify, solve};
 use solvent_core::ot::entry::Entry;
 
-use super::sparse::Cost;
-use crate::arrays::Matrix;
+use crate::arrays::{Either, Matrix};
 use crate::gateway::Gateway;
 use crate::outcome::{certificate, outcome};
 
@@ -84,7 +83,7 @@ impl Data {
 pub fn barycenter<'py>(
     py: Python<'py>,
     B: PyReadonlyArray2<'py, f64>,
-    C: Cost<'py>,
+    C: Either<'py>,
     weights: PyReadonlyArray1<'py, f64>,
     reg: f64,
     tol: f64,
@@ -100,13 +99,13 @@ pub fn barycenter<'py>(
     let budget = Budget { tol, maxiter, maxtime, history };
     let gateway = Gateway::new(callback, workers)?;
     let (found, n, m) = match &C {
-        Cost::Double(array) => {
+        Either::Double(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
             let found = gateway.run(py, |o| data.solve(view, x0.as_deref(), budget, o))?;
             (found, view.rows(), view.columns())
         }
-        Cost::Single(array) => {
+        Either::Single(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
             let found = gateway.run(py, |o| data.solve(view, x0.as_deref(), budget, o))?;
@@ -133,7 +132,7 @@ pub fn barycenter<'py>(
 pub fn certify_barycenter<'py>(
     py: Python<'py>,
     B: PyReadonlyArray2<'py, f64>,
-    C: Cost<'py>,
+    C: Either<'py>,
     weights: PyReadonlyArray1<'py, f64>,
     p: PyReadonlyArray1<'py, f64>,
     f: PyReadonlyArray2<'py, f64>,
@@ -145,12 +144,12 @@ pub fn certify_barycenter<'py>(
     let (p, f, g) = (p.as_array().to_vec(), columns(&f), columns(&g));
     let gateway = Gateway::new(None, workers)?;
     let judged = match &C {
-        Cost::Double(array) => {
+        Either::Double(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
             gateway.run(py, |o| data.certify(view, &p, (&f, &g), o))?
         }
-        Cost::Single(array) => {
+        Either::Single(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
             gateway.run(py, |o| data.certify(view, &p, (&f, &g), o))?

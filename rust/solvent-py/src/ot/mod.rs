@@ -1,28 +1,21 @@
-//! `solvent._core.ot`: optimal transport. Python has validated shapes, weights and scalars; entries of the cost are
-//! checked by the core on its first pass.
+//! `solvent._core.ot`: entropic optimal transport. Python has validated shapes, weights and scalars; the core checks the
+//! entries of the cost on its first pass.
 
 mod barycenter;
+mod ground;
+mod plan;
+mod solve;
 mod sparse;
 
-use pyo3::prelude::*;
-use solvent_core::ot::OtError;
-
-use crate::errors::Raise;
-
-impl Raise for OtError {
-    fn raise(self) -> PyErr {
-        match self {
-            Self::Argument(e) => e.raise(),
-            Self::Aborted(e) => e.raise(),
-        }
-    }
-}
-
-/// Optimal transport.
+/// Entropic optimal transport.
 #[pyo3::pymodule(submodule)]
 pub mod ot {
     #[pymodule_export]
     use super::barycenter::{barycenter, certify_barycenter};
+    #[pymodule_export]
+    use super::plan::{apply, cost_slopes, plan, plan_adjoint, plan_sparse, rounded};
+    #[pymodule_export]
+    use super::solve::{certify, solve, solve_batch};
     #[pymodule_export]
     use super::sparse::{certify_sparse, solve_sparse};
 }

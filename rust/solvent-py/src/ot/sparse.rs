@@ -1,6 +1,6 @@
 //! Transport with few arcs a column.
 
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use solvent_core::base::monitor::{Budget, Monitor, Observer};
@@ -10,18 +10,9 @@ use solvent_core::ot::cardinality::certify::Judgement;
 use solvent_core::ot::cardinality::{Plan, Problem, Solution, certify, solve};
 use solvent_core::ot::entry::Entry;
 
-use crate::arrays::Matrix;
+use crate::arrays::{Either, Matrix};
 use crate::gateway::Gateway;
 use crate::outcome::{certificate, outcome};
-
-/// A cost of either precision.
-#[derive(FromPyObject)]
-pub(super) enum Cost<'py> {
-    /// float64.
-    Double(PyReadonlyArray2<'py, f64>),
-    /// float32.
-    Single(PyReadonlyArray2<'py, f32>),
-}
 
 /// A budget for work that has no tolerance of its own.
 const BOOKS: Budget = Budget::new(0.0, 1);
@@ -75,7 +66,7 @@ impl Data {
 #[allow(non_snake_case, clippy::too_many_arguments, reason = "one keyword each")]
 pub fn solve_sparse<'py>(
     py: Python<'py>,
-    C: Cost<'py>,
+    C: Either<'py>,
     a: PyReadonlyArray1<'py, f64>,
     b: PyReadonlyArray1<'py, f64>,
     max_nnz: usize,
@@ -93,12 +84,12 @@ pub fn solve_sparse<'py>(
     let budget = Budget { tol, maxiter, maxtime, history };
     let gateway = Gateway::new(callback, workers)?;
     let found = match &C {
-        Cost::Double(array) => {
+        Either::Double(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
             gateway.run(py, |o| data.solve(view, x0.as_deref(), budget, o))?
         }
-        Cost::Single(array) => {
+        Either::Single(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
             gateway.run(py, |o| data.solve(view, x0.as_deref(), budget, o))?
@@ -124,7 +115,7 @@ pub fn solve_sparse<'py>(
 #[allow(non_snake_case, clippy::too_many_arguments, reason = "one keyword each")]
 pub fn certify_sparse<'py>(
     py: Python<'py>,
-    C: Cost<'py>,
+    C: Either<'py>,
     a: PyReadonlyArray1<'py, f64>,
     b: PyReadonlyArray1<'py, f64>,
     data: PyReadonlyArray1<'py, f64>,
@@ -145,12 +136,12 @@ pub fn certify_sparse<'py>(
     let (alpha, beta) = (alpha.as_array().to_vec(), beta.as_array().to_vec());
     let gateway = Gateway::new(None, workers)?;
     let judged = match &C {
-        Cost::Double(array) => {
+        Either::Double(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
             gateway.run(py, |o| data.certify(view, &plan, (&alpha, &beta), o))?
         }
-        Cost::Single(array) => {
+        Either::Single(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
             gateway.run(py, |o| data.certify(view, &plan, (&alpha, &beta), o))?

@@ -10,7 +10,10 @@ from . import Info
 
 __all__ = [
     "apply",
+    "barycenter",
     "certify",
+    "certify_barycenter",
+    "certify_sparse",
     "cost_slopes",
     "plan",
     "plan_adjoint",
@@ -18,12 +21,14 @@ __all__ = [
     "rounded",
     "solve",
     "solve_batch",
+    "solve_sparse",
 ]
 
 _Vector: TypeAlias = NDArray[np.float64]
 _Pair: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 _Cost: TypeAlias = NDArray[Any] | None
 _Points: TypeAlias = tuple[NDArray[Any], NDArray[Any], str, float] | None
+_Matrix: TypeAlias = NDArray[np.float64]
 
 def solve(
     *,
@@ -163,3 +168,57 @@ def cost_slopes(
     W: NDArray[np.float64],
     workers: int | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def barycenter(
+    *,
+    B: _Matrix,
+    C: NDArray[Any],
+    weights: _Vector,
+    reg: float,
+    tol: float,
+    maxiter: int,
+    maxtime: float | None,
+    history: bool,
+    x0: _Matrix | None,
+    workers: int | None,
+    callback: Callable[[Any], object] | None,
+) -> dict[str, Any]: ...
+def certify_barycenter(
+    *,
+    B: _Matrix,
+    C: NDArray[Any],
+    weights: _Vector,
+    p: _Vector,
+    f: _Matrix,
+    g: _Matrix,
+    reg: float,
+    workers: int | None,
+) -> dict[str, Any]: ...
+def solve_sparse(
+    *,
+    C: NDArray[Any],
+    a: _Vector,
+    b: _Vector,
+    max_nnz: int,
+    gamma: float,
+    tol: float,
+    maxiter: int,
+    maxtime: float | None,
+    history: bool,
+    x0: _Vector | None,
+    workers: int | None,
+    callback: Callable[[Any], object] | None,
+) -> dict[str, Any]: ...
+def certify_sparse(
+    *,
+    C: NDArray[Any],
+    a: _Vector,
+    b: _Vector,
+    data: _Vector,
+    indices: NDArray[np.int32],
+    indptr: NDArray[np.int64],
+    alpha: _Vector,
+    beta: _Vector,
+    max_nnz: int,
+    gamma: float,
+    workers: int | None,
+) -> dict[str, Any]: ...

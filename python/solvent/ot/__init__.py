@@ -5,11 +5,15 @@
 `solve_points`                  the same between clouds of points; the cost is never stored
 `sinkhorn`                      called like POT's ``ot.sinkhorn``
 `divergence`                    Sinkhorn divergence of two clouds, with a bracket and a gradient
+`barycenter`                    mean of histograms, with a bracket on its value
+`solve_sparse`                  plans with at most so many arcs a column
 `monge_gap`                     how far a map is from optimal, with a bracket and a gradient
 `TransportResult`               what `solve` returns: potentials, certificate, the plan on demand
 `PointTransportResult`          what `solve_points` returns: also a map and a gradient in the points
 `DivergenceResult`              what `divergence` returns
 `MongeGapResult`                what `monge_gap` returns
+`BarycenterResult`              what `barycenter` returns
+`SparseTransportResult`         what `solve_sparse` returns
 `SinkhornWarning`               what `sinkhorn` warns with where its tolerance is not met
 =============================== ==================================================================
 
@@ -21,6 +25,7 @@ differentiation; they need those packages only when they are called.
 import importlib
 from types import ModuleType
 
+from ._barycenter import BarycenterResult, barycenter
 from ._divergence import DivergenceResult, divergence
 from ._monge_gap import MongeGapResult, monge_gap
 from ._point_result import PointTransportResult
@@ -28,18 +33,23 @@ from ._points import solve_points
 from ._result import TransportResult
 from ._sinkhorn import SinkhornWarning, sinkhorn
 from ._solve import solve
+from ._sparse import SparseTransportResult, solve_sparse
 
 __all__ = [
+    "BarycenterResult",
     "DivergenceResult",
     "MongeGapResult",
     "PointTransportResult",
     "SinkhornWarning",
+    "SparseTransportResult",
     "TransportResult",
+    "barycenter",
     "divergence",
     "monge_gap",
     "sinkhorn",
     "solve",
     "solve_points",
+    "solve_sparse",
 ]
 
 

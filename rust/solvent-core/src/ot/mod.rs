@@ -23,12 +23,18 @@
 //! | [`plan`] | the plan of given potentials: whole, sparse, as an operator |
 //! | [`derivative`], [`slopes`] | derivatives of the plan, and of costs between points |
 //! | [`solve`] | the door |
+//! | [`entry`] | a stored cost line by line, whatever its order and precision |
+//! | [`cardinality`] | plans with few arcs a column |
+//! | [`barycenter`] | barycenters of histograms |
 
 pub mod anneal;
 pub mod auto;
+pub mod barycenter;
+pub mod cardinality;
 pub mod certify;
 pub mod cost;
 pub mod derivative;
+pub mod entry;
 pub mod linsys;
 pub mod newton;
 pub mod passes;

@@ -1,0 +1,4 @@
+//! Optimal transport.
+
+pub mod exact;
+pub mod simplex;

@@ -1,8 +1,10 @@
-//! Potentials to start from: a few Sinkhorn steps at each of a falling sequence of temperatures, in single precision.
+//! Potentials to start from: Sinkhorn steps in single precision, each at a lower temperature than the one before.
 //!
-//! Nothing here needs to be accurate. The simplex method mends what is left, at a microsecond or two a pivot, so a loose
-//! schedule beats a converged one: three steps at each temperature, the potentials carried on along their secant in the
-//! temperature (without which each stage would begin an order of magnitude farther off).
+//! Nothing here needs to be accurate: the simplex method mends what is left, at a microsecond or two a pivot. What counts
+//! is the error per pass, and there a single step at each temperature wins, if the potentials are carried on along their
+//! secant in the temperature: that is worth as much as a momentum. On two clouds of 4000 points 20 such passes leave
+//! 11 600 pivots and 7 arcs to price in; three steps at each of nine temperatures (27 passes), extrapolated likewise,
+//! leave 21 300 and 226.
 
 use super::cost::Entry;
 use super::problem::{BLOCK, Problem};
@@ -12,15 +14,15 @@ use solvent_simd::lanes::SLACK;
 use solvent_simd::{F64s, Kernel, Lanes, Mask, Simd, dispatch, exp2};
 
 /// First temperature, in units of the span.
-const HOTTEST: f64 = 0.25;
+const HOTTEST: f64 = 0.08;
 /// Each temperature is this part of the one before.
-const COOLING: f64 = 3.0;
+const COOLING: f64 = 1.5;
 /// No lower: single precision resolves costs to 6e-8 of their span.
 const COLDEST: f64 = 1e-5;
-/// Steps at each temperature.
-const STEPS: usize = 3;
 /// Once a row spreads over fewer columns than this (1/Σp², in the mean), the arcs of the basis are settled.
-const SETTLED: f64 = 2.0;
+const SETTLED: f64 = 8.0;
+/// And never before it spreads over this part of what it would at infinite temperature: weights may be concentrated.
+const NARROWED: f64 = 0.25;
 /// Columns are padded to a multiple of this: two registers of the widest level.
 const PAD: usize = 32;
 /// Rows whose exponentials are held together.
@@ -44,7 +46,8 @@ pub struct Anneal {
     /// Temperature.
     pub temperature: f64,
     earlier: Option<(f64, Vec<f64>, Vec<f64>)>,
-    step: usize,
+    begun: bool,
+    settled: f64,
     /// Mean spread of a row at the last step.
     pub spread: f64,
     /// l1 error of the rows before the last step.
@@ -80,32 +83,36 @@ impl Anneal {
             let total = units.iter().sum::<i64>() as f64;
             units.iter().map(|&w| w as f64 / total).collect()
         };
+        let (a, b): (Vec<f64>, Vec<f64>) = (relative(&problem.supply), relative(&problem.demand));
+        let widest = 1.0 / b.iter().map(|b| b * b).sum::<f64>();
         Ok(Self {
             n,
             m,
             padded,
             cost,
-            a: relative(&problem.supply),
-            b: relative(&problem.demand),
+            a,
+            b,
+            settled: SETTLED.min(NARROWED * widest),
             f: vec![0.0; n],
             g: vec![0.0; m],
             temperature: HOTTEST,
             earlier: None,
-            step: 0,
+            begun: false,
             spread: f64::INFINITY,
             error: f64::INFINITY,
         })
     }
 
-    /// One pass: a Sinkhorn step of the rows and, on the row-scaled plan, of the columns. True while more is useful.
+    /// Cools and takes one Sinkhorn step: of the rows and, on the row-scaled plan, of the columns, in one pass. False once
+    /// no more is useful.
     pub fn advance(&mut self, monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
-        if self.step == STEPS {
-            if self.spread < SETTLED || self.temperature <= COLDEST {
+        if self.begun {
+            if self.spread < self.settled || self.temperature <= COLDEST {
                 return Ok(false);
             }
             self.cool();
         }
-        self.step += 1;
+        self.begun = true;
         self.sinkhorn(monitor)?;
         Ok(true)
     }
@@ -126,7 +133,7 @@ impl Anneal {
             both.zip(f.iter().chain(g)).for_each(|(x, old)| *x += ahead * (*x - old));
         }
         self.earlier = Some(now);
-        (self.temperature, self.step) = (cold, 0);
+        self.temperature = cold;
     }
 
     fn sinkhorn(&mut self, monitor: &mut Monitor<'_>) -> Result<(), Aborted> {

@@ -18,12 +18,13 @@
 
 use super::cost::Entry;
 use super::forest;
-use super::problem::{BLOCK, ExactError};
+use super::problem::BLOCK;
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::error::ArgumentError;
 use crate::base::monitor::Monitor;
 use crate::base::sum::{Sum, sum};
 use crate::base::view::MatrixView;
+use crate::ot::OtError;
 use solvent_simd::{Kernel, Lanes, Mask, Simd, dispatch};
 
 /// Unit roundoff of a double.
@@ -74,7 +75,7 @@ pub fn certify<T: Entry>(
     f: &[f64],
     g: &[f64],
     monitor: &mut Monitor<'_>,
-) -> Result<Certificate, ExactError> {
+) -> Result<Certificate, OtError> {
     coupling.check(a.len(), b.len())?;
     let (sum_a, sum_b) = (sum(a), sum(b));
     let share = sum_a / sum_b;
@@ -214,7 +215,7 @@ impl Pass {
         f: &[f64],
         g: &[f64],
         monitor: &mut Monitor<'_>,
-    ) -> Result<Self, ExactError> {
+    ) -> Result<Self, OtError> {
         if c.as_row_major().is_none() {
             let turned = Self::over(c.transpose(), b, a, g, f, monitor)?;
             return Ok(Self { f: turned.g, g: turned.f, ..turned });

@@ -25,5 +25,4 @@ pub mod solve;
 pub mod start;
 
 pub use certify::{Coupling, certify};
-pub use problem::ExactError;
 pub use solve::{Depth, Solution, default_maxiter, solve};

@@ -1,21 +1,11 @@
 //! The data, validated: costs, weights, and the weights again as integers.
 
 use super::cost::{Entry, Survey};
-use crate::base::error::{Aborted, ArgumentError};
+use crate::base::error::ArgumentError;
 use crate::base::monitor::Monitor;
 use crate::base::sum::{Sum, sum};
 use crate::base::view::MatrixView;
-
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-pub enum ExactError {
-    /// An argument was refused before any work.
-    #[error(transparent)]
-    Argument(#[from] ArgumentError),
-    /// The observer abandoned the work; it holds the reason.
-    #[error(transparent)]
-    Aborted(#[from] Aborted),
-}
+use crate::ot::OtError;
 
 /// Units that the total weight is cut into: sums of units stay far inside an `i64`, and a unit is 2⁻⁷ of what a double
 /// resolves of the total.
@@ -68,7 +58,7 @@ impl<'a, T: Entry> Problem<'a, T> {
         a: &[f64],
         b: &[f64],
         monitor: &mut Monitor<'_>,
-    ) -> Result<Self, ExactError> {
+    ) -> Result<Self, OtError> {
         let transposed = c.as_row_major().is_none();
         let view = if transposed { c.transpose() } else { c };
         let data = view.as_row_major().ok_or_else(|| {
@@ -143,7 +133,7 @@ impl<'a, T: Entry> Problem<'a, T> {
         value.value()
     }
 
-    fn survey(&mut self, monitor: &mut Monitor<'_>) -> Result<(), ExactError> {
+    fn survey(&mut self, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
         let stored = self.a.len();
         let mut takes_part = vec![false; stored];
         self.rows.iter().for_each(|&i| takes_part[i as usize] = true);
@@ -205,7 +195,7 @@ impl<'a, T: Entry> Problem<'a, T> {
 fn lonely(column: bool, index: u32) -> ArgumentError {
     let (kind, weight) = if column { ("column", "b") } else { ("row", "a") };
     let was = format!("{kind} {index} of C has no finite entry but {weight}[{index}] > 0");
-    ArgumentError::new("C", was, "at least one")
+    ArgumentError::new("C", was, "a finite cost for some arc of positive weight")
 }
 
 /// The weights of at least one unit, by their indices.

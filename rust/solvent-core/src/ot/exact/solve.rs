@@ -4,7 +4,7 @@ use super::certify::{Coupling, certify};
 use super::cost::Entry;
 use super::hall::Hall;
 use super::pricing::price_out;
-use super::problem::{ExactError, Problem, TOTAL};
+use super::problem::{Problem, TOTAL};
 use super::start::{Start, start};
 use crate::base::error::Aborted;
 use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, drive};
@@ -12,10 +12,11 @@ use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::base::sum::Sum;
 use crate::base::view::MatrixView;
+use crate::ot::OtError;
 use crate::ot::simplex::Simplex;
 
 /// Pivots between two looks at the clock.
-const BATCH: u64 = 1024;
+const BATCH: u64 = 4096;
 /// Unit roundoff of a double.
 const U: f64 = 1.110_223_024_625_156_5e-16;
 /// What is reported beside nit, bound and elapsed.
@@ -71,12 +72,12 @@ pub fn solve<T: Entry>(
     given: Option<(&[f64], &[f64])>,
     budget: Budget,
     observer: &mut dyn Observer,
-) -> Result<Solution, ExactError> {
+) -> Result<Solution, OtError> {
     // An optimal basis ends the run, not a bound: `tol` judges the certificate.
     let mut monitor = Monitor::new(Budget { tol: 0.0, ..budget }, observer, const { &EXTRAS });
     let problem = Problem::new(c, a, b, &mut monitor)?;
     let given = given.map(|(f, g)| if problem.transposed { (g, f) } else { (f, g) });
-    let Start { simplex, big, g, temperature, passes } = start(&problem, given, &mut monitor)?;
+    let Start { simplex, big, g, passes } = start(&problem, given, &mut monitor)?;
     let mut exact = Exact {
         data: (c, a, b),
         tol: budget.tol,
@@ -88,7 +89,6 @@ pub fn solve<T: Entry>(
         hall: None,
         best: (f64::NEG_INFINITY, Vec::new(), Vec::new()),
         guess: Some(g),
-        temperature,
         current: (f64::NAN, 0),
         pivots: 0,
         priced_in: 0,
@@ -120,7 +120,6 @@ struct Exact<'p, 'a, T> {
     best: (f64, Vec<f64>, Vec<f64>),
     /// The potentials of the start, until they have been judged.
     guess: Option<Vec<f64>>,
-    temperature: f64,
     /// Cost of the flow over allowed arcs, and the units that go over forbidden ones.
     current: (f64, i64),
     pivots: u64,
@@ -254,7 +253,8 @@ impl<T: Entry> Exact<'_, '_, T> {
             .map(|e| {
                 let (i, j) = (problem.rows[e.row as usize], problem.columns[e.column as usize]);
                 let (i, j) = if problem.transposed { (j, i) } else { (i, j) };
-                (i, j, e.flow as f64 * unit)
+                // Rounded to what the caller gets, so that the certificate judges that.
+                (i, j, T::from_f64(e.flow as f64 * unit).to_f64())
             })
             .filter(|&(_, _, p)| p > 0.0)
             .collect();
@@ -310,14 +310,14 @@ impl<T: Entry> Exact<'_, '_, T> {
 
 impl<T: Entry> Method<3> for Exact<'_, '_, T> {
     type Solution = Solution;
-    type Error = ExactError;
+    type Error = OtError;
     const EXTRAS: [&'static str; 3] = EXTRAS;
 
-    fn init(&mut self, _: &mut Monitor<'_>) -> Result<Option<f64>, ExactError> {
+    fn init(&mut self, _: &mut Monitor<'_>) -> Result<Option<f64>, OtError> {
         Ok(None)
     }
 
-    fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<3>, ExactError> {
+    fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<3>, OtError> {
         let (problem, big) = (self.problem, self.big);
         let limit = BATCH.min(monitor.remaining());
         let units = self.simplex.advance(limit, |i, j| problem.priced(i, j, big));
@@ -346,7 +346,7 @@ impl<T: Entry> Method<3> for Exact<'_, '_, T> {
         self.over
     }
 
-    fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution, ExactError> {
+    fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution, OtError> {
         if self.over != Some(Status::Converged) {
             // Neither the potentials of an unfinished tree nor those of the start are feasible as they are.
             self.refresh();

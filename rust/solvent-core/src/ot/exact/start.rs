@@ -24,8 +24,6 @@ pub struct Start {
     pub big: f64,
     /// The columns' potentials it was made from.
     pub g: Vec<f64>,
-    /// The last temperature; 0 if nothing was annealed.
-    pub temperature: f64,
     /// Annealing passes.
     pub passes: u64,
 }
@@ -35,7 +33,6 @@ struct Guess {
     f: Vec<f64>,
     g: Vec<f64>,
     arcs: Vec<(u32, u32)>,
-    temperature: f64,
     passes: u64,
 }
 
@@ -53,7 +50,7 @@ pub fn start<T: Entry>(
     } else {
         promising(problem, given, monitor)?
     };
-    let Guess { f, g, arcs, temperature, passes } = guess;
+    let Guess { f, g, arcs, passes } = guess;
     let reduced = |i: usize, j: usize| problem.cost(i, j) - f[i] - g[j];
     let mut order: Vec<(f64, (u32, u32))> =
         arcs.iter().map(|&(i, j)| (reduced(i as usize, j as usize), (i, j))).collect();
@@ -72,14 +69,14 @@ pub fn start<T: Entry>(
     let big = 4.0 * unit;
     let tree = Tree::new(n, m, &edges, root, |i, j| problem.priced(i, j, big));
     let eps = RESOLUTION * if problem.forbidden { big } else { problem.span };
-    Ok(Start { simplex: Simplex::new(tree, list, eps), big, g, temperature, passes })
+    Ok(Start { simplex: Simplex::new(tree, list, eps), big, g, passes })
 }
 
 /// All arcs of a small problem.
 fn all<T: Entry>(problem: &Problem<'_, T>) -> Guess {
     let (n, m) = (problem.rows.len(), problem.columns.len());
     let arcs = (0..n as u32).flat_map(|i| (0..m as u32).map(move |j| (i, j))).collect();
-    Guess { f: vec![0.0; n], g: problem.column_floor.clone(), arcs, temperature: 0.0, passes: 0 }
+    Guess { f: vec![0.0; n], g: problem.column_floor.clone(), arcs, passes: 0 }
 }
 
 /// The north-west corner's arcs, where costs say nothing.
@@ -102,7 +99,7 @@ fn staircase<T: Entry>(problem: &Problem<'_, T>) -> Guess {
             break;
         }
     }
-    Guess { f: vec![0.0; n], g: problem.column_floor.clone(), arcs, temperature: 0.0, passes: 0 }
+    Guess { f: vec![0.0; n], g: problem.column_floor.clone(), arcs, passes: 0 }
 }
 
 fn promising<T: Entry>(
@@ -121,7 +118,6 @@ fn promising<T: Entry>(
             for ((own, &j), floor) in anneal.g.iter_mut().zip(&problem.columns).zip(&problem.column_floor) {
                 *own = (g[j as usize] - floor) / span;
             }
-            anneal.temperature = 0.0;
         }
         None => {
             let base = problem.value_of_floors();
@@ -136,8 +132,8 @@ fn promising<T: Entry>(
         }
     }
     let arcs = anneal.neighbours(monitor)?;
-    let Anneal { mut f, mut g, temperature, .. } = anneal;
+    let Anneal { mut f, mut g, .. } = anneal;
     f.iter_mut().for_each(|f| *f *= span);
     g.iter_mut().zip(&problem.column_floor).for_each(|(g, floor)| *g = *g * span + floor);
-    Ok(Guess { f, g, arcs, temperature: span * temperature, passes })
+    Ok(Guess { f, g, arcs, passes })
 }

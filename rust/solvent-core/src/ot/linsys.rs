@@ -1,0 +1,135 @@
+//! Newton's linear system on the semi-dual, by conjugate gradients.
+//!
+//! With the columns exact, the dual's Hessian in the rows' potentials is `-S/reg`,
+//! `S = diag(r + k) - P diag(1/(c (1 + reg/tau))) P^T`, k the curvature of the rows' penalty: a weighted graph Laplacian
+//! where both marginals are hard. P is replaced by its support, the diagonal keeps the full row sums: S stays a symmetric
+//! M-matrix with nonnegative row sums, so it is positive semidefinite for every support.
+
+use super::support::Support;
+use crate::base::error::Aborted;
+use crate::base::monitor::Monitor;
+
+/// The matrix S.
+#[derive(Debug)]
+pub struct Laplacian<'a> {
+    support: &'a Support,
+    /// Row sums r.
+    sums: &'a [f64],
+    /// r and the curvature.
+    diagonal: &'a [f64],
+    /// 1/(c (1 + reg/tau)).
+    weights: &'a [f64],
+}
+
+/// Threads share a product from this many entries on.
+const SHARED: usize = 400_000;
+/// Parts of a shared product.
+const PARTS: usize = 8;
+/// Iterations between looks at the clock and the signals.
+const WATCH: u64 = 16;
+
+impl<'a> Laplacian<'a> {
+    /// All slices are as long as the support has rows, `weights` as it has columns.
+    pub fn new(support: &'a Support, sums: &'a [f64], diagonal: &'a [f64], weights: &'a [f64]) -> Self {
+        Self { support, sums, diagonal, weights }
+    }
+
+    /// `diag(S)`, floored.
+    fn preconditioner(&self) -> Vec<f64> {
+        let each = (0..self.support.rows()).map(|i| {
+            let mut squares = 0.0;
+            self.support.each(i, |j, v| squares += v * v * self.weights[j]);
+            let r = self.sums[i];
+            (self.diagonal[i] - r * r * squares).max(1e-14 * self.diagonal[i]).max(f64::MIN_POSITIVE)
+        });
+        each.collect()
+    }
+
+    fn parts(&self) -> usize {
+        let n = self.support.rows();
+        if self.support.entries() < SHARED { n.max(1) } else { n.div_ceil(PARTS).max(1) }
+    }
+
+    /// `diag(1/(c ..)) P^T x`: the columns' answer to the rows' move x, but for its sign.
+    pub fn answer(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+        let scaled: Vec<f64> = x.iter().zip(self.sums).map(|(x, r)| x * r).collect();
+        let m = self.support.columns();
+        let partial = monitor.map_blocks(self.support.rows(), self.parts(), |range| {
+            let mut out = vec![0.0; m];
+            self.support.add_transposed(range, &scaled, &mut out);
+            out
+        })?;
+        let mut out = vec![0.0; 0];
+        partial.into_iter().for_each(|part| super::passes::add_to(&mut out, part));
+        out.iter_mut().zip(self.weights).for_each(|(o, w)| *o *= w);
+        Ok(out)
+    }
+
+    /// `S x`.
+    fn product(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+        let w = self.answer(x, monitor)?;
+        let partial = monitor.map_blocks(self.support.rows(), self.parts(), |range| {
+            let each = range.map(|i| self.diagonal[i] * x[i] - self.sums[i] * self.support.dot(i, &w));
+            each.collect::<Vec<f64>>()
+        })?;
+        Ok(partial.concat())
+    }
+}
+
+/// Solves `S x = rhs` until the residual's l1 norm is `accuracy` times that of rhs, by conjugate gradients with the
+/// diagonal as preconditioner. Returns x and the number of iterations.
+pub fn solve(
+    matrix: &Laplacian<'_>,
+    rhs: &[f64],
+    accuracy: f64,
+    most: u64,
+    monitor: &mut Monitor<'_>,
+) -> Result<(Vec<f64>, u64), Aborted> {
+    let n = rhs.len();
+    let d = matrix.preconditioner();
+    let mut x = vec![0.0; n];
+    let mut residual = rhs.to_vec();
+    let mut z: Vec<f64> = residual.iter().zip(&d).map(|(r, d)| r / d).collect();
+    let mut p = z.clone();
+    let mut rz = dot(&residual, &z);
+    let goal = accuracy * residual.iter().map(|r| r.abs()).sum::<f64>();
+    for iteration in 1..=most {
+        let q = matrix.product(&p, monitor)?;
+        let pq = dot(&p, &q);
+        let step = rz / pq;
+        // Rounding has taken over, or the right-hand side was zero.
+        if !(pq > 0.0 && step.is_finite()) {
+            return Ok((x, iteration - 1));
+        }
+        let mut size = 0.0;
+        for i in 0..n {
+            x[i] += step * p[i];
+            residual[i] -= step * q[i];
+            z[i] = residual[i] / d[i];
+            size += residual[i].abs();
+        }
+        if size <= goal || iteration % WATCH == 0 && monitor.expired() {
+            return Ok((x, iteration));
+        }
+        let next = dot(&residual, &z);
+        let beta = next / rz;
+        rz = next;
+        for i in 0..n {
+            p[i] = z[i] + beta * p[i];
+        }
+    }
+    Ok((x, most))
+}
+
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    // Four sums side by side, in a fixed order.
+    let mut sums = [0.0; 4];
+    let (head, tail) = (x.len() / 4 * 4, x.len());
+    for i in (0..head).step_by(4) {
+        for k in 0..4 {
+            sums[k] += x[i + k] * y[i + k];
+        }
+    }
+    let rest: f64 = (head..tail).map(|i| x[i] * y[i]).sum();
+    ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest
+}

@@ -216,10 +216,23 @@ impl Pass {
         g: &[f64],
         monitor: &mut Monitor<'_>,
     ) -> Result<Self, OtError> {
-        if c.as_row_major().is_none() {
-            let turned = Self::over(c.transpose(), b, a, g, f, monitor)?;
+        let transposed = c.as_row_major().is_none();
+        if transposed {
+            let turned = Self::rows(c.transpose(), b, a, g, f, transposed, monitor)?;
             return Ok(Self { f: turned.g, g: turned.f, ..turned });
         }
+        Self::rows(c, a, b, f, g, transposed, monitor)
+    }
+
+    fn rows<T: Entry>(
+        c: MatrixView<'_, T>,
+        a: &[f64],
+        b: &[f64],
+        f: &[f64],
+        g: &[f64],
+        transposed: bool,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Self, OtError> {
         let columns: Vec<u32> = (0..b.len() as u32).filter(|&j| b[j as usize] > 0.0).collect();
         let some = (columns.len() < b.len()).then_some(columns.as_slice());
         let own: Vec<f64> = columns.iter().map(|&j| -g[j as usize]).collect();
@@ -269,8 +282,9 @@ impl Pass {
         for part in parts {
             if let Some((i, j)) = part.refused {
                 let value = c.get(i, j).to_f64();
+                let index = if transposed { [j, i] } else { [i, j] };
                 let expected = "finite values (or +inf for a forbidden arc)";
-                return Err(ArgumentError::element("C", &[i, j], value, expected).into());
+                return Err(ArgumentError::element("C", &index, value, expected).into());
             }
             pass.f.extend(part.f);
             for (&j, new) in columns.iter().zip(part.g) {

@@ -7,7 +7,7 @@ use crate::base::monitor::Monitor;
 use crate::base::sum::Sum;
 use crate::ot::simplex::tree::Tree;
 
-/// A set of rows and the columns that they reach, as they are stored, with `a(S) - b'(N(S))`.
+/// A set of rows and one of columns that holds all that these reach, of the caller's matrix, with `a(S) - b'(N)`.
 #[derive(Debug, Clone)]
 pub struct Hall {
     /// Membership of each row.
@@ -76,6 +76,12 @@ impl Hall {
         }
         let share = problem.sum_a / problem.sum_b;
         columns.iter().zip(&problem.b).filter(|(reached, _)| **reached).for_each(|(_, &b)| room.add(b * share));
-        Self { rows, columns, excess: heavy.value() - room.value() }
+        let excess = heavy.value() - room.value();
+        if problem.transposed {
+            // The rows that those columns do not reach can only go to the other columns: the same excess.
+            let others = |set: Vec<bool>| set.into_iter().map(|x| !x).collect();
+            return Self { rows: others(columns), columns: others(rows), excess };
+        }
+        Self { rows, columns, excess }
     }
 }

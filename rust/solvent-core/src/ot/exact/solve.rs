@@ -275,15 +275,10 @@ impl<T: Entry> Exact<'_, '_, T> {
             (Status::Infeasible, Some(hall)) => {
                 let count = |set: &[bool]| set.iter().filter(|x| **x).count();
                 let (from, to) = (count(&hall.rows), count(&hall.columns));
-                let (from, to) = if self.problem.transposed {
-                    (format!("{from} columns"), format!("{to} rows"))
-                } else {
-                    (format!("{from} rows"), format!("{to} columns"))
-                };
                 let excess = hall.excess;
                 Some(format!(
-                    "no plan avoids the forbidden arcs: {from} reach only {to}, which take {excess:.3e} less; the ray in the \
-                     result proves it"
+                    "no plan avoids the forbidden arcs: {from} rows reach only {to} columns, which take {excess:.3e} less; the \
+                     ray in the result proves it"
                 ))
             }
             (Status::Stalled, _) if self.listed && self.over.is_none() => Some(
@@ -365,8 +360,7 @@ impl<T: Entry> Method<3> for Exact<'_, '_, T> {
         let mut certificate = certify(c, a, b, &coupling, &f, &g, &mut monitor)?;
         let ray = self.hall.as_ref().map(|hall| {
             let signed = |set: &[bool], sign: f64| set.iter().map(|&x| if x { sign } else { 0.0 }).collect();
-            let (rows, columns) = (signed(&hall.rows, 1.0), signed(&hall.columns, -1.0));
-            if self.problem.transposed { (columns, rows) } else { (rows, columns) }
+            (signed(&hall.rows, 1.0), signed(&hall.columns, -1.0))
         });
         if let Some(hall) = &self.hall {
             certificate = certificate.part("excess", hall.excess);

@@ -13,16 +13,20 @@ use crate::base::monitor::Monitor;
 use solvent_simd::lanes::SLACK;
 use solvent_simd::{F64s, Kernel, Lanes, Mask, Simd, dispatch, exp2};
 
-/// First temperature, in units of the span.
+/// First temperature, in units of the largest reduced cost.
 const HOTTEST: f64 = 0.08;
 /// Each temperature is this part of the one before.
 const COOLING: f64 = 1.5;
-/// No lower: single precision resolves costs to 6e-8 of their span.
+/// No lower, in the same units: single precision resolves costs to 6e-8 of the largest.
 const COLDEST: f64 = 1e-5;
 /// Once a row spreads over fewer columns than this (1/Σp², in the mean), the arcs of the basis are settled.
 const SETTLED: f64 = 8.0;
 /// And never before it spreads over this part of what it would at infinite temperature: weights may be concentrated.
 const NARROWED: f64 = 0.25;
+/// A spread above this part of what it was so many steps ago, after so many in all, is made of ties.
+const UNCHANGED: f64 = 0.95;
+const TIED_STEPS: usize = 3;
+const LEAST_STEPS: usize = 8;
 /// Columns are padded to a multiple of this: two registers of the widest level.
 const PAD: usize = 32;
 /// Rows whose exponentials are held together.
@@ -30,7 +34,7 @@ const GROUP: usize = 4;
 /// Arcs proposed for each row, about.
 const NEIGHBOURS: usize = 8;
 
-/// The cost in single precision, reduced by the least of each row and column and scaled to a largest entry of 1.
+/// The cost in single precision, reduced by the least of each row and column, in units of the problem's span.
 pub struct Anneal {
     n: usize,
     m: usize,
@@ -45,11 +49,13 @@ pub struct Anneal {
     pub g: Vec<f64>,
     /// Temperature.
     pub temperature: f64,
+    coldest: f64,
     earlier: Option<(f64, Vec<f64>, Vec<f64>)>,
     begun: bool,
     settled: f64,
-    /// Mean spread of a row at the last step.
+    /// Mean spread of a row at the last step, and at those before it.
     pub spread: f64,
+    spreads: Vec<f64>,
     /// l1 error of the rows before the last step.
     pub error: f64,
 }
@@ -64,8 +70,8 @@ impl Anneal {
         let columns = if problem.all_columns() { None } else { Some(problem.columns.as_slice()) };
         let blocks = cost.chunks_mut(BLOCK * padded).zip(problem.rows.chunks(BLOCK).zip(problem.floor.chunks(BLOCK)));
         let blocks: Vec<_> = blocks.collect();
-        monitor.map_items(blocks.into_iter(), |(out, (rows, floor))| {
-            let mut scratch = Vec::new();
+        let tops = monitor.map_items(blocks.into_iter(), |(out, (rows, floor))| {
+            let (mut scratch, mut top) = (Vec::new(), 0.0);
             for ((out, &i), &floor) in out.chunks_mut(padded).zip(rows).zip(floor) {
                 let row = problem.row(i as usize);
                 let row = match columns {
@@ -76,9 +82,12 @@ impl Anneal {
                         &scratch
                     }
                 };
-                dispatch(Reduce { row, floor, column_floor: &problem.column_floor, scale, out });
+                let largest = dispatch(Reduce { row, floor, column_floor: &problem.column_floor, scale, out });
+                top = largest.max(top);
             }
+            top
         })?;
+        let reach = tops.into_iter().fold(f64::from(f32::MIN_POSITIVE), f64::max);
         let relative = |units: &[i64]| {
             let total = units.iter().sum::<i64>() as f64;
             units.iter().map(|&w| w as f64 / total).collect()
@@ -95,10 +104,12 @@ impl Anneal {
             settled: SETTLED.min(NARROWED * widest),
             f: vec![0.0; n],
             g: vec![0.0; m],
-            temperature: HOTTEST,
+            temperature: HOTTEST * reach,
+            coldest: COLDEST * reach,
             earlier: None,
             begun: false,
             spread: f64::INFINITY,
+            spreads: Vec::new(),
             error: f64::INFINITY,
         })
     }
@@ -107,14 +118,21 @@ impl Anneal {
     /// no more is useful.
     pub fn advance(&mut self, monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
         if self.begun {
-            if self.spread < self.settled || self.temperature <= COLDEST {
+            if self.spread < self.settled || self.tied() || self.temperature <= self.coldest {
                 return Ok(false);
             }
             self.cool();
         }
         self.begun = true;
+        self.spreads.push(self.spread);
         self.sinkhorn(monitor)?;
         Ok(true)
+    }
+
+    /// Whether cooling no longer narrows the rows: what is left are ties.
+    fn tied(&self) -> bool {
+        let steps = self.spreads.len();
+        steps > LEAST_STEPS && self.spread > UNCHANGED * self.spreads[steps - TIED_STEPS]
     }
 
     /// `<f,a> + <g,b>` of the relative weights: the dual value, once the columns are exact.
@@ -125,7 +143,7 @@ impl Anneal {
 
     /// Lowers the temperature and moves the potentials along their secant in it.
     fn cool(&mut self) {
-        let (warm, cold) = (self.temperature, (self.temperature / COOLING).max(COLDEST));
+        let (warm, cold) = (self.temperature, (self.temperature / COOLING).max(self.coldest));
         let now = (warm, self.f.clone(), self.g.clone());
         if let Some((hot, f, g)) = &self.earlier {
             let ahead = (cold - warm) / (warm - hot);
@@ -221,7 +239,7 @@ impl Anneal {
     }
 }
 
-/// `out_j = (C_ij - floor_i - column_floor_j) scale`.
+/// `out_j = (C_ij - floor_i - column_floor_j) scale`; returns the largest finite one.
 struct Reduce<'a, T> {
     row: &'a [T],
     floor: f64,
@@ -231,23 +249,33 @@ struct Reduce<'a, T> {
 }
 
 impl<T: Entry> Kernel for Reduce<'_, T> {
-    type Output = ();
+    type Output = f64;
     #[inline(always)]
-    fn run<S: Simd>(self) {
+    fn run<S: Simd>(self) -> f64 {
         let lanes = S::F64::LANES;
         let len = self.row.len();
         let body = len - len % lanes;
         let (floor, scale) = (S::F64::splat(self.floor), S::F64::splat(self.scale));
+        let (zero, infinite) = (S::F64::splat(0.0), S::F64::splat(f64::INFINITY));
+        let mut top = zero;
         let mut j = 0;
         while j < body {
             let k = j + lanes;
             let x = T::lanes::<S::F64>(&self.row[j..k]) - floor - S::F64::load(&self.column_floor[j..k]);
-            (x * scale).store_f32(&mut self.out[j..k]);
+            let x = x * scale;
+            x.store_f32(&mut self.out[j..k]);
+            top = S::F64::select(x.lt(infinite), x, zero).max(top);
             j = k;
         }
+        let mut top = top.reduce_max();
         for j in body..len {
-            self.out[j] = ((self.row[j].to_f64() - self.floor - self.column_floor[j]) * self.scale) as f32;
+            let x = (self.row[j].to_f64() - self.floor - self.column_floor[j]) * self.scale;
+            self.out[j] = x as f32;
+            if x < f64::INFINITY {
+                top = top.max(x);
+            }
         }
+        top
     }
 }
 

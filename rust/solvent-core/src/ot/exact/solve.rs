@@ -153,7 +153,7 @@ impl<T: Entry> Exact<'_, '_, T> {
     fn price(&mut self, monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
         let n = self.problem.rows.len();
         let (own, minus_g) = self.simplex.tree.potentials().split_at(n);
-        let pricing = price_out(self.problem, own, minus_g, 2.0 * self.simplex.eps, monitor)?;
+        let pricing = price_out(self.problem, own, minus_g, 2.0 * self.simplex.eps(), monitor)?;
         for &(i, j) in &pricing.arcs {
             let cost = self.problem.cost(i as usize, j as usize);
             self.simplex.arcs.push(i, n as u32 + j, cost);
@@ -183,7 +183,6 @@ impl<T: Entry> Exact<'_, '_, T> {
             Some(_) => self.over = Some(Status::Converged),
             None => {
                 self.big *= 8.0;
-                self.simplex.eps *= 8.0;
                 if !self.big.is_finite() {
                     self.over = Some(Status::Stalled);
                     return Ok(());
@@ -320,8 +319,10 @@ impl<T: Entry> Method<3> for Exact<'_, '_, T> {
         self.appraise();
         let mut bound = None;
         if units < limit {
+            let coarse = self.simplex.eps();
             self.refresh();
-            if self.price(monitor)? {
+            // Smaller potentials resolve more: the listed arcs first.
+            if self.simplex.eps() >= 0.5 * coarse && self.price(monitor)? {
                 self.listed = true;
                 match self.current.1 {
                     0 => self.over = Some(Status::Converged),

@@ -12,8 +12,6 @@ use crate::ot::simplex::tree::Tree;
 
 /// Up to so many entries, all arcs are listed at once and nothing is annealed.
 const SMALL: usize = 4096;
-/// Reduced costs above minus this part of the span count as non-negative: some 60 roundings of one.
-const RESOLUTION: f64 = 7.105_427_357_601_002e-15;
 
 /// The start.
 #[derive(Debug)]
@@ -68,8 +66,7 @@ pub fn start<T: Entry>(
     let unit = if problem.span > 0.0 { problem.span } else { 1.0 };
     let big = 4.0 * unit;
     let tree = Tree::new(n, m, &edges, root, |i, j| problem.priced(i, j, big));
-    let eps = RESOLUTION * if problem.forbidden { big } else { problem.span };
-    Ok(Start { simplex: Simplex::new(tree, list, eps), big, g, passes })
+    Ok(Start { simplex: Simplex::new(tree, list), big, g, passes })
 }
 
 /// All arcs of a small problem.

@@ -19,6 +19,9 @@ use tree::Tree;
 /// How many pivots may pass before the potentials are computed afresh: each adds its rounding to them.
 const REFRESH: u64 = 1 << 16;
 
+/// Reduced costs above minus this part of the largest potential count as non-negative: some 60 roundings of one.
+const RESOLUTION: f64 = 7.105_427_357_601_002e-15;
+
 /// A basis and the arcs that may enter it.
 #[derive(Debug)]
 pub struct Simplex {
@@ -26,15 +29,20 @@ pub struct Simplex {
     pub tree: Tree,
     /// The arcs.
     pub arcs: Arcs,
-    /// Arcs of reduced cost above `-eps` do not enter.
-    pub eps: f64,
+    eps: f64,
     stale: u64,
 }
 
 impl Simplex {
     /// Begins with a strongly feasible tree.
-    pub fn new(tree: Tree, arcs: Arcs, eps: f64) -> Self {
+    pub fn new(tree: Tree, arcs: Arcs) -> Self {
+        let eps = resolution(&tree);
         Self { tree, arcs, eps, stale: 0 }
+    }
+
+    /// Arcs of reduced cost above `-eps` do not enter.
+    pub fn eps(&self) -> f64 {
+        self.eps
     }
 
     /// Does at most `limit` pivots; returns how many, fewer only where no listed arc may enter any more.
@@ -50,9 +58,15 @@ impl Simplex {
         limit
     }
 
-    /// Takes the rounding of the pivots so far out of the potentials.
+    /// Takes the rounding of the pivots so far out of the potentials and sets `eps` by them.
     pub fn refresh(&mut self, cost: impl Fn(usize, usize) -> f64) {
         self.stale = 0;
         self.tree.refresh(cost);
+        self.eps = resolution(&self.tree);
     }
+}
+
+/// What rounding leaves of a reduced cost 0: costs of arcs that matter are no larger than the potentials.
+fn resolution(tree: &Tree) -> f64 {
+    RESOLUTION * tree.potentials().iter().fold(0.0, |most, x| x.abs().max(most))
 }

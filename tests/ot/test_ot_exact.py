@@ -286,6 +286,9 @@ def test_infeasible_pattern_has_a_ray(n, order, rng):
     excess = (u.sum() + v.sum()) / n
     assert excess > 0 and result.certificate.parts["excess"] == pytest.approx(excess, rel=1e-12)
     assert result.certificate.parts["upper"] == np.inf and np.isfinite(result.lower)
+    assert result.certify(C) == result.certificate
+    wrong = dataclasses.replace(result, ray=(np.ones(n), v))
+    assert wrong.certify(C).parts["excess"] == -np.inf
 
 
 def test_blocks_must_balance(rng):

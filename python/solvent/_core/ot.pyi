@@ -31,5 +31,6 @@ def exact_certify(
     indptr: NDArray[np.int64],
     f: NDArray[np.float64],
     g: NDArray[np.float64],
+    ray: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     workers: int | None,
 ) -> dict[str, Any]: ...

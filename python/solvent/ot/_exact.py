@@ -62,7 +62,8 @@ class ExactResult(Result):
     `f` and `g` alone: lower is the smaller of <f~, a> + <g, b> and <f, a> + <g~, b> with the c-transforms f~ of g and
     g~ of f (weak duality), upper is what the coupling costs and, per unit of mass that it misplaces, s. Parts: ``lower,
     upper, gap, unreg_lower, unreg_upper, marginal_error_a, marginal_error_b, rounding_allowance, scale, sum_a, sum_b``,
-    and ``excess`` with a ray.
+    and with a ray ``excess``, which is
+    <u, a> + <v, b>, or -inf where the ray is none.
 
     Examples
     --------
@@ -171,6 +172,12 @@ class ExactResult(Result):
         f, g = (np.ascontiguousarray(x, dtype=np.float64) for x in (self.f, self.g))
         check_shape(f, "f", (n,), f"C has {n} rows")
         check_shape(g, "g", (m,), f"C has {m} columns")
+        ray = None
+        if self.ray is not None:
+            u, v = (np.ascontiguousarray(x, dtype=np.float64) for x in self.ray)
+            check_shape(u, "ray[0]", (n,), f"C has {n} rows")
+            check_shape(v, "ray[1]", (m,), f"C has {m} columns")
+            ray = (u, v)
         raw = _core.ot.exact_certify(
             C=costs,
             a=rows,
@@ -180,6 +187,7 @@ class ExactResult(Result):
             indptr=coupling.indptr.astype(np.int64),
             f=f,
             g=g,
+            ray=ray,
             workers=check_workers(workers),
         )
         return Certificate.from_core(raw)

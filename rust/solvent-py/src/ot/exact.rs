@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use solvent_core::base::error::ArgumentError;
 use solvent_core::base::monitor::{Budget, Monitor};
-use solvent_core::ot::exact::{self as core, Coupling, Depth};
+use solvent_core::ot::exact::{self as core, Coupling, Depth, Payload};
 
 use crate::arrays::Matrix;
 use crate::errors::Raise;
@@ -90,7 +90,7 @@ pub fn exact<'py>(
 
 /// The certificate of any coupling (by rows) and potentials on these data.
 #[pyfunction]
-#[pyo3(signature = (*, C, a, b, data, indices, indptr, f, g, workers))]
+#[pyo3(signature = (*, C, a, b, data, indices, indptr, f, g, ray, workers))]
 #[allow(non_snake_case, reason = "the name the caller knows")]
 #[allow(clippy::too_many_arguments, reason = "the data and the payload, one to one")]
 pub fn exact_certify<'py>(
@@ -103,6 +103,7 @@ pub fn exact_certify<'py>(
     indptr: PyReadonlyArray1<'py, i64>,
     f: Vector<'py>,
     g: Vector<'py>,
+    ray: Option<(Vector<'py>, Vector<'py>)>,
     workers: Option<usize>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (a, b, f, g) = (copied(&a), copied(&b), copied(&f), copied(&g));
@@ -111,22 +112,21 @@ pub fn exact_certify<'py>(
         indices: indices.as_array().to_vec(),
         indptr: indptr.as_array().to_vec(),
     };
+    let ray = ray.as_ref().map(|(u, v)| (copied(u), copied(v)));
+    let ray = ray.as_ref().map(|(u, v)| (u.as_slice(), v.as_slice()));
+    let payload = Payload { coupling: &coupling, f: &f, g: &g, ray };
     let gateway = Gateway::new(None, workers)?;
     let budget = Budget::new(0.0, 1);
     let judged = match &C {
         Costs::Double(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
-            gateway.run(py, |o| {
-                core::certify(view, &a, &b, &coupling, &f, &g, &mut Monitor::new(budget, o, &[]))
-            })?
+            gateway.run(py, |o| core::certify(view, &a, &b, payload, &mut Monitor::new(budget, o, &[])))?
         }
         Costs::Single(array) => {
             let held = Matrix::new(array);
             let view = held.view()?;
-            gateway.run(py, |o| {
-                core::certify(view, &a, &b, &coupling, &f, &g, &mut Monitor::new(budget, o, &[]))
-            })?
+            gateway.run(py, |o| core::certify(view, &a, &b, payload, &mut Monitor::new(budget, o, &[])))?
         }
     };
     certificate(py, &judged)

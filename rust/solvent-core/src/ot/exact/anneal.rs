@@ -68,7 +68,8 @@ impl Anneal {
         let mut cost = vec![f32::INFINITY; n * padded];
         let scale = 1.0 / problem.span;
         let columns = if problem.all_columns() { None } else { Some(problem.columns.as_slice()) };
-        let blocks = cost.chunks_mut(BLOCK * padded).zip(problem.rows.chunks(BLOCK).zip(problem.floor.chunks(BLOCK)));
+        let blocks =
+            cost.chunks_mut(BLOCK * padded).zip(problem.rows.chunks(BLOCK).zip(problem.floor.chunks(BLOCK)));
         let blocks: Vec<_> = blocks.collect();
         let tops = monitor.map_items(blocks.into_iter(), |(out, (rows, floor))| {
             let (mut scratch, mut top) = (Vec::new(), 0.0);
@@ -82,7 +83,8 @@ impl Anneal {
                         &scratch
                     }
                 };
-                let largest = dispatch(Reduce { row, floor, column_floor: &problem.column_floor, scale, out });
+                let largest =
+                    dispatch(Reduce { row, floor, column_floor: &problem.column_floor, scale, out });
                 top = largest.max(top);
             }
             top
@@ -319,7 +321,8 @@ impl Kernel for StepRows<'_> {
                     let k = j + lanes;
                     let l = k + lanes;
                     let t = S::F32::load(&cost[j..k]).mul_add(slope, S::F32::load(&self.columns[j..k]) + own);
-                    let t2 = S::F32::load(&cost[k..l]).mul_add(slope, S::F32::load(&self.columns[k..l]) + own);
+                    let t2 =
+                        S::F32::load(&cost[k..l]).mul_add(slope, S::F32::load(&self.columns[k..l]) + own);
                     let (p, p2) = (exp2(t), exp2(t2));
                     p.store(&mut out[j..k]);
                     p2.store(&mut out[k..l]);
@@ -373,7 +376,8 @@ impl Kernel for Nearest<'_> {
             for (d, least) in least.iter_mut().enumerate() {
                 let k = j + d * lanes;
                 if k < width {
-                    let reduced = S::F32::load(&self.cost[k..k + lanes]) - S::F32::load(&self.columns[k..k + lanes]);
+                    let reduced =
+                        S::F32::load(&self.cost[k..k + lanes]) - S::F32::load(&self.columns[k..k + lanes]);
                     *least = reduced.min(*least);
                 }
             }

@@ -2,6 +2,9 @@
 
 use crate::ot::simplex::tree::{Edge, NIL};
 
+/// Columns that a row looks for one by one before it sorts them all.
+const SEARCHES: usize = 8;
+
 /// The edges of a spanning tree with a non-negative flow that meets supply and demand, and the node to hang it up at so
 /// that every arc of zero flow points from a row to its parent ([`pivot`](crate::ot::simplex::pivot)).
 ///
@@ -45,10 +48,17 @@ fn fill(
             continue;
         }
         open.iter_mut().for_each(|(own, j)| *own = reduced(i, *j));
-        let nearest = (0..open.len()).min_by(|&k, &l| open[k].0.total_cmp(&open[l].0));
-        let k = nearest.expect("supply and demand have equal sums");
-        let j = open[k].1;
-        ship(i, j, &mut a[i], &mut b[j]);
+        let mut searches = 0;
+        while a[i] > 0 && searches < SEARCHES {
+            let nearest = (0..open.len()).min_by(|&k, &l| open[k].0.total_cmp(&open[l].0));
+            let k = nearest.expect("supply and demand have equal sums");
+            let j = open[k].1;
+            ship(i, j, &mut a[i], &mut b[j]);
+            if b[j] == 0 {
+                open.swap_remove(k);
+            }
+            searches += 1;
+        }
         if a[i] > 0 {
             open.sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
             for &(_, j) in &open {
@@ -58,8 +68,6 @@ fn fill(
                 }
             }
             open.retain(|&(_, j)| b[j] > 0);
-        } else if b[j] == 0 {
-            open.swap_remove(k);
         }
     }
     edges

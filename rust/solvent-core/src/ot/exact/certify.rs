@@ -66,16 +66,28 @@ impl Coupling {
     }
 }
 
-/// Judges a coupling and potentials against the data. `c` must be contiguous in one of the two orders.
+/// What is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Payload<'a> {
+    /// The plan.
+    pub coupling: &'a Coupling,
+    /// The rows' potentials.
+    pub f: &'a [f64],
+    /// The columns' potentials.
+    pub g: &'a [f64],
+    /// A ray (u, v) that is to prove that there is no plan.
+    pub ray: Option<(&'a [f64], &'a [f64])>,
+}
+
+/// Judges a payload against the data. `c` must be contiguous in one of the two orders.
 pub fn certify<T: Entry>(
     c: MatrixView<'_, T>,
     a: &[f64],
     b: &[f64],
-    coupling: &Coupling,
-    f: &[f64],
-    g: &[f64],
+    payload: Payload<'_>,
     monitor: &mut Monitor<'_>,
 ) -> Result<Certificate, OtError> {
+    let Payload { coupling, f, g, ray } = payload;
     coupling.check(a.len(), b.len())?;
     let (sum_a, sum_b) = (sum(a), sum(b));
     let share = sum_a / sum_b;
@@ -101,13 +113,18 @@ pub fn certify<T: Entry>(
         }
     };
     let base = if pass.low.is_finite() { pass.low } else { 0.0 };
-    let primal_allowance = 8.0 * U * (primal.above + base.abs() * sum_a) + 16.0 * U * sum_a * scale + f64::MIN_POSITIVE;
+    let primal_allowance =
+        8.0 * U * (primal.above + base.abs() * sum_a) + 16.0 * U * sum_a * scale + f64::MIN_POSITIVE;
     let upper = (primal.above + base * sum_a) + moved + primal_allowance;
     let upper = if upper.is_nan() { f64::INFINITY } else { upper };
     let gap = (upper - lower) + U * (upper.abs() + lower.abs());
     let bound = gap / (mass * scale);
-    let bound = if bound.is_nan() || !lower.is_finite() || !upper.is_finite() { f64::INFINITY } else { bound.max(0.0) };
-    Ok(Certificate::new(Kind::DualityGap, bound)
+    let bound = if bound.is_nan() || !lower.is_finite() || !upper.is_finite() {
+        f64::INFINITY
+    } else {
+        bound.max(0.0)
+    };
+    let certificate = Certificate::new(Kind::DualityGap, bound)
         .part("lower", lower)
         .part("upper", upper)
         .part("gap", gap)
@@ -118,7 +135,34 @@ pub fn certify<T: Entry>(
         .part("rounding_allowance", dual_allowance + primal_allowance)
         .part("scale", scale)
         .part("sum_a", sum_a)
-        .part("sum_b", sum_b))
+        .part("sum_b", sum_b);
+    Ok(match ray {
+        Some((u, v)) => certificate.part("excess", excess(c, a, b, share, u, v, monitor)?),
+        None => certificate,
+    })
+}
+
+/// `<u, a> + <v, b'>` where u_i + v_j <= 0 on every allowed arc, else -inf: above 0, no plan exists (Farkas).
+fn excess<T: Entry>(
+    c: MatrixView<'_, T>,
+    a: &[f64],
+    b: &[f64],
+    share: f64,
+    u: &[f64],
+    v: &[f64],
+    monitor: &mut Monitor<'_>,
+) -> Result<f64, OtError> {
+    for (i, &u) in u.iter().enumerate().filter(|(i, _)| a[*i] > 0.0) {
+        monitor.poll()?;
+        let allowed = |j: usize| b[j] > 0.0 && c.get(i, j).to_f64() < f64::INFINITY;
+        if v.iter().enumerate().any(|(j, &v)| !(u + v <= 0.0) && allowed(j)) {
+            return Ok(f64::NEG_INFINITY);
+        }
+    }
+    let (mut total, mut columns) = (Sum::new(), Sum::new());
+    u.iter().zip(a).for_each(|(&u, &a)| total.add_product(u, a));
+    v.iter().zip(b).for_each(|(&v, &b)| columns.add_product(v, b));
+    Ok(total.value() + share * columns.value())
 }
 
 /// `<f,a> + <g,b'>` less its allowance, and the allowance.
@@ -177,10 +221,12 @@ impl Primal {
         };
         let of_rows: Vec<f64> = rows.into_iter().zip(a).map(|(s, &a)| missing(s, a)).collect();
         let of_columns: Vec<f64> = columns.into_iter().zip(b).map(|(s, &b)| missing(s, b * share)).collect();
-        let size = |x: &[f64]| x.iter().map(|x| x.abs()).fold(Sum::new(), |mut s, x| {
-            s.add(x);
-            s
-        });
+        let size = |x: &[f64]| {
+            x.iter().map(|x| x.abs()).fold(Sum::new(), |mut s, x| {
+                s.add(x);
+                s
+            })
+        };
         let (residual_a, residual_b) = (size(&of_rows).value(), size(&of_columns).value());
         Self { above: above.value(), valid, residual_a, residual_b }
     }

@@ -75,7 +75,11 @@ impl Hall {
             columns.iter_mut().zip(row).for_each(|(reached, c)| *reached |= c.to_f64() < f64::INFINITY);
         }
         let share = problem.sum_a / problem.sum_b;
-        columns.iter().zip(&problem.b).filter(|(reached, _)| **reached).for_each(|(_, &b)| room.add(b * share));
+        columns
+            .iter()
+            .zip(&problem.b)
+            .filter(|(reached, _)| **reached)
+            .for_each(|(_, &b)| room.add(b * share));
         let excess = heavy.value() - room.value();
         if problem.transposed {
             // The rows that those columns do not reach can only go to the other columns: the same excess.

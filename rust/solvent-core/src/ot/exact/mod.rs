@@ -24,5 +24,5 @@ pub mod problem;
 pub mod solve;
 pub mod start;
 
-pub use certify::{Coupling, certify};
+pub use certify::{Coupling, Payload, certify};
 pub use solve::{Depth, Solution, default_maxiter, solve};

@@ -183,8 +183,7 @@ impl<'a, T: Entry> Problem<'a, T> {
             return Err(lonely(self.transposed, i));
         }
         let mut suspects = self.columns.iter().zip(column_floor).filter(|(_, least)| !least.is_finite());
-        let column =
-            suspects.find(|&(&j, _)| (0..self.a.len()).all(|i| infinite(&self.row(i)[j as usize])));
+        let column = suspects.find(|&(&j, _)| (0..self.a.len()).all(|i| infinite(&self.row(i)[j as usize])));
         match column {
             Some((&j, _)) => Err(lonely(!self.transposed, j)),
             None => Ok(()),

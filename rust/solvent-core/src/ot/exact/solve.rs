@@ -1,6 +1,6 @@
 //! The method: pivot on the listed arcs, price out all of them, list what violates, repeat.
 
-use super::certify::{Coupling, certify};
+use super::certify::{Coupling, Payload, certify};
 use super::cost::Entry;
 use super::hall::Hall;
 use super::pricing::price_out;
@@ -358,14 +358,15 @@ impl<T: Entry> Method<3> for Exact<'_, '_, T> {
         let (f, g) = self.potentials();
         let coupling = self.coupling();
         let (c, a, b) = self.data;
-        let mut certificate = certify(c, a, b, &coupling, &f, &g, &mut monitor)?;
         let ray = self.hall.as_ref().map(|hall| {
-            let signed = |set: &[bool], sign: f64| set.iter().map(|&x| if x { sign } else { 0.0 }).collect();
+            let signed = |set: &[bool], sign: f64| -> Vec<f64> {
+                set.iter().map(|&x| if x { sign } else { 0.0 }).collect()
+            };
             (signed(&hall.rows, 1.0), signed(&hall.columns, -1.0))
         });
-        if let Some(hall) = &self.hall {
-            certificate = certificate.part("excess", hall.excess);
-        }
+        let judged = ray.as_ref().map(|(u, v)| (u.as_slice(), v.as_slice()));
+        let payload = Payload { coupling: &coupling, f: &f, g: &g, ray: judged };
+        let certificate = certify(c, a, b, payload, &mut monitor)?;
         let mut cost = Sum::new();
         coupling.entries().for_each(|(i, j, p)| cost.add_product(c.get(i, j).to_f64(), p));
         let mut ending = monitor.end(status);

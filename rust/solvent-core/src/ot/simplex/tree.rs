@@ -264,3 +264,40 @@ impl Tree {
         }
     }
 }
+
+#[cfg(test)]
+impl Tree {
+    /// Panics unless links, sizes, flows and potentials are what they must be, the basis strongly feasible included.
+    pub fn check(&self, supply: &[i64], demand: &[i64], cost: impl Fn(usize, usize) -> f64) {
+        let nodes = self.nodes();
+        let mut sizes = vec![1; nodes];
+        let mut left: Vec<i64> = supply.iter().chain(demand).copied().collect();
+        let (mut order, mut k) = (vec![self.root], 0);
+        while k < order.len() {
+            let x = order[k];
+            k += 1;
+            let (mut y, mut before) = (self.links[x as usize].child, NIL);
+            while y != NIL {
+                assert_eq!((self.links[y as usize].parent, self.links[y as usize].prev), (x, before));
+                assert_ne!(self.is_row(x), self.is_row(y));
+                order.push(y);
+                (before, y) = (y, self.links[y as usize].next);
+            }
+        }
+        assert_eq!(order.len(), nodes, "every node hangs in the tree");
+        for &x in order[1..].iter().rev() {
+            let parent = self.parent(x);
+            sizes[parent as usize] += sizes[x as usize];
+            let flow = self.flow(x);
+            assert!(flow > 0 || (flow == 0 && self.is_row(x)), "an arc of zero flow points to the root");
+            left[x as usize] -= flow;
+            left[parent as usize] -= flow;
+            let (row, column) = if self.is_row(x) { (x, parent) } else { (parent, x) };
+            let reduced = cost(row as usize, column as usize - self.rows) - self.potential[row as usize]
+                + self.potential[column as usize];
+            assert!(reduced.abs() < 1e-9, "arcs of the basis have reduced cost 0");
+        }
+        assert!((0..nodes).all(|x| sizes[x] == self.links[x].size));
+        assert!(left.iter().all(|&units| units == 0), "the flow meets supply and demand");
+    }
+}

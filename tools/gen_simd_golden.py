@@ -34,6 +34,7 @@ FUNCTIONS = {
     "sinpi": (lambda x: x.sin_pi(), lambda x: abs(x) < 2**52 and x != round(x)),
     "lgamma": (lambda x: x.lgamma(), lambda x: 0 < x < 1e300),
     "digamma": (lambda x: x.digamma(), lambda x: 1e-300 < x < 1e300),
+    "exp2": (lambda x: arb(2) ** x, lambda x: -1021 < x < 1024),
 }
 
 

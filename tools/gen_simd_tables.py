@@ -185,6 +185,18 @@ def main():
             "`(e^r - 1 - r)/r^2`, r in [-ln(2)/2, ln(3/2)]; relative to e^r - 1",
             0.5,
         )
+        for name, width in (("EXP2", 2), ("EXP2_NEAR", 32)):
+            poly(
+                name,
+                lambda r: mp.expm1(r * mp.log(2)) / r,
+                lambda r: abs(r) / mp.mpf(2) ** r,
+                mpf(-1) / width,
+                mpf(1) / width,
+                f"`(2^r - 1)/r`, |r| <= 1/{width}; relative to 2^r",
+                target=2 * goal,
+            )
+        sixteenths = [ROUND[kind](mpf(2) ** (mpf(i) / 16)) for i in range(16)]
+        array("EXP2_TABLE", kind, sixteenths, "2^(i/16).")
         z_max = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mpf("1.0001")
         poly(
             "LN",

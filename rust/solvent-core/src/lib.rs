@@ -2,7 +2,7 @@
 //!
 //! * [`base`] is that vocabulary: errors, outcomes, certificates, the one loop, threads, random numbers,
 //!   array views, dense factorisations, compensated sums. A family is built from it without changing it.
-//! * [`special`] and [`stats`] are families. Each folder's `mod.rs` is its door: what the method is, the
+//! * [`special`], [`stats`] and [`ot`] are families. Each folder's `mod.rs` is its door: what the method is, the
 //!   equations with their source, and what is public.
 //!
 //! This crate knows neither Python nor a device, and its public signatures name no array library: arrays
@@ -11,5 +11,6 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
+pub mod ot;
 pub mod special;
 pub mod stats;

@@ -2,7 +2,8 @@
 //! copied once, into C order. Python's validation has settled dtype, alignment and dimension before.
 
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::PyResult;
+use pyo3::prelude::*;
+use solvent_core::base::error::ArgumentError;
 use solvent_core::base::view::{MatrixView, VectorView};
 use std::borrow::Cow;
 
@@ -66,4 +67,22 @@ impl<'a, T: Element + Copy> Matrix<'a, T> {
     pub fn is_borrowed(&self) -> bool {
         matches!(self.data, Cow::Borrowed(_))
     }
+}
+
+/// A matrix of either precision.
+#[derive(FromPyObject)]
+pub enum Either<'py> {
+    /// float64.
+    Double(PyReadonlyArray2<'py, f64>),
+    /// float32.
+    Single(PyReadonlyArray2<'py, f32>),
+}
+
+/// The value that a word stands for.
+pub fn choice<T: Copy>(name: &str, value: &str, allowed: &[(&str, T)]) -> PyResult<T> {
+    let found = allowed.iter().find(|(word, _)| *word == value).map(|&(_, it)| it);
+    found.ok_or_else(|| {
+        let words: Vec<_> = allowed.iter().map(|(word, _)| format!("'{word}'")).collect();
+        ArgumentError::value(name, value, format!("one of {}", words.join(", "))).raise()
+    })
 }

@@ -6,6 +6,7 @@
 mod arrays;
 mod errors;
 mod gateway;
+mod ot;
 mod outcome;
 mod probe;
 mod rng;
@@ -21,6 +22,8 @@ mod _core {
 
     #[pymodule_export]
     use crate::gateway::Info;
+    #[pymodule_export]
+    use crate::ot::ot;
     #[pymodule_export]
     use crate::probe::probe;
     #[pymodule_export]

@@ -4,14 +4,13 @@
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use solvent_core::base::error::ArgumentError;
 use solvent_core::base::monitor::{Budget, Monitor};
 use solvent_core::stats::vmf::VmfError;
 use solvent_core::stats::vmf::mixture::model::Model;
 use solvent_core::stats::vmf::mixture::options::{Assignment, Concentration, Init, Rule};
 use solvent_core::stats::vmf::rows::Rows;
 
-use crate::arrays::Matrix;
+use crate::arrays::{Either, Matrix, choice};
 use crate::errors::Raise;
 
 impl Raise for VmfError {
@@ -23,26 +22,17 @@ impl Raise for VmfError {
     }
 }
 
-/// Rows of either precision.
-#[derive(FromPyObject)]
-pub enum Directions<'py> {
-    /// float64.
-    Double(PyReadonlyArray2<'py, f64>),
-    /// float32.
-    Single(PyReadonlyArray2<'py, f32>),
-}
-
-/// The same, borrowed or copied once.
+/// Rows of either precision, borrowed or copied once.
 enum Held<'a> {
     Double(Matrix<'a, f64>),
     Single(Matrix<'a, f32>),
 }
 
 impl<'a> Held<'a> {
-    fn new(x: &'a Directions<'_>) -> Self {
+    fn new(x: &'a Either<'_>) -> Self {
         match x {
-            Directions::Double(array) => Self::Double(Matrix::new(array)),
-            Directions::Single(array) => Self::Single(Matrix::new(array)),
+            Either::Double(array) => Self::Double(Matrix::new(array)),
+            Either::Single(array) => Self::Single(Matrix::new(array)),
         }
     }
 
@@ -64,14 +54,6 @@ fn copied(weights: &Weights<'_>) -> Option<Vec<f64>> {
 /// A budget for work that has no tolerance of its own.
 fn books<'a>(observer: &'a mut dyn solvent_core::base::monitor::Observer) -> Monitor<'a> {
     Monitor::new(Budget::new(0.0, 1), observer, &[])
-}
-
-fn choice<T: Copy>(name: &str, value: &str, allowed: &[(&str, T)]) -> PyResult<T> {
-    let found = allowed.iter().find(|(word, _)| *word == value).map(|&(_, it)| it);
-    found.ok_or_else(|| {
-        let words: Vec<_> = allowed.iter().map(|(word, _)| format!("'{word}'")).collect();
-        ArgumentError::value(name, value, format!("one of {}", words.join(", "))).raise()
-    })
 }
 
 fn rule(assignment: &str, concentration: &str, kappa_max: f64) -> PyResult<Rule> {
@@ -187,7 +169,7 @@ pub mod stats {
     #[pyfunction]
     fn vmf_cosines<'py>(
         py: Python<'py>,
-        x: Directions<'py>,
+        x: Either<'py>,
         mu: PyReadonlyArray1<'py, f64>,
     ) -> PyResult<Vector<'py>> {
         let (held, mu) = (Held::new(&x), mu.as_array().to_vec());
@@ -200,7 +182,7 @@ pub mod stats {
     #[pyfunction]
     fn vmf_fit<'py>(
         py: Python<'py>,
-        x: Directions<'py>,
+        x: Either<'py>,
         weights: Weights<'py>,
         tol: f64,
         maxiter: u64,
@@ -223,7 +205,7 @@ pub mod stats {
     #[pyfunction]
     fn vmf_certify<'py>(
         py: Python<'py>,
-        x: Directions<'py>,
+        x: Either<'py>,
         weights: Weights<'py>,
         mu: PyReadonlyArray1<'py, f64>,
         kappa: f64,
@@ -262,7 +244,7 @@ pub mod stats {
     #[allow(clippy::too_many_arguments, reason = "the estimator's parameters, one to one")]
     fn mixture_fit<'py>(
         py: Python<'py>,
-        x: Directions<'py>,
+        x: Either<'py>,
         sample_weight: Weights<'py>,
         normalize: bool,
         n_components: usize,
@@ -310,7 +292,7 @@ pub mod stats {
     #[allow(clippy::too_many_arguments, reason = "the estimator's parameters, one to one")]
     fn mixture_init<'py>(
         py: Python<'py>,
-        x: Directions<'py>,
+        x: Either<'py>,
         sample_weight: Weights<'py>,
         normalize: bool,
         n_components: usize,
@@ -349,7 +331,7 @@ pub mod stats {
     #[pyfunction]
     fn mixture_expectation<'py>(
         py: Python<'py>,
-        x: Directions<'py>,
+        x: Either<'py>,
         sample_weight: Weights<'py>,
         normalize: bool,
         assignment: &str,
@@ -396,7 +378,7 @@ pub mod stats {
     #[allow(clippy::too_many_arguments, reason = "the estimator's parameters, one to one")]
     fn mixture_certify<'py>(
         py: Python<'py>,
-        x: Directions<'py>,
+        x: Either<'py>,
         sample_weight: Weights<'py>,
         normalize: bool,
         assignment: &str,
@@ -421,7 +403,7 @@ pub mod stats {
     #[pyfunction]
     fn mixture_evaluate<'py>(
         py: Python<'py>,
-        x: Directions<'py>,
+        x: Either<'py>,
         normalize: bool,
         parts: Parts<'py>,
         posteriors: bool,

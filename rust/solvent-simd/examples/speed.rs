@@ -53,6 +53,7 @@ macro_rules! row {
 fn main() {
     let mut rows: Vec<Row> = Vec::new();
     row!(rows, exp, -80.0, 80.0);
+    row!(rows, exp2, -80.0, 80.0);
     row!(rows, expm1, -5.0, 5.0);
     row!(rows, ln, 1e-3, 1e3);
     row!(rows, ln_normal, 1e-3, 1e3);

@@ -49,3 +49,23 @@ pub fn expm1<V: Lanes>(x: V) -> V {
     // Halving would cost a subnormal its last bit.
     V::select(x.abs().lt(V::splat(V::Scalar::MIN_NORMAL) * c(4.0)), x, y + y)
 }
+
+/// 2^t within 1.25 ulp; 0 below 2^-1021 (`f32`: 2^-125), inf where it overflows, both at the cost of any other argument;
+/// nan is nan. The cheapest exponential here: nothing is spent on subnormal results.
+#[inline(always)]
+pub fn exp2<V: Lanes>(t: V) -> V {
+    let (limit, zero) = (V::splat(V::Scalar::EXP2_LIMIT), V::splat(V::Scalar::ZERO));
+    // 2^(limit + 3) is inf, and half of it is not.
+    let clamped = (-limit).max((limit + c(3.0)).min(t));
+    let y = if V::LOOKUP {
+        let (power, r, k) = clamped.sixteenths(&V::Scalar::EXP2_TABLE);
+        (power * r).mul_add(poly(r, V::Scalar::EXP2_NEAR), power).ldexp_normal(k)
+    } else {
+        let n = clamped.round();
+        let (r, one) = (clamped - n, V::splat(V::Scalar::ONE));
+        // Half of it, as 2^n overflows before the result does.
+        let half = r.mul_add(poly(r, V::Scalar::EXP2), one).ldexp_normal(n - one);
+        half + half
+    };
+    V::select(t.lt(-limit), zero, y)
+}

@@ -145,6 +145,12 @@ pub trait Lanes:
     fn lookup16(self, _table: &[Self::Scalar; 16]) -> Self {
         unreachable!("a caller asks LOOKUP first")
     }
+    /// `(table[k mod 16], self - k/16, k/16)`, k the integer nearest to `16 self`, for `|self| < 2^16`. Only where
+    /// [`LOOKUP`](Lanes::LOOKUP) is set; [`ldexp`](Lanes::ldexp) there takes the floor of its exponent.
+    #[inline(always)]
+    fn sixteenths(self, _table: &[Self::Scalar; 16]) -> (Self, Self, Self) {
+        unreachable!("a caller asks LOOKUP first")
+    }
     /// `y`, but -inf where `x` is zero, inf where it is inf, and nan where it is nan or negative: the ends of ln.
     #[inline(always)]
     fn ln_ends(x: Self, y: Self) -> Self {

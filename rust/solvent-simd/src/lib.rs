@@ -52,7 +52,7 @@ mod sinpi;
 pub mod slice;
 mod tables;
 
-pub use exp::{exp, expm1};
+pub use exp::{exp, exp2, expm1};
 pub use gamma::{digamma, lgamma};
 pub use lanes::{F32s, F64s, Lanes, Mask, Simd};
 pub use level::{Kernel, Level, dispatch, dispatch_at, level};

@@ -173,6 +173,14 @@ impl<V: Lanes, const N: usize> Lanes for Pack<V, N> {
         each!(i, self.0, self.0[i].lookup16(table))
     }
     #[inline(always)]
+    fn sixteenths(self, table: &[V::Scalar; 16]) -> (Self, Self, Self) {
+        let (mut t, mut r, mut k) = (self.0, self.0, self.0);
+        for i in 0..N {
+            (t[i], r[i], k[i]) = self.0[i].sixteenths(table);
+        }
+        (Self(t), Self(r), Self(k))
+    }
+    #[inline(always)]
     fn ln_ends(x: Self, y: Self) -> Self {
         each!(i, x.0, V::ln_ends(x.0[i], y.0[i]))
     }

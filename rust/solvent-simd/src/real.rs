@@ -58,6 +58,14 @@ pub trait Real: Copy + PartialOrd + 'static {
 
     /// `(e^r - 1 - r)/r^2`.
     const EXP: &'static [Self];
+    /// `(2^r - 1)/r`, |r| <= 1/2.
+    const EXP2: &'static [Self];
+    /// The same, |r| <= 1/32.
+    const EXP2_NEAR: &'static [Self];
+    /// `2^(i/16)`.
+    const EXP2_TABLE: [Self; 16];
+    /// Below 2^-this, [`exp2`](crate::exp2) is 0.
+    const EXP2_LIMIT: Self;
     /// `(ln((1 + s)/(1 - s))/s - 2)/s^2` in `s^2`.
     const LN: &'static [Self];
     /// `(ln(1 + f) - f)/f^2`.
@@ -98,6 +106,8 @@ macro_rules! real {
             $(const $name: real!(@type $name $t) = $value;)*
         }
     };
+    (@type EXP2_TABLE $t:ident) => { [$t; 16] };
+    (@type EXP2_LIMIT $t:ident) => { $t };
     (@type LN_RECIPROCAL $t:ident) => { [$t; 16] };
     (@type LN_TABLE $t:ident) => { [$t; 16] };
     (@type LN2_HI $t:ident) => { $t };
@@ -126,6 +136,10 @@ real! {
     LN_RECIPROCAL = t::LN_RECIPROCAL_F64;
     LN_TABLE = t::LN_TABLE_F64;
     EXP = &t::EXP_F64;
+    EXP2 = &t::EXP2_F64;
+    EXP2_NEAR = &t::EXP2_NEAR_F64;
+    EXP2_TABLE = t::EXP2_TABLE_F64;
+    EXP2_LIMIT = 1021.0;
     LN = &t::LN_F64;
     LN_NEAR = &t::LN_NEAR_F64;
     SINPI = &t::SINPI_F64;
@@ -149,6 +163,10 @@ real! {
     LN_RECIPROCAL = t::LN_RECIPROCAL_F32;
     LN_TABLE = t::LN_TABLE_F32;
     EXP = &t::EXP_F32;
+    EXP2 = &t::EXP2_F32;
+    EXP2_NEAR = &t::EXP2_NEAR_F32;
+    EXP2_TABLE = t::EXP2_TABLE_F32;
+    EXP2_LIMIT = 125.0;
     LN = &t::LN_F32;
     LN_NEAR = &t::LN_NEAR_F32;
     SINPI = &t::SINPI_F32;

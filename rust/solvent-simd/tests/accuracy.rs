@@ -262,6 +262,7 @@ fn finite(x: f64) -> Option<f64> {
 
 accuracy! {
     exp: ulp 1.0, f32 1.0, |x| (x.abs() < 745.0).then_some(x);
+    exp2: ulp 1.25, f32 1.25, |x| (x > -125.0 && x < 1024.0).then_some(x);
     expm1: ulp 1.0, f32 1.5, |x| (x.abs() < 745.0).then_some(x);
     ln: ulp 1.0, f32 1.0, |x| finite(x.abs()).filter(|x| *x > 0.0);
     log1p: ulp 1.0, f32 1.5, |x| finite(x).map(|x| if x > -1.0 { x } else { -x });

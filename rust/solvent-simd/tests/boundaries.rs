@@ -70,6 +70,8 @@ macro_rules! ends {
 ends! {
     exp_ends exp: 0.0 => 1.0, -0.0 => 1.0, INF => INF, -INF => 0.0, NAN => NAN, 1e4 => INF, -1e4 => 0.0,
         1e30 => INF, -1e30 => 0.0, 710.0 => INF, -746.0 => 0.0, 1e-38 => 1.0;
+    exp2_ends exp2: 0.0 => 1.0, -0.0 => 1.0, 1.0 => 2.0, -3.0 => 0.125, 127.0 => 2f64.powi(127), INF => INF, -INF => 0.0,
+        NAN => NAN, 1e4 => INF, -1e4 => 0.0, 1e30 => INF, -1e30 => 0.0, 1024.0 => INF, -1022.0 => 0.0, 1e-38 => 1.0;
     expm1_ends expm1: 0.0 => 0.0, -0.0 => -0.0, INF => INF, -INF => -1.0, NAN => NAN, 1e4 => INF, -1e4 => -1.0,
         1e30 => INF, -1e30 => -1.0, 710.0 => INF;
     ln_ends ln: 0.0 => -INF, -0.0 => -INF, INF => INF, -INF => NAN, NAN => NAN, -1.0 => NAN, 1.0 => 0.0,

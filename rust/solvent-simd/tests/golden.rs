@@ -17,13 +17,14 @@ fn agree_with_arb() {
         let mut next = || parsed.next().expect("three numbers");
         points.entry(name).or_default().push((next(), next(), next()));
     }
-    assert_eq!(points.len(), 8);
+    assert_eq!(points.len(), 9);
     let mut wrong = Vec::new();
     for (name, points) in points {
         assert!(points.len() > 500, "{name}: {}", points.len());
         let x: Vec<f64> = points.iter().map(|p| p.0).collect();
         let got = match name {
             "exp" => reference::values(&reference!(exp), &x),
+            "exp2" => reference::values(&reference!(exp2), &x),
             "expm1" => reference::values(&reference!(expm1), &x),
             "ln" => reference::values(&reference!(ln), &x),
             "log1p" => reference::values(&reference!(log1p), &x),

@@ -164,6 +164,14 @@ macro_rules! register {
                 Self(unsafe { lookup(self.0, table) })
             }
             #[inline(always)]
+            fn sixteenths(self, table: &[$scalar; 16]) -> (Self, Self, Self) {
+                // Added to 1.5 times 2^(digits - 5), k/16 is rounded to sixteenths and k lies in the low bits.
+                let shift = Self::splat(1.5 * SIXTEENTHS);
+                let shifted = self + shift;
+                let k = shifted - shift;
+                (Self(unsafe { permute(shifted.0, table) }), self - k, k)
+            }
+            #[inline(always)]
             fn ln_ends(x: Self, y: Self) -> Self {
                 // One answer (in four bits) for each kind of x, from bit 0 on: quiet nan and signalling nan -> nan
                 // of x, 0 -> -inf, 1 -> y, -inf -> nan, inf -> inf, negative -> nan, positive -> y.

@@ -50,6 +50,16 @@ mod double {
             _mm512_permutex2var_pd(loadu(table.as_ptr()), i, loadu(table.as_ptr().add(8)))
         }
     }
+    /// 2^(52 - 4): its last bit is a sixteenth.
+    const SIXTEENTHS: f64 = 281474976710656.0;
+    /// `table[i]`, `i` the four last bits of `x`.
+    #[inline(always)]
+    unsafe fn permute(x: __m512d, table: &[f64; 16]) -> __m512d {
+        unsafe {
+            let i = _mm512_castpd_si512(x);
+            _mm512_permutex2var_pd(loadu(table.as_ptr()), i, loadu(table.as_ptr().add(8)))
+        }
+    }
     #[inline(always)]
     unsafe fn fixup(y: __m512d, x: __m512d, answers: i64) -> __m512d {
         unsafe { _mm512_fixupimm_pd::<0>(y, x, _mm512_set1_epi64(answers)) }
@@ -116,6 +126,13 @@ mod single {
             let i = _mm512_srli_epi32::<19>(_mm512_castps_si512(x));
             _mm512_permutexvar_ps(i, loadu(table.as_ptr()))
         }
+    }
+    /// 2^(23 - 4): its last bit is a sixteenth.
+    const SIXTEENTHS: f32 = 524288.0;
+    /// `table[i]`, `i` the four last bits of `x`.
+    #[inline(always)]
+    unsafe fn permute(x: __m512, table: &[f32; 16]) -> __m512 {
+        unsafe { _mm512_permutexvar_ps(_mm512_castps_si512(x), loadu(table.as_ptr())) }
     }
     #[inline(always)]
     unsafe fn fixup(y: __m512, x: __m512, answers: i32) -> __m512 {

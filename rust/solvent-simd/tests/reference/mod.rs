@@ -114,6 +114,14 @@ pub fn exp<V: F64s>(x: V) -> Dd<V> {
 }
 
 #[inline(always)]
+pub fn exp2<V: F64s>(x: V) -> Dd<V> {
+    let n = x.round();
+    let ln_2 = Dd::of(k::LN_2[0]).plus(Dd::of(k::LN_2[1]));
+    let r = Dd::from(x - n).times(ln_2);
+    r.series(&k::INVERSE_FACTORIAL[..20]).scaled(n)
+}
+
+#[inline(always)]
 pub fn expm1<V: F64s>(x: V) -> Dd<V> {
     let x = V::splat(-100.0).max(x);
     let (n, p) = reduced_exp(x);

@@ -1,0 +1,191 @@
+//! Newton's linear system on the semi-dual, by conjugate gradients.
+//!
+//! With the columns exact, the dual's Hessian in the rows' potentials is `-S/reg`,
+//! `S = diag(r + k) - P diag(1/(c (1 + reg/tau))) P^T`, k the curvature of the rows' penalty: a weighted graph Laplacian
+//! where both marginals are hard. P is replaced by its support, the diagonal keeps the full row sums: S stays a symmetric
+//! M-matrix with nonnegative row sums, so it is positive semidefinite for every support.
+
+use super::support::{Block, Support};
+use crate::base::error::Aborted;
+use crate::base::monitor::Monitor;
+
+/// The matrix S.
+#[derive(Debug)]
+pub struct Laplacian<'a> {
+    support: &'a Support,
+    /// Row sums r.
+    sums: &'a [f64],
+    /// r and the curvature.
+    diagonal: &'a [f64],
+    /// 1/(c (1 + reg/tau)).
+    weights: &'a [f64],
+}
+
+/// A little of the diagonal is added to S, so that rounding leaves it definite.
+const SHIFT: f64 = 1e-14;
+/// Threads share a product from this many entries on.
+const SHARED: usize = 100_000;
+/// Iterations between looks at the clock and the signals.
+const WATCH: u64 = 16;
+
+impl<'a> Laplacian<'a> {
+    /// All slices are as long as the support has rows, `weights` as it has columns.
+    pub fn new(support: &'a Support, sums: &'a [f64], diagonal: &'a [f64], weights: &'a [f64]) -> Self {
+        Self { support, sums, diagonal, weights }
+    }
+
+    /// `diag(S)`, floored.
+    fn preconditioner(&self) -> Vec<f64> {
+        let mut squares = vec![0.0; self.sums.len()];
+        self.support.each(|i, j, v| squares[i] += v * v * self.weights[j]);
+        let each = (0..self.sums.len()).map(|i| {
+            let (d, r) = (self.diagonal[i], self.sums[i]);
+            (d - r * r * squares[i]).max(1e-14 * d).max(f64::MIN_POSITIVE)
+        });
+        each.collect()
+    }
+
+    /// Whether a product is worth sharing.
+    fn shared(&self) -> bool {
+        self.support.entries() >= SHARED
+    }
+
+    /// `diag(1/(c ..)) P^T x`: the columns' answer to the rows' move x, but for its sign.
+    pub fn answer(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+        let scaled: Vec<f64> = x.iter().zip(self.sums).map(|(x, r)| x * r).collect();
+        let m = self.support.columns();
+        let mut out = vec![0.0; m];
+        if self.shared() {
+            let parts = monitor.map_items(self.support.blocks().iter(), |block| {
+                let mut part = vec![0.0; m];
+                block.add_transposed(&scaled, &mut part);
+                part
+            })?;
+            for part in parts {
+                out.iter_mut().zip(&part).for_each(|(o, p)| *o += p);
+            }
+        } else {
+            self.support.blocks().iter().for_each(|block| block.add_transposed(&scaled, &mut out));
+        }
+        out.iter_mut().zip(self.weights).for_each(|(o, w)| *o *= w);
+        Ok(out)
+    }
+
+    /// `S x`.
+    fn product(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+        let w = self.answer(x, monitor)?;
+        let rows = |block: &Block| {
+            let mut out = Vec::new();
+            block.dots(&w, |i, dot| out.push(self.diagonal[i] * x[i] - self.sums[i] * dot));
+            out
+        };
+        let parts = if self.shared() {
+            monitor.map_items(self.support.blocks().iter(), rows)?
+        } else {
+            self.support.blocks().iter().map(rows).collect()
+        };
+        Ok(parts.concat())
+    }
+}
+
+/// Solves `S x = rhs` until the residual's l1 norm is `accuracy` times that of rhs, by conjugate gradients with the
+/// diagonal as preconditioner. Returns x and the number of iterations.
+pub fn solve(
+    matrix: &Laplacian<'_>,
+    rhs: &[f64],
+    accuracy: f64,
+    most: u64,
+    monitor: &mut Monitor<'_>,
+) -> Result<(Vec<f64>, u64), Aborted> {
+    let n = rhs.len();
+    let d = matrix.preconditioner();
+    let mut x = vec![0.0; n];
+    let mut residual = rhs.to_vec();
+    let mut z: Vec<f64> = residual.iter().zip(&d).map(|(r, d)| r / d).collect();
+    let mut p = z.clone();
+    let mut rz = dot(&residual, &z);
+    let goal = accuracy * residual.iter().map(|r| r.abs()).sum::<f64>();
+    for iteration in 1..=most {
+        let mut q = matrix.product(&p, monitor)?;
+        q.iter_mut().zip(&p).zip(matrix.diagonal).for_each(|((q, p), d)| *q += SHIFT * d * p);
+        let pq = dot(&p, &q);
+        let step = rz / pq;
+        // Rounding has taken over, or the right-hand side was zero.
+        if !(pq > 0.0 && step.is_finite()) {
+            return Ok((x, iteration - 1));
+        }
+        let mut size = 0.0;
+        for i in 0..n {
+            x[i] += step * p[i];
+            residual[i] -= step * q[i];
+            z[i] = residual[i] / d[i];
+            size += residual[i].abs();
+        }
+        if size <= goal {
+            return Ok((x, iteration));
+        }
+        if iteration % WATCH == 0 {
+            monitor.poll()?;
+            if monitor.expired() {
+                return Ok((x, iteration));
+            }
+        }
+        let next = dot(&residual, &z);
+        let beta = next / rz;
+        rz = next;
+        for i in 0..n {
+            p[i] = z[i] + beta * p[i];
+        }
+    }
+    Ok((x, most))
+}
+
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    // Four sums side by side, in a fixed order.
+    let mut sums = [0.0; 4];
+    let (head, tail) = (x.len() / 4 * 4, x.len());
+    for i in (0..head).step_by(4) {
+        for k in 0..4 {
+            sums[k] += x[i + k] * y[i + k];
+        }
+    }
+    let rest: f64 = (head..tail).map(|i| x[i] * y[i]).sum();
+    ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::monitor::{Budget, Silent};
+    use crate::base::rng::Philox;
+    use crate::ot::support;
+
+    #[test]
+    fn it_solves_what_it_multiplies() {
+        // Full rows and sparse ones.
+        let (n, m) = (90, 70);
+        let mut rng = Philox::new(5, 1, 0);
+        let mut support = Support::new(m);
+        let mut block = support::Block::new(0);
+        let (mut sums, mut columns) = (vec![0.0; n], vec![0.0; m]);
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let row: Vec<f64> = (0..m).map(|j| if (i + j) % 9 < 4 { rng.uniform() } else { 0.0 }).collect();
+            *sum = row.iter().sum();
+            row.iter().enumerate().for_each(|(j, p)| columns[j] += p);
+            let kept: Vec<u32> = (0..m as u32).filter(|&j| row[j as usize] > 0.0).collect();
+            block.push(&row, *sum, if i % 2 == 0 { &kept } else { &kept[..5] });
+        }
+        support.push(block);
+        let weights: Vec<f64> = columns.iter().map(|c| 1.0 / c).collect();
+        let matrix = Laplacian::new(&support, &sums, &sums, &weights);
+        let mut silent = Silent;
+        let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
+        let mut rhs: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+        let mean = rhs.iter().sum::<f64>() / n as f64;
+        rhs.iter_mut().for_each(|r| *r -= mean);
+        let (x, iterations) = solve(&matrix, &rhs, 1e-10, 500, &mut monitor).unwrap();
+        let product = matrix.product(&x, &mut monitor).unwrap();
+        let left: f64 = product.iter().zip(&rhs).map(|(p, r)| (p - r).abs()).sum();
+        assert!(left < 1e-9 * rhs.iter().map(|r| r.abs()).sum::<f64>() && iterations < 200);
+    }
+}

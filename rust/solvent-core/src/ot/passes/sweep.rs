@@ -1,0 +1,168 @@
+//! The passes of Sinkhorn's iteration: a row update and the column sums that answer it, with one exponential an entry.
+
+use super::super::cost::{Cost, Visit};
+use super::super::side::Side;
+use super::{AddRows, ColumnMin, Entry, Exponentials, RowMax, add_to, over_blocks, scale};
+use crate::base::error::Aborted;
+use crate::base::monitor::Monitor;
+use solvent_simd::dispatch;
+
+/// What a row update gives.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// The rows' sums before the update.
+    pub sums: Vec<f64>,
+    /// The rows' potentials after it.
+    pub f: Vec<f64>,
+    /// The columns' sums after it, at the old column potentials.
+    pub columns: Vec<f64>,
+}
+
+struct Rows<'a> {
+    /// None: each row begins at its largest exponent.
+    f: Option<&'a [f64]>,
+    g: &'a [f64],
+    reg: f64,
+    side: &'a Side,
+    buffer: Vec<f64>,
+    out: Swept,
+}
+
+impl Visit for Rows<'_> {
+    fn group<T: Entry>(&mut self, first: usize, rows: &[&[T]]) {
+        let (count, m) = (rows.len(), self.g.len());
+        let mut f = [0.0; super::GROUP];
+        for (r, row) in rows.iter().enumerate() {
+            f[r] = match self.f {
+                Some(f) => f[first + r],
+                None => -dispatch(RowMax { row, g: self.g }),
+            };
+        }
+        let mut sums = [0.0; super::GROUP];
+        dispatch(Exponentials {
+            rows,
+            f: &f[..count],
+            g: self.g,
+            scale: scale(self.reg),
+            buffer: &mut self.buffer,
+            sums: &mut sums,
+        });
+        let mut weights = [0.0; super::GROUP];
+        for r in 0..count {
+            let (moved, factor) = self.side.exact(first + r, f[r], sums[r], self.reg);
+            self.out.f.push(moved);
+            weights[r] = factor;
+        }
+        self.out.sums.extend_from_slice(&sums[..count]);
+        let buffer = &self.buffer[..count * m];
+        dispatch(AddRows { buffer, weights: &weights[..count], out: &mut self.out.columns });
+    }
+}
+
+fn rows_pass(
+    cost: &Cost<'_>,
+    side: &Side,
+    f: Option<&[f64]>,
+    g: &[f64],
+    reg: f64,
+    monitor: &mut Monitor<'_>,
+) -> Result<Swept, Aborted> {
+    let m = g.len();
+    let make = |_| Rows {
+        f,
+        g,
+        reg,
+        side,
+        buffer: vec![0.0; super::GROUP * m],
+        out: Swept { columns: vec![0.0; m], ..Swept::default() },
+    };
+    let mut all = Swept::default();
+    over_blocks(cost, monitor, make, |block| {
+        all.sums.extend(block.out.sums);
+        all.f.extend(block.out.f);
+        add_to(&mut all.columns, block.out.columns);
+    })?;
+    Ok(all)
+}
+
+/// Makes the rows exact from any column potentials: each row begins at its largest exponent, so that nothing overflows
+/// and no row vanishes. `sums` are relative to that beginning.
+pub fn start(
+    cost: &Cost<'_>,
+    side: &Side,
+    g: &[f64],
+    reg: f64,
+    monitor: &mut Monitor<'_>,
+) -> Result<Swept, Aborted> {
+    rows_pass(cost, side, None, g, reg, monitor)
+}
+
+/// Makes the rows exact from potentials that are nearly so.
+pub fn sweep(
+    cost: &Cost<'_>,
+    side: &Side,
+    f: &[f64],
+    g: &[f64],
+    reg: f64,
+    monitor: &mut Monitor<'_>,
+) -> Result<Swept, Aborted> {
+    rows_pass(cost, side, Some(f), g, reg, monitor)
+}
+
+struct Columns<'a> {
+    f: &'a [f64],
+    g: &'a [f64],
+    reg: f64,
+    buffer: Vec<f64>,
+    sums: Vec<f64>,
+}
+
+impl Visit for Columns<'_> {
+    fn group<T: Entry>(&mut self, first: usize, rows: &[&[T]]) {
+        let mut sums = [0.0; super::GROUP];
+        let f = &self.f[first..first + rows.len()];
+        let buffer = &mut self.buffer;
+        dispatch(Exponentials { rows, f, g: self.g, scale: scale(self.reg), buffer, sums: &mut sums });
+        let buffer = &self.buffer[..rows.len() * self.g.len()];
+        dispatch(AddRows { buffer, weights: &[1.0; super::GROUP][..rows.len()], out: &mut self.sums });
+    }
+}
+
+/// The columns' sums.
+pub fn columns(
+    cost: &Cost<'_>,
+    f: &[f64],
+    g: &[f64],
+    reg: f64,
+    monitor: &mut Monitor<'_>,
+) -> Result<Vec<f64>, Aborted> {
+    let m = g.len();
+    let make = |_| Columns { f, g, reg, buffer: vec![0.0; super::GROUP * m], sums: vec![0.0; m] };
+    let mut all = Vec::new();
+    over_blocks(cost, monitor, make, |block| add_to(&mut all, block.sums))?;
+    Ok(all)
+}
+
+struct Minima<'a> {
+    f: &'a [f64],
+    out: Vec<f64>,
+}
+
+impl Visit for Minima<'_> {
+    fn group<T: Entry>(&mut self, first: usize, rows: &[&[T]]) {
+        dispatch(ColumnMin { rows, f: &self.f[first..first + rows.len()], out: &mut self.out });
+    }
+}
+
+/// `min_i (C_ij - f_i)`: the hard c-transform, and the potential at which a column's largest exponent is 0.
+pub fn column_minima(cost: &Cost<'_>, f: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+    let m = cost.shape().1;
+    let mut all = vec![f64::INFINITY; m];
+    over_blocks(
+        cost,
+        monitor,
+        |_| Minima { f, out: vec![f64::INFINITY; m] },
+        |block| all.iter_mut().zip(&block.out).for_each(|(a, b)| *a = a.min(*b)),
+    )?;
+    Ok(all)
+}

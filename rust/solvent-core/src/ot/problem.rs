@@ -1,0 +1,298 @@
+//! What is asked: a ground cost, two sides, a regularisation. Weights of 0 leave the problem here.
+
+use super::OtError;
+use super::cost::{Cost, Dense, Extents};
+use super::passes::{over_blocks, start};
+use super::points::{Metric, Points};
+use super::side::Side;
+use crate::base::error::ArgumentError;
+use crate::base::monitor::Monitor;
+use crate::base::sum::{Dd, sum};
+use crate::base::view::MatrixView;
+
+/// The ground cost as the caller has it.
+#[derive(Debug, Clone)]
+pub enum Ground<'a> {
+    /// A matrix in double precision.
+    F64(MatrixView<'a, f64>),
+    /// A matrix in single precision.
+    F32(MatrixView<'a, f32>),
+    /// Two clouds, one point after the other, in `d` dimensions.
+    Points {
+        /// The rows' points.
+        x: Vec<f64>,
+        /// The columns' points.
+        y: Vec<f64>,
+        /// Dimensions.
+        d: usize,
+        /// The cost between two points.
+        metric: Metric,
+    },
+}
+
+/// How firmly the plan's marginals are held, and how much it is smoothed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// Regularisation, in units of the cost.
+    pub reg: f64,
+    /// Penalty on the rows' marginal; inf = hard.
+    pub tau_a: f64,
+    /// Penalty on the columns' marginal.
+    pub tau_b: f64,
+}
+
+impl Terms {
+    /// Whether both marginals are hard.
+    pub fn balanced(&self) -> bool {
+        self.tau_a == f64::INFINITY && self.tau_b == f64::INFINITY
+    }
+}
+
+/// The problem as the solvers see it: rows are contiguous in memory, every weight is positive, and where both marginals
+/// are hard their totals agree (`b` is scaled to a's total).
+#[derive(Debug, Clone)]
+pub struct Problem<'a> {
+    /// The whole cost; its rows are the caller's columns where `transposed`.
+    whole: Cost<'a>,
+    /// Without the weights of 0; `None` where there are none.
+    part: Option<Cost<'a>>,
+    /// Which of the whole's rows and columns are left.
+    kept: (Vec<usize>, Vec<usize>),
+    /// The rows' side.
+    pub a: Side,
+    /// The columns' side.
+    pub b: Side,
+    /// Regularisation.
+    pub reg: f64,
+    /// Whether rows are the caller's columns.
+    pub transposed: bool,
+    /// Least and largest finite cost.
+    pub extent: (f64, f64),
+    /// Whether some arcs are forbidden.
+    pub forbidden: bool,
+    /// The totals as given, in the caller's order.
+    pub totals: (f64, f64),
+}
+
+impl<'a> Problem<'a> {
+    /// Checks the cost. Weights must be finite and >= 0, with a positive total, and as many as the cost has rows and
+    /// columns; `terms` must be positive.
+    pub fn new(
+        ground: Ground<'a>,
+        a: &[f64],
+        b: &[f64],
+        terms: Terms,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Self, OtError> {
+        let (whole, transposed) = match ground {
+            Ground::F64(view) => {
+                let (dense, transposed) = Dense::new(view);
+                (Cost::F64(dense), transposed)
+            }
+            Ground::F32(view) => {
+                let (dense, transposed) = Dense::new(view);
+                (Cost::F32(dense), transposed)
+            }
+            Ground::Points { x, y, d, metric } => (Cost::Points(Points::new(x, y, d, metric)), false),
+        };
+        let totals = (sum(a), sum(b));
+        let Terms { reg, mut tau_a, mut tau_b } = terms;
+        // b' = b sum(a)/sum(b), so that the totals agree.
+        let ratio = if terms.balanced() { (Dd::from(totals.0) / Dd::from(totals.1)).to_f64() } else { 1.0 };
+        let scaled: Vec<f64> = b.iter().map(|b| b * ratio).collect();
+        let (mut a, mut b) = (a, &scaled[..]);
+        if transposed {
+            (a, b) = (b, a);
+            (tau_a, tau_b) = (tau_b, tau_a);
+        }
+        let mut extents = Vec::new();
+        over_blocks(&whole, monitor, |_| Extents::default(), |block| extents.extend(block.0))?;
+        if let Some(i) = extents.iter().position(|e| e.invalid) {
+            return Err(refuse_entry(&whole, i, transposed).into());
+        }
+        let barren = |i: usize| extents[i].largest == f64::NEG_INFINITY;
+        // Where the rows are free, one without a finite cost has no mass; a column without one is found below.
+        let mut rows: Vec<usize> = (0..a.len()).filter(|&i| a[i] > 0.0).collect();
+        if tau_a < f64::INFINITY {
+            rows.retain(|&i| !barren(i));
+        } else if let Some(&i) = rows.iter().find(|&&i| barren(i)) {
+            return Err(no_arc(i, transposed).into());
+        }
+        let mut columns: Vec<usize> = (0..b.len()).filter(|&j| b[j] > 0.0).collect();
+        let forbidden = extents.iter().any(|e| e.forbidden);
+        if forbidden {
+            let zero = vec![0.0; a.len()];
+            let least = super::passes::column_minima(&whole, &zero, monitor)?;
+            if tau_b < f64::INFINITY {
+                columns.retain(|&j| least[j] < f64::INFINITY);
+            } else if let Some(&j) = columns.iter().find(|&&j| least[j] == f64::INFINITY) {
+                return Err(no_arc(j, !transposed).into());
+            }
+        }
+        let all = rows.len() == a.len() && columns.len() == b.len();
+        let part = (!all).then(|| whole.select(&rows, &columns));
+        if part.is_some() {
+            extents.clear();
+            let cost = part.as_ref().unwrap_or(&whole);
+            over_blocks(cost, monitor, |_| Extents::default(), |block| extents.extend(block.0))?;
+        }
+        let least = extents.iter().fold(f64::INFINITY, |m, e| m.min(e.least));
+        let largest = extents.iter().fold(f64::NEG_INFINITY, |m, e| m.max(e.largest));
+        let forbidden = extents.iter().any(|e| e.forbidden);
+        if let (true, Some(i)) =
+            (terms.balanced(), extents.iter().position(|e| e.largest == f64::NEG_INFINITY))
+        {
+            return Err(no_arc(rows[i], transposed).into());
+        }
+        let weights = |side: &[f64], kept: &[usize]| kept.iter().map(|&i| side[i]).collect::<Vec<_>>();
+        Ok(Self {
+            a: Side::new(weights(a, &rows), tau_a),
+            b: Side::new(weights(b, &columns), tau_b),
+            whole,
+            part,
+            kept: (rows, columns),
+            reg,
+            transposed,
+            extent: if least <= largest { (least, largest) } else { (0.0, 0.0) },
+            forbidden,
+            totals,
+        })
+    }
+
+    /// The same problem with rows and columns exchanged, the cost copied.
+    #[must_use]
+    pub fn exchanged(&self) -> Self {
+        Self {
+            whole: self.cost().transpose(),
+            part: None,
+            kept: ((0..self.b.len()).collect(), (0..self.a.len()).collect()),
+            a: self.b.clone(),
+            b: self.a.clone(),
+            reg: self.reg,
+            transposed: !self.transposed,
+            extent: self.extent,
+            forbidden: self.forbidden,
+            totals: self.totals,
+        }
+    }
+
+    /// The cost between positive weights.
+    pub fn cost(&self) -> &Cost<'a> {
+        self.part.as_ref().unwrap_or(&self.whole)
+    }
+
+    /// The whole cost; rows are the caller's columns where `transposed`.
+    pub fn whole(&self) -> &Cost<'a> {
+        &self.whole
+    }
+
+    /// Which of the whole's rows and columns have a positive weight.
+    pub fn kept(&self) -> (&[usize], &[usize]) {
+        (&self.kept.0, &self.kept.1)
+    }
+
+    /// The scale of the costs: largest less least finite one; 1 where they are equal.
+    pub fn spread(&self) -> f64 {
+        let spread = self.extent.1 - self.extent.0;
+        if spread > 0.0 { spread } else { 1.0 }
+    }
+
+    /// Largest finite cost in size.
+    pub fn largest(&self) -> f64 {
+        self.extent.0.abs().max(self.extent.1.abs())
+    }
+
+    /// Whether both marginals are hard.
+    pub fn balanced(&self) -> bool {
+        self.a.hard() && self.b.hard()
+    }
+
+    /// The caller's potentials, as they are for the weights that are left.
+    pub fn restrict(&self, f: &[f64], g: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let (f, g) = if self.transposed { (g, f) } else { (f, g) };
+        let pick = |p: &[f64], kept: &[usize]| kept.iter().map(|&i| p[i]).collect();
+        (pick(f, &self.kept.0), pick(g, &self.kept.1))
+    }
+
+    /// The potentials in the caller's order. Where a weight is 0 stands the soft c-transform of the others, which is
+    /// the derivative of the value in that weight; where no arc is left, inf.
+    pub fn extend(
+        &self,
+        f: Vec<f64>,
+        g: Vec<f64>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(Vec<f64>, Vec<f64>), OtError> {
+        let (rows, columns) = &self.kept;
+        let (n, m) = self.whole.shape();
+        let (f, g) = if self.part.is_none() {
+            (f, g)
+        } else {
+            let full_f = fill(&self.whole, rows, n, &f, columns, &g, &self.b, &self.a, self.reg, monitor)?;
+            let across = self.whole.transpose();
+            let full_g = fill(&across, columns, m, &g, rows, &f, &self.a, &self.b, self.reg, monitor)?;
+            (full_f, full_g)
+        };
+        Ok(if self.transposed { (g, f) } else { (f, g) })
+    }
+}
+
+/// One side's potentials: `f` at `kept`, soft c-transforms of `g` elsewhere.
+#[allow(clippy::too_many_arguments, reason = "two sides, each with its potentials and places")]
+fn fill(
+    whole: &Cost<'_>,
+    kept: &[usize],
+    n: usize,
+    f: &[f64],
+    columns: &[usize],
+    g: &[f64],
+    other: &Side,
+    own: &Side,
+    reg: f64,
+    monitor: &mut Monitor<'_>,
+) -> Result<Vec<f64>, OtError> {
+    let mut full = vec![f64::INFINITY; n];
+    kept.iter().zip(f).for_each(|(&i, &f)| full[i] = f);
+    let mut gone = vec![true; n];
+    kept.iter().for_each(|&i| gone[i] = false);
+    let gone: Vec<usize> = (0..n).filter(|&i| gone[i]).collect();
+    if gone.is_empty() || columns.is_empty() {
+        return Ok(full);
+    }
+    let folded: Vec<f64> = g.iter().zip(other.logs()).map(|(g, l)| g + reg * l).collect();
+    // A side of weights 1: its folded potential is its potential.
+    let side = Side::new(vec![1.0; gone.len()], own.tau());
+    let swept = start(&whole.select(&gone, columns), &side, &folded, reg, monitor)?;
+    for (&i, &f) in gone.iter().zip(&swept.f) {
+        full[i] = if f.is_nan() { f64::INFINITY } else { f };
+    }
+    Ok(full)
+}
+
+/// The refusal of row i, which holds nan or -inf.
+fn refuse_entry(whole: &Cost<'_>, i: usize, transposed: bool) -> ArgumentError {
+    let bad = |row: &[f64]| row.iter().position(|c| c.is_nan() || *c == f64::NEG_INFINITY);
+    let found = match whole {
+        Cost::F64(dense) => bad(dense.row(i)).map(|j| (j, dense.row(i)[j])),
+        Cost::F32(dense) => {
+            let row: Vec<f64> = dense.row(i).iter().map(|&c| f64::from(c)).collect();
+            bad(&row).map(|j| (j, row[j]))
+        }
+        Cost::Points(_) => None,
+    };
+    match found {
+        Some((j, value)) => {
+            let index = if transposed { [j, i] } else { [i, j] };
+            ArgumentError::element("C", &index, value, "finite values (or +inf for a forbidden arc)")
+        }
+        None => ArgumentError::new("X", "the cost between two points overflows", "points of moderate size"),
+    }
+}
+
+fn no_arc(i: usize, column: bool) -> ArgumentError {
+    let (line, side) = if column { ("column", "b") } else { ("row", "a") };
+    ArgumentError::new(
+        "C",
+        format!("{line} {i} of C has no finite entry but {side}[{i}] > 0"),
+        "a finite cost for some arc of positive weight",
+    )
+}

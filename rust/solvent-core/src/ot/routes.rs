@@ -1,0 +1,165 @@
+//! Rounding to the marginals where some arcs are forbidden: what is missing flows along a forest of large entries.
+//!
+//! With every forest edge at least twice the missing mass, no flow can make an entry negative; a component whose rows
+//! and columns lack different amounts cannot be mended this way, and then nothing is claimed.
+
+use super::OtError;
+use super::certify::{Rounded, Upper};
+use super::passes::{Thresholds, probe};
+use super::problem::Problem;
+use crate::base::monitor::Monitor;
+use crate::base::sum::Sum;
+
+/// The forest's flows.
+pub struct Routed {
+    rounded: Rounded,
+    /// `sum delta C`, `sum |delta| (|C| + reg |log|)`, `sum delta (1 + log(entry/(a b)))`; none if it cannot be done.
+    sums: Option<(f64, f64, f64)>,
+    cost: f64,
+    reg: f64,
+    mass: f64,
+}
+
+/// An edge of the forest: row, column, the plan's entry.
+type Edge = (u32, u32, f64);
+
+/// Routes what `rounded` lacks along its own support. `cost` is `<C, Q>`.
+pub fn routed(
+    problem: &Problem<'_>,
+    rounded: Rounded,
+    cost: f64,
+    monitor: &mut Monitor<'_>,
+) -> Result<Routed, OtError> {
+    let (n, m) = (rounded.u.len(), rounded.w.len());
+    let (reg, mass) = (problem.reg, problem.a.mass());
+    let missing = rounded.u.iter().sum::<f64>().max(rounded.w.iter().sum::<f64>());
+    let least = vec![2.0 * missing; m];
+    let thresholds = Thresholds { row: f64::INFINITY, columns: &least, room: usize::MAX };
+    let (f, g) = (rounded.f.clone(), rounded.g.clone());
+    let found = probe(problem.cost(), &f, &g, reg, thresholds, monitor)?;
+    let mut edges: Vec<Edge> = Vec::new();
+    let mut joined = Components::new(n + m);
+    found.support.each(|i, j, share| {
+        let entry = share * found.rows[i] * rounded.theta;
+        if entry >= 2.0 * missing && joined.join(i, n + j) {
+            edges.push((i as u32, j as u32, entry));
+        }
+    });
+    let Some(flows) = flows(&edges, &rounded.u, &rounded.w, mass) else {
+        return Ok(Routed { rounded, sums: None, cost, reg, mass });
+    };
+    let (mut along, mut size, mut entropy) = (Sum::new(), Sum::new(), Sum::new());
+    for (&(i, j, entry), &flow) in edges.iter().zip(&flows) {
+        let (i, j) = (i as usize, j as usize);
+        let level = (entry / rounded.theta).ln();
+        let price = (f[i] + g[j]) - reg * level;
+        let log = (entry + flow).ln() - problem.a.logs()[i] - problem.b.logs()[j];
+        along.add(flow * price);
+        entropy.add(flow * (1.0 + log));
+        size.add(flow.abs() * (f[i].abs() + g[j].abs() + reg * (level.abs() + log.abs() + 2.0)));
+    }
+    let mut rounded = rounded;
+    rounded.flows = Some(edges.iter().zip(&flows).map(|(e, &flow)| (e.0, e.1, flow)).collect());
+    Ok(Routed { rounded, sums: Some((along.value(), size.value(), entropy.value())), cost, reg, mass })
+}
+
+impl Routed {
+    /// The upper bounds: `level` is the plan's own share of the value, `total` its mass.
+    pub fn into_upper(
+        self,
+        level: f64,
+        total: f64,
+        evaluation: f64,
+        cost_rounding: f64,
+        moving: f64,
+    ) -> Upper {
+        let Self { rounded, sums, cost, reg, mass } = self;
+        let Some((along, size, entropy)) = sums else {
+            return Upper { entropic: f64::INFINITY, linear: f64::INFINITY, allowance: 0.0, rounded };
+        };
+        let theta = rounded.theta;
+        // Entries of full rows are known to single precision.
+        let by_entries = 1e-6 * size;
+        let allowance = theta * evaluation + by_entries + moving;
+        let entropic =
+            theta * level + theta * theta.ln() * reg * total + along + reg * entropy - reg * mass + allowance;
+        let linear = theta * cost + along + cost_rounding + by_entries + moving;
+        Upper { entropic, linear, allowance, rounded }
+    }
+}
+
+/// Flows along the edges of a forest that give every node what it lacks; `None` if a component does not balance.
+fn flows(edges: &[Edge], u: &[f64], w: &[f64], mass: f64) -> Option<Vec<f64>> {
+    let n = u.len();
+    let mut lacking: Vec<f64> = u.iter().chain(w).copied().collect();
+    let mut at: Vec<Vec<u32>> = vec![Vec::new(); lacking.len()];
+    for (e, &(i, j, _)) in edges.iter().enumerate() {
+        at[i as usize].push(e as u32);
+        at[n + j as usize].push(e as u32);
+    }
+    let mut degree: Vec<usize> = at.iter().map(Vec::len).collect();
+    let mut flows = vec![f64::NAN; edges.len()];
+    let mut leaves: Vec<usize> = (0..degree.len()).filter(|&v| degree[v] == 1).collect();
+    while let Some(leaf) = leaves.pop() {
+        let Some(&e) = at[leaf].iter().find(|&&e| flows[e as usize].is_nan()) else { continue };
+        let (i, j, _) = edges[e as usize];
+        let other = if leaf == i as usize { n + j as usize } else { i as usize };
+        flows[e as usize] = lacking[leaf];
+        lacking[other] -= lacking[leaf];
+        lacking[leaf] = 0.0;
+        degree[leaf] -= 1;
+        degree[other] -= 1;
+        if degree[other] == 1 {
+            leaves.push(other);
+        }
+    }
+    // What is left stands at one node of each component.
+    let left = lacking.iter().map(|l| l.abs()).sum::<f64>();
+    (left <= 1e-14 * (lacking.len() as f64).sqrt() * mass).then_some(flows)
+}
+
+/// Union by path halving.
+struct Components(Vec<u32>);
+
+impl Components {
+    fn new(n: usize) -> Self {
+        Self((0..n as u32).collect())
+    }
+
+    fn root(&mut self, mut v: usize) -> usize {
+        while self.0[v] as usize != v {
+            self.0[v] = self.0[self.0[v] as usize];
+            v = self.0[v] as usize;
+        }
+        v
+    }
+
+    /// Whether they were apart.
+    fn join(&mut self, v: usize, w: usize) -> bool {
+        let (v, w) = (self.root(v), self.root(w));
+        self.0[v] = w as u32;
+        v != w
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_give_every_node_what_it_lacks() {
+        // Two trees: rows 0, 1 with columns 0, 1; row 2 with column 2.
+        let edges = [(0, 0, 1.0), (0, 1, 1.0), (1, 1, 1.0), (2, 2, 1.0)];
+        let (u, w) = ([0.3, 0.2, 0.1], [0.4, 0.1, 0.1]);
+        let found = flows(&edges, &u, &w, 1.0).unwrap();
+        let (mut rows, mut columns) = ([0.0; 3], [0.0; 3]);
+        for (&(i, j, _), flow) in edges.iter().zip(&found) {
+            rows[i as usize] += flow;
+            columns[j as usize] += flow;
+        }
+        for k in 0..3 {
+            assert!((rows[k] - u[k]).abs() < 1e-15 && (columns[k] - w[k]).abs() < 1e-15);
+        }
+        assert!(flows(&edges, &u, &[0.4, 0.2, 0.0], 1.0).is_none(), "the second tree does not balance");
+    }
+}

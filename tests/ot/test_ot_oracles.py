@@ -42,6 +42,7 @@ def test_enumeration_is_the_linear_program(shape, rng):
         assert (found is None) == (wanted.status == 2)
         if found is not None:
             assert float(found) == pytest.approx(wanted.fun, abs=1e-9)
+        assert (found is None) == (lp.excess(C, a, b) > 0), "Hall's theorem"
 
 
 def test_partial_enumeration(rng):

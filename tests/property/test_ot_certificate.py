@@ -12,7 +12,7 @@ from solvent import ot
 
 pytest.importorskip("flint", reason="the oracle needs python-flint")
 
-from helpers.ot import attack  # noqa: E402  (after the skip: it imports flint)
+from helpers.ot import attack
 
 MOST = settings.get_profile("solvent").max_examples
 PROBLEMS = 15

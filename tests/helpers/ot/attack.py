@@ -513,10 +513,10 @@ def outcome(attack, result):
     """What is wrong with the outcome of a balanced problem with forbidden arcs, by rational numbers."""
     problem, wrong = attack.exact(), []
     C, a, b, _ = problem.floats
-    if not problem.balanced or attack.points or np.isfinite(C).all() or max(C.shape) > 3:
+    if not problem.balanced or attack.points or np.isfinite(C).all():
         return wrong
-    possible = lp.optimum(C, a, b) is not None
-    if result.success and not possible:
+    # Weights that are sums of the same flows in another order are off by ulps: no one can mean that.
+    if result.success and lp.excess(C, a, b) > 8 * UNIT:
         wrong.append("success, but no coupling avoids the forbidden arcs")
     if result.status == "infeasible":
         if result.ray is None:

@@ -5,6 +5,7 @@
 `solve_points`                  the same between clouds of points; the cost is never stored
 `sinkhorn`                      called like POT's ``ot.sinkhorn``
 `divergence`                    Sinkhorn divergence of two clouds, with a bracket and a gradient
+`exact`                         transport without regularisation, with its own dual certificate
 `barycenter`                    mean of histograms, with a bracket on its value
 `solve_sparse`                  plans with at most so many arcs a column
 `monge_gap`                     how far a map is from optimal, with a bracket and a gradient
@@ -12,6 +13,7 @@
 `PointTransportResult`          what `solve_points` returns: also a map and a gradient in the points
 `DivergenceResult`              what `divergence` returns
 `MongeGapResult`                what `monge_gap` returns
+`ExactResult`                   what `exact` returns
 `BarycenterResult`              what `barycenter` returns
 `SparseTransportResult`         what `solve_sparse` returns
 `SinkhornWarning`               what `sinkhorn` warns with where its tolerance is not met
@@ -27,6 +29,7 @@ from types import ModuleType
 
 from ._barycenter import BarycenterResult, barycenter
 from ._divergence import DivergenceResult, divergence
+from ._exact import ExactResult, exact
 from ._monge_gap import MongeGapResult, monge_gap
 from ._point_result import PointTransportResult
 from ._points import solve_points
@@ -38,6 +41,7 @@ from ._sparse import SparseTransportResult, solve_sparse
 __all__ = [
     "BarycenterResult",
     "DivergenceResult",
+    "ExactResult",
     "MongeGapResult",
     "PointTransportResult",
     "SinkhornWarning",
@@ -45,6 +49,7 @@ __all__ = [
     "TransportResult",
     "barycenter",
     "divergence",
+    "exact",
     "monge_gap",
     "sinkhorn",
     "solve",

@@ -23,6 +23,7 @@
 //! | [`plan`] | the plan of given potentials: whole, sparse, as an operator |
 //! | [`derivative`], [`slopes`] | derivatives of the plan, and of costs between points |
 //! | [`solve`] | the door |
+//! | [`simplex`], [`exact`] | the network simplex method; transport without regularisation |
 //! | [`entry`] | a stored cost line by line, whatever its order and precision |
 //! | [`cardinality`] | plans with few arcs a column |
 //! | [`barycenter`] | barycenters of histograms |
@@ -35,6 +36,7 @@ pub mod certify;
 pub mod cost;
 pub mod derivative;
 pub mod entry;
+pub mod exact;
 pub mod linsys;
 pub mod newton;
 pub mod passes;
@@ -43,6 +45,7 @@ pub mod points;
 pub mod problem;
 pub mod routes;
 pub mod side;
+pub mod simplex;
 pub mod slopes;
 pub mod solve;
 pub mod support;

@@ -2,6 +2,7 @@
 //! entries of the cost on its first pass.
 
 mod barycenter;
+mod exact;
 mod ground;
 mod plan;
 mod solve;
@@ -12,6 +13,8 @@ mod sparse;
 pub mod ot {
     #[pymodule_export]
     use super::barycenter::{barycenter, certify_barycenter};
+    #[pymodule_export]
+    use super::exact::{exact, exact_certify};
     #[pymodule_export]
     use super::plan::{apply, cost_slopes, plan, plan_adjoint, plan_sparse, rounded};
     #[pymodule_export]

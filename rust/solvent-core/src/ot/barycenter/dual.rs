@@ -88,7 +88,12 @@ impl<T: Entry> Objective for Dual<'_, T> {
     type Error = OtError;
 
     /// -D, so that it is minimised.
-    fn evaluate(&mut self, z: &[f64], gradient: &mut [f64], monitor: &mut Monitor<'_>) -> Result<Value, OtError> {
+    fn evaluate(
+        &mut self,
+        z: &[f64],
+        gradient: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Value, OtError> {
         let (problem, reg) = (self.problem, self.reg);
         let (n, m) = (problem.n, problem.m);
         Self::centre(problem, z, &mut self.f);

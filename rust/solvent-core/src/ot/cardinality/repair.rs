@@ -49,7 +49,13 @@ struct Best<'a, T: Entry> {
 
 impl<'a, T: Entry> Repair<'a, T> {
     /// From the point at which `whole` was evaluated last.
-    pub fn new(problem: &'a Problem<'a, T>, whole: &SemiDual<'a, T>, alpha: &[f64], dual: f64, tol: f64) -> Self {
+    pub fn new(
+        problem: &'a Problem<'a, T>,
+        whole: &SemiDual<'a, T>,
+        alpha: &[f64],
+        dual: f64,
+        tol: f64,
+    ) -> Self {
         Self {
             problem,
             whole: whole.clone(),

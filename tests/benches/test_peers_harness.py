@@ -38,7 +38,7 @@ def test_every_kind_of_failure_is_a_row(peers, tmp_path):
     assert status == {
         "ours": "ok", "noisy": "ok", "absent": "not available", "refuses": "not available", "raises": "failed",
         "dies": "failed", "leaves": "failed", "hangs": "failed", "environment": "ok", "slow": "ok",
-        "wrong": "missed", "yardstick": "ok", "own clock": "ok", "no clock": "ok",
+        "wrong": "missed", "cut": "missed", "yardstick": "ok", "own clock": "ok", "no clock": "ok",
     }  # fmt: skip
     assert "no_such_package_at_all" in rows["absent"]["reason"]
     assert rows["refuses"]["reason"] == "has no float64"
@@ -51,6 +51,8 @@ def test_every_kind_of_failure_is_a_row(peers, tmp_path):
     assert rows["ours"]["error"] == 0 and rows["ours"]["certificate"] == 2.5e-16
     assert all(row["wall"] > 0 and row["rounds"] == 2 for row in rows.values() if row["status"] == "ok")
     assert rows["wrong"]["reason"] == "error 1.00e-05 exceeds 1.00e-06" and rows["wrong"]["wall"] > 0
+    assert rows["cut"]["reason"] == "ran out of time; error 1.00e-05 exceeds 1.00e-06"
+    assert rows["cut"]["rounds"] == 1 and rows["cut"]["wall"] >= 5e-3  # what it was allowed, once
     assert rows["yardstick"]["error"] is rows["yardstick"]["nonfinite"] is None
     assert rows["own clock"]["wall"] == pytest.approx(1e-7) and rows["own clock"]["cpu"] == pytest.approx(
         1e-7

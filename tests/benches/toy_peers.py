@@ -14,8 +14,14 @@ def _make(n):
     return np.random.default_rng(5).uniform(1, 2, n)
 
 
+class Cut(np.ndarray):
+    """An answer that was not finished."""
+
+
 def _digest(data, answer):
-    return {"nonfinite": int((~np.isfinite(answer)).sum()), "values": answer[:4].tolist()}
+    remark = {"remark": "ran out of time"} if isinstance(answer, Cut) else {}
+    answer = np.asarray(answer)
+    return {"nonfinite": int((~np.isfinite(answer)).sum()), "values": answer[:4].tolist(), **remark}
 
 
 def _judge(digest):
@@ -50,6 +56,10 @@ def _sums(data):
 
 def _sleeps(data):
     return lambda: (time.sleep(5e-3), data * data)[1]
+
+
+def _cut(data):
+    return lambda: (time.sleep(5e-3), (data * data * (1 + 1e-5)).view(Cut))[1]
 
 
 def _absent(data):
@@ -106,6 +116,7 @@ FAMILY = Family(
         ),
         Implementation("slow", {"square": _good}, largest={"*": 100}),
         Implementation("wrong", {"square": _wrong}, note="a note"),
+        Implementation("cut", {"square": _cut}),
         Implementation("yardstick", {"square": _sums}, judged=False),
         Implementation("own clock", {"square": _sleeps}, clock=lambda task, data, answer: 1e-9 * data.size),
         Implementation("no clock", {"square": _sleeps}, clock=lambda task, data, answer: float("nan")),

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
 
-from helpers.ot import attack
 from solvent import ot
 
 pytest.importorskip("flint", reason="the oracle needs python-flint")
+
+from helpers.ot import attack
+
 MOST = settings.get_profile("solvent").max_examples
 PROBLEMS = 15
 

@@ -6,6 +6,7 @@ in rational numbers (`lp`).  Nothing here knows how the package computes its bou
 
 import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -179,6 +180,18 @@ def forbidden(rng):
     return _build("forbidden", rng, C, flow.sum(1), flow.sum(0), low=-4.0)
 
 
+def infeasible(rng):
+    """Hall's condition broken or nearly so: some rows reach one column only, which holds less, or a hair more."""
+    n, m = int(rng.integers(2, 4)), int(rng.integers(2, 4))
+    rows = int(rng.integers(1, n))
+    C, a, b = rng.random((n, m)), _share(rng, n), _share(rng, m)
+    C[:rows, 1:] = np.inf
+    b[0] = math.fsum(a[:rows]) * (1 - float(rng.choice([1, 1, -1])) * float(_log(rng, -9, -0.1)))
+    b[1:] *= max(math.fsum(a) - b[0], 1e-3) / math.fsum(b[1:])
+    a[rows:] *= (math.fsum(b) - math.fsum(a[:rows])) / math.fsum(a[rows:])
+    return _build("infeasible", rng, C, a, b, low=-2.0)
+
+
 def zeros(rng):
     C, a, b = _random(rng)
     a[rng.random(a.size) < 0.4] = 0
@@ -241,7 +254,8 @@ def points(rng):
 FAMILIES = {
     make.__name__: make
     for make in (
-        plain, tiny_reg, skewed, vanishing, mass, ulps, rank_one, negative, offset, ties, forbidden, zeros, single,
+        plain, tiny_reg, skewed, vanishing, mass, ulps, rank_one, negative, offset, ties, forbidden, infeasible, zeros,
+        single,
         unbalanced, one_sided, partial, points,
     )
 }  # fmt: skip
@@ -495,6 +509,29 @@ def trials(rng, attack, ot):
         yield name, changed, attack.certify(changed)
 
 
+def outcome(attack, result):
+    """What is wrong with the outcome of a balanced problem with forbidden arcs, by rational numbers."""
+    problem, wrong = attack.exact(), []
+    C, a, b, _ = problem.floats
+    if not problem.balanced or attack.points or np.isfinite(C).all():
+        return wrong
+    # Weights that are sums of the same flows in another order are off by ulps: no one can mean that.
+    if result.success and lp.excess(C, a, b) > 8 * UNIT:
+        wrong.append("success, but no coupling avoids the forbidden arcs")
+    if result.status == "infeasible":
+        if result.ray is None:
+            return [*wrong, "infeasible without a ray"]
+        a, b = ([Fraction(x) for x in side] for side in (attack.a, attack.b))
+        u, v = ([Fraction(float(x)) for x in side] for side in result.ray)
+        ratio = Fraction(sum(a), 1) / sum(b)
+        excess = sum(x * y for x, y in zip(u, a)) + ratio * sum(x * y for x, y in zip(v, b))
+        if excess <= 0:
+            wrong.append(f"the ray proves nothing: its excess is {float(excess)!r}")
+        if any(u[i] + v[j] > 0 for i, j in zip(*np.nonzero(np.isfinite(attack.C)))):
+            wrong.append("the ray breaks a constraint of the dual's recession cone")
+    return wrong
+
+
 def run(rng, family, ot):
     """Attack one problem of a family; a JSON-able row with every violation, and the problem itself if there is one."""
     attack = FAMILIES[family](rng)
@@ -507,6 +544,8 @@ def run(rng, family, ot):
         verdict = judge(truth, result, certificate)
         row["payloads"] += 1
         wrong = list(verdict.violations)
+        if name in ("solved", "interrupted"):
+            wrong += outcome(attack, result)
         if name == "solved" and result.success and math.isfinite(verdict.slack):
             row["slack"] = verdict.slack
             if verdict.slack > LAZY:

@@ -73,6 +73,18 @@ def optimum(C, a, b):
     return best
 
 
+def excess(C, a, b):
+    """The most by which rows hold more than all columns they reach (Hall), over the total; at most 0: a coupling exists."""
+    a, b = [Fraction(x) for x in a], [Fraction(x) for x in b]
+    ratio = Fraction(sum(a), 1) / sum(b)
+    worst = Fraction(-1)
+    for count in range(1, len(a) + 1):
+        for rows in itertools.combinations(range(len(a)), count):
+            reached = [j for j in range(len(b)) if any(C[i][j] != float("inf") for i in rows)]
+            worst = max(worst, sum(a[i] for i in rows) - ratio * sum(b[j] for j in reached))
+    return worst / sum(a)
+
+
 def optimum_partial(C, a, b, mass):
     """min <C, P> over P1 <= a, P^T 1 <= b, sum P = mass: a dummy row and column take what stays (n, m <= 2)."""
     a, b, mass = [Fraction(x) for x in a], [Fraction(x) for x in b], Fraction(mass)

@@ -33,8 +33,12 @@ def projections(B, C, w, reg, steps):
         last = F
         F = (R @ w)[:, None] - R
     G = reg * (log_b - np.stack([logsumexp((F[:, [k]] - C) / reg, axis=0) for k in range(count)], 1))
-    value = sum(w[k] * (math.fsum(G[B[:, k] > 0, k] * B[B[:, k] > 0, k]) - reg * B[:, k].sum()) for k in range(count))
-    p = sum(w[k] * np.exp((F[:, k] + reg * logsumexp((G[:, k] - C) / reg, axis=1)) / reg) for k in range(count))
+    value = sum(
+        w[k] * (math.fsum(G[B[:, k] > 0, k] * B[B[:, k] > 0, k]) - reg * B[:, k].sum()) for k in range(count)
+    )
+    p = sum(
+        w[k] * np.exp((F[:, k] + reg * logsumexp((G[:, k] - C) / reg, axis=1)) / reg) for k in range(count)
+    )
     return p, value, np.abs(F - last).max()
 
 
@@ -43,7 +47,10 @@ def assert_payload(res, B, C, w):
     plans = res.plan()
     columns = np.abs(plans.sum(1) - B.T).sum()
     assert columns < 1e-10
-    error = sum(w[k] * np.abs(plans[k].sum(1) - sum(v * P.sum(1) for v, P in zip(w, plans))).sum() for k in range(len(w)))
+    error = sum(
+        w[k] * np.abs(plans[k].sum(1) - sum(v * P.sum(1) for v, P in zip(w, plans))).sum()
+        for k in range(len(w))
+    )
     assert res.marginal_error == pytest.approx(error, abs=1e-11)
     assert np.abs(f @ w).max() <= 1e-13 * np.abs(f).max()
     assert res.p.sum() == pytest.approx(B.sum(0).mean(), rel=1e-12) and (res.p >= 0).all()
@@ -109,15 +116,26 @@ def high_precision(B, C, w, reg, steps=400):
         mp = lambda x: mpmath.mpf(float(x))
         total = sum(math.fsum(B[:, k]) for k in range(count)) / count
         weights = [mp(x) / mpmath.fsum(map(mp, w)) for x in w]
-        b = [[mp(B[j, k]) * mp(total) / mpmath.fsum(map(mp, B[:, k])) for j in range(m)] for k in range(count)]
+        b = [
+            [mp(B[j, k]) * mp(total) / mpmath.fsum(map(mp, B[:, k])) for j in range(m)] for k in range(count)
+        ]
         K = [[mpmath.exp(-mp(C[i, j]) / mp(reg)) for j in range(m)] for i in range(n)]
         u = [[mpmath.mpf(1)] * n for _ in range(count)]
         for _ in range(steps):
-            v = [[b[k][j] / mpmath.fsum(K[i][j] * u[k][i] for i in range(n)) for j in range(m)] for k in range(count)]
+            v = [
+                [b[k][j] / mpmath.fsum(K[i][j] * u[k][i] for i in range(n)) for j in range(m)]
+                for k in range(count)
+            ]
             r = [[mpmath.fsum(K[i][j] * v[k][j] for j in range(m)) for i in range(n)] for k in range(count)]
-            p = [mpmath.exp(mpmath.fsum(weights[k] * mpmath.log(r[k][i]) for k in range(count))) for i in range(n)]
+            p = [
+                mpmath.exp(mpmath.fsum(weights[k] * mpmath.log(r[k][i]) for k in range(count)))
+                for i in range(n)
+            ]
             u = [[p[i] / r[k][i] for i in range(n)] for k in range(count)]
-        v = [[b[k][j] / mpmath.fsum(K[i][j] * u[k][i] for i in range(n)) for j in range(m)] for k in range(count)]
+        v = [
+            [b[k][j] / mpmath.fsum(K[i][j] * u[k][i] for i in range(n)) for j in range(m)]
+            for k in range(count)
+        ]
         terms = [
             weights[k] * mp(reg) * (b[k][j] * mpmath.log(v[k][j]) - b[k][j])
             for k in range(count)

@@ -121,7 +121,9 @@ fn below<T: Entry>(
         if e.hi.is_nan() { f64::INFINITY } else { slip.max(-e.hi) }
     });
     let largest = f.iter().fold(0.0f64, |l, f| l.max(f.abs()));
-    let allowance = R * (sizes.value() + reg * masses) + U * errors + 8.0 * U * reg * masses
+    let allowance = R * (sizes.value() + reg * masses)
+        + U * errors
+        + 8.0 * U * reg * masses
         + 64.0 * U * U * problem.mass * largest;
     let lower = value.value() - allowance - problem.mass * slip * (1.0 + 8.0 * U);
     Ok((value.value(), if lower.is_nan() { f64::NEG_INFINITY } else { lower }))

@@ -318,8 +318,7 @@ mod tests {
             assert!((0..length).all(|j| maxima[j] == (across - line[j]).max(-1.0)));
             let (mass, error) = dispatch(LineMass { line: &line, along: &along, across, factor });
             let size = |j: usize| 2.0 * (across + along[j]).abs() + 6.0 * (across + along[j] - line[j]).abs();
-            let errors: f64 =
-                (0..length).filter(|&j| along[j].is_finite()).map(|j| terms[j] * size(j)).sum();
+            let errors: f64 = (0..length).filter(|&j| along[j].is_finite()).map(|j| terms[j] * size(j)).sum();
             assert!((mass - total).abs() <= 1e-13 * total && (error - errors).abs() <= 1e-12 * errors);
             let (share, missing) = (vec![0.25; length], 0.125);
             let worth =

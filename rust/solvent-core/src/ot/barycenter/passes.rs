@@ -191,7 +191,8 @@ mod tests {
                     transform(&problem, side, 1e-3, &v, &mut shift, &mut monitor).unwrap();
                     for k in 0..2 {
                         for x in 0..across {
-                            let c = |y: usize| if side == Side::Rows { cost[x * m + y] } else { cost[y * m + x] };
+                            let c =
+                                |y: usize| if side == Side::Rows { cost[x * m + y] } else { cost[y * m + x] };
                             let terms: Vec<f64> = (0..along).map(|y| v[k * along + y] - c(y)).collect();
                             let most = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                             let sum: f64 = terms.iter().map(|t| ((t - most) / 1e-3).exp()).sum();

@@ -97,8 +97,11 @@ mod tests {
         for n in [1, 2, 5, 40, 200] {
             let scores: Vec<f64> = (0..n).map(|i| ((i * 31) % 7) as f64).collect();
             let sorted = arcs(&scores);
-            assert!(sorted.windows(2).all(|p| p[0].score > p[1].score
-                || (p[0].score == p[1].score && p[0].row < p[1].row)));
+            assert!(
+                sorted
+                    .windows(2)
+                    .all(|p| p[0].score > p[1].score || (p[0].score == p[1].score && p[0].row < p[1].row))
+            );
         }
     }
 

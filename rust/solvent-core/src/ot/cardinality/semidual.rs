@@ -156,7 +156,12 @@ impl<T: Entry> Objective for SemiDual<'_, T> {
     type Error = OtError;
 
     /// -D, so that it is minimised; the gradient is `T 1 - a`.
-    fn evaluate(&mut self, x: &[f64], gradient: &mut [f64], monitor: &mut Monitor<'_>) -> Result<Value, OtError> {
+    fn evaluate(
+        &mut self,
+        x: &[f64],
+        gradient: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Value, OtError> {
         let problem = self.problem;
         let mut alpha = x.to_vec();
         for (alpha, &a) in alpha.iter_mut().zip(problem.a) {
@@ -164,7 +169,8 @@ impl<T: Entry> Objective for SemiDual<'_, T> {
                 *alpha = f64::NEG_INFINITY;
             }
         }
-        let largest = x.iter().zip(problem.a).filter(|(_, a)| **a > 0.0).fold(0.0f64, |l, (x, _)| l.max(x.abs()));
+        let largest =
+            x.iter().zip(problem.a).filter(|(_, a)| **a > 0.0).fold(0.0f64, |l, (x, _)| l.max(x.abs()));
         let now = Shared::new(Epoch { alpha, largest });
         let rises = self.rises(&now);
         let cold = self.blocks.iter().any(|block| block.epoch.is_none());

@@ -95,7 +95,8 @@ class BarycenterResult(Result):
         cost = np.asarray(self._C, dtype=np.float64)
         plans = [np.exp((f[:, i, None] + g[None, :, i] - cost) / self.reg) for i in which]
         stacked = np.stack(plans).astype(self._C.dtype, copy=False)
-        return self._out(stacked if k is None else stacked[0])
+        plan: NDArray[Any] = self._out(stacked if k is None else stacked[0])
+        return plan
 
     @array_function("B", "C", "weights")
     def certify(

@@ -144,9 +144,7 @@ class SparseTransportResult(Result):
         return Certificate.from_core(raw)
 
 
-def _check_data(
-    C: Any, a: Any, b: Any
-) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
+def _check_data(C: Any, a: Any, b: Any) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
     cost = check_matrix(C)
     n, m = cost.shape
     rows = check_weights(a, "a", n, f"C has {n} rows")

@@ -23,10 +23,12 @@ pub trait Objective {
         monitor: &mut Monitor<'_>,
     ) -> Result<Value, Self::Error>;
 
-    /// Multiplies `q` by a positive approximation of the inverse Hessian at the point evaluated last. False (the
-    /// default) where none is known: a multiple of the identity is then learnt from the last step.
-    fn precondition(&self, q: &mut [f64]) -> bool {
-        let _ = q;
+    /// Multiplies `q` by a positive approximation of the inverse Hessian. False (the default) where none is known: a
+    /// multiple of the identity is then learnt from the last step. `fresh` says that no step is remembered: the point
+    /// evaluated last is all there is. Between two such calls the approximation should stay what it is, or what the
+    /// steps have taught does not fit it.
+    fn precondition(&mut self, q: &mut [f64], fresh: bool) -> bool {
+        let _ = (q, fresh);
         false
     }
 
@@ -176,7 +178,7 @@ impl Lbfgs {
     }
 
     /// The direction: minus the inverse metric times the gradient.
-    fn descend(&mut self, objective: &impl Objective) {
+    fn descend(&mut self, objective: &mut impl Objective) {
         let q = &mut self.direction;
         q.copy_from_slice(&self.point.gradient);
         let mut factors = Vec::with_capacity(self.pairs.len());
@@ -185,7 +187,7 @@ impl Lbfgs {
             add(q, -factor, &pair.y);
             factors.push(factor);
         }
-        let known = objective.precondition(q);
+        let known = objective.precondition(q, self.pairs.is_empty());
         if let Some(last) = self.pairs.back().filter(|_| !known) {
             // The scale of the metric along the last step.
             let scale = last.sy / dot(&last.y, &last.y);

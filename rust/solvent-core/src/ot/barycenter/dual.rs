@@ -29,6 +29,8 @@ pub struct Dual<'a, T: Entry> {
     rows: Vec<f64>,
     /// `reg / (w_k mean(r_k, p))`, the logarithmic mean.
     metric: Vec<f64>,
+    /// `reg / (w_k p)` when the search began anew.
+    held: Vec<f64>,
     /// The barycenter.
     pub p: Vec<f64>,
     /// `sum_k w_k |r_k - p|_1`
@@ -39,7 +41,7 @@ pub struct Dual<'a, T: Entry> {
 }
 
 /// How far a row may be moved, in reg.
-const FARTHEST: f64 = 8.0;
+const FARTHEST: f64 = 2.0;
 /// Masses below this are no scale for a step.
 const TINY: f64 = 1e-290;
 
@@ -55,6 +57,7 @@ impl<'a, T: Entry> Dual<'a, T> {
             g: vec![0.0; wide],
             rows: vec![0.0; long],
             metric: vec![1.0; long],
+            held: vec![1.0; long],
             p: vec![0.0; problem.n],
             error: f64::INFINITY,
             passes: 0,
@@ -140,8 +143,17 @@ impl<T: Entry> Objective for Dual<'_, T> {
         Ok(Value { value: value.value(), noise: 32.0 * U * sizes })
     }
 
-    fn precondition(&self, q: &mut [f64]) -> bool {
-        q.iter_mut().zip(&self.metric).for_each(|(q, metric)| *q *= metric);
+    fn precondition(&mut self, q: &mut [f64], fresh: bool) -> bool {
+        if fresh {
+            // A projection; and the metric of the steps that follow.
+            q.iter_mut().zip(&self.metric).for_each(|(q, metric)| *q *= metric);
+            let (n, problem) = (self.problem.n, self.problem);
+            for (at, held) in self.held.iter_mut().enumerate() {
+                *held = self.reg / (problem.w[at / n] * self.p[at % n].max(TINY));
+            }
+        } else {
+            q.iter_mut().zip(&self.held).for_each(|(q, held)| *q *= held);
+        }
         true
     }
 

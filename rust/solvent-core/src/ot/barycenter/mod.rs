@@ -7,10 +7,10 @@
 //! `D(f) = sum_k w_k (<g_k(f_k), b_k> - reg M)`,  `dD/df_k = -w_k P_k 1`  on  `sum_k w_k f_k = 0`,
 //!
 //! smooth and concave; it is maximal where all `r_k = P_k 1` agree, and then `p = r_k`. The classical projections,
-//! `f_k += sum_l w_l reg log r_l - reg log r_k`, are steepest ascent in the metric `diag(w_k r_k)/reg`, up to the kind of
-//! mean that stands for p. Here the same metric, with the logarithmic mean of r_k and `p = sum_l w_l r_l` for r_k, is
-//! the initial metric of L-BFGS: without memory a step is a projection, with it the slow modes of the projections are
-//! learnt. A line search makes D grow at every step. reg is lowered in stages, with potentials extrapolated in reg.
+//! `f_k += sum_l w_l reg log r_l - reg log r_k`, are ascent along the gradient in the metric `w_k mean(r_k, p)/reg`, the
+//! mean being the logarithmic one and `p = sum_l w_l r_l`. L-BFGS begins with such a step, holds the metric `w_k p / reg`
+//! from then on, and learns the slow modes of the projections; a line search makes D grow at every step. reg is lowered
+//! in stages, with potentials extrapolated in reg.
 //!
 //! | room | what lives there |
 //! |---|---|

@@ -19,9 +19,10 @@ const FALL: f64 = 3.0;
 const FIRST: f64 = 0.25;
 /// Row error at which a stage ends, relative to the mass.
 const STAGE: f64 = 0.02;
-/// A certificate that misses tol sharpens the target of the row error by this factor, so many times at most.
-const SHARPEN: f64 = 0.1;
-const ASKED: u32 = 8;
+/// The first certificate is asked for at this row error, in tol: the gap is a few hundredths of it, mostly.
+const FIRST_ASKED: f64 = 10.0;
+/// Certificates that are asked for.
+const ASKED: u32 = 10;
 /// Steps over which D or the row error must have moved.
 const PATIENCE: u64 = 200;
 
@@ -91,8 +92,7 @@ impl<'a, T: Entry> Stages<'a, T> {
             warm,
             stages: 1,
             tol,
-            // The gap is some half of the row error times the range of the cost, or less.
-            target: tol.max(4.0 * U),
+            target: (FIRST_ASKED * tol).max(4.0 * U),
             asked: 0,
             before: (f64::INFINITY, f64::INFINITY),
             steps: 0,
@@ -145,8 +145,10 @@ impl<'a, T: Entry> Stages<'a, T> {
         }
         let judged = certify(self.problem, &self.p(), &self.dual.f, &self.dual.g, monitor)?;
         self.asked += 1;
-        self.target *= SHARPEN;
-        Ok(Some(judged.certificate.bound))
+        // The gap is in proportion to the row error.
+        let (bound, error) = (judged.certificate.bound, self.error());
+        self.target = (0.5 * error).min(0.7 * error * self.tol / bound).max(0.01 * error);
+        Ok(Some(bound))
     }
 }
 

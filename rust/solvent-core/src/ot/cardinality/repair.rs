@@ -19,6 +19,8 @@ use crate::ot::entry::Entry;
 
 /// Steps on one choice of supports.
 const STEPS: u64 = 150;
+/// Steps without a smaller row error that end the attempt: the supports may admit no coupling.
+const PATIENCE: u64 = 25;
 /// Attempts without success that end the search.
 const FAILURES: u32 = 12;
 
@@ -32,6 +34,8 @@ pub struct Repair<'a, T: Entry> {
     dual: f64,
     target: f64,
     steps: u64,
+    /// The least row error on these supports, and when it was met.
+    least: (f64, u64),
     best: Option<Best<'a, T>>,
     /// The columns that would rather have other supports, worst first, and how many of them are to get them.
     unhappy: Vec<usize>,
@@ -64,6 +68,7 @@ impl<'a, T: Entry> Repair<'a, T> {
             dual,
             target: (0.01 * tol).max(1e-14),
             steps: 0,
+            least: (f64::INFINITY, 0),
             best: None,
             unhappy: Vec::new(),
             share: 0,
@@ -119,7 +124,7 @@ impl<'a, T: Entry> Repair<'a, T> {
         }
         self.search.x_mut().copy_from_slice(&best.alpha);
         self.search.start(&mut self.frozen, monitor)?;
-        self.steps = 0;
+        (self.steps, self.least) = (0, (f64::INFINITY, 0));
         Ok(())
     }
 }
@@ -138,7 +143,11 @@ impl<T: Entry> Method<2> for Repair<'_, T> {
         let step = self.search.step(&mut self.frozen, monitor)?;
         self.steps += 1;
         let at = BoundAt::new(self.problem, &self.search);
-        if step == Step::Stuck || at.row_error <= self.target * self.problem.mass || self.steps >= STEPS {
+        if at.row_error < 0.9 * self.least.0 {
+            self.least = (at.row_error, self.steps);
+        }
+        let hopeless = self.steps >= STEPS || self.steps - self.least.1 >= PATIENCE;
+        if step == Step::Stuck || at.row_error <= self.target * self.problem.mass || hopeless {
             self.conclude(monitor)?;
         }
         let bound = self.best.as_ref().map(|best| best.bound);

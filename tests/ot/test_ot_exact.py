@@ -5,10 +5,10 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers.transport import optimum
 from scipy.optimize import linear_sum_assignment, linprog
 from scipy.sparse import csr_array, eye_array, kron, vstack
 
+from helpers.transport import optimum
 from solvent import ot
 
 
@@ -152,7 +152,9 @@ def test_layouts_and_dtypes(dtype, layout, rng):
     assert (given == C).all()
     result = ot.exact(given, a, b)
     assert result.coupling.dtype == dtype and result.f.dtype == np.float64
-    assert result.success and result.cost == pytest.approx(plain.cost, rel=1e-6 if dtype == np.float32 else 1e-12)
+    assert result.success and result.cost == pytest.approx(
+        plain.cost, rel=1e-6 if dtype == np.float32 else 1e-12
+    )
     assert result.certify(C, a, b) == result.certificate
     assert result.certify(np.asfortranarray(C), a, b) == result.certificate
     # float32 costs are the exact numbers given.
@@ -418,7 +420,9 @@ def test_result_is_house_style(rng):
 @pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2, 3), (3, 3)])
 def test_rational_optimum_lies_in_the_bracket(shape, rng):
     for _ in range(25):
-        C = rng.choice([rng.random(shape), rng.integers(-2, 3, shape).astype(float), rng.normal(size=shape) * 1e8])
+        C = rng.choice(
+            [rng.random(shape), rng.integers(-2, 3, shape).astype(float), rng.normal(size=shape) * 1e8]
+        )
         a, b = rng.random(shape[0]) ** 5 + 1e-9, rng.random(shape[1]) ** 5 + 1e-9
         b *= a.sum() / b.sum()
         result = ot.exact(C, a, b)
@@ -441,7 +445,10 @@ EYE = np.ones((4, 5))
         ({"C": EYE, "a": [0.5, 0.3, 0.3, -0.1]}, r"a\[3\] = -0.1 is negative; weights must be >= 0"),
         ({"C": EYE, "a": [np.nan, 1, 1, 1]}, r"a\[0\] is nan; expected finite values"),
         ({"C": EYE, "a": np.zeros(4)}, r"a sums to 0; expected a positive total"),
-        ({"C": EYE, "a": np.ones(4), "b": np.ones(5)}, r"a sums to 4 and b sums to 5; balanced transport needs equal"),
+        (
+            {"C": EYE, "a": np.ones(4), "b": np.ones(5)},
+            r"a sums to 4 and b sums to 5; balanced transport needs equal",
+        ),
         ({"C": EYE, "a": np.full(4, 1e308), "b": np.ones(5)}, r"a sums to inf; expected a finite total"),
         ({"C": EYE, "method": "newton"}, r"method = 'newton'; expected one of 'auto', 'anneal'"),
         ({"C": EYE, "tol": -1.0}, r"tol = -1.0; expected a finite number >= 0"),
@@ -450,7 +457,10 @@ EYE = np.ones((4, 5))
         ({"C": EYE, "workers": 0}, r"workers = 0; expected an integer >= 1"),
         ({"C": EYE, "x0": (np.zeros(4), np.zeros(4))}, r"x0\[1\] has shape \(4,\) but C has 5 columns"),
         ({"C": EYE, "x0": (np.full(4, np.nan), np.zeros(5))}, r"x0\[0\]\[0\] is nan; expected finite values"),
-        ({"C": np.array([[1e308, -1e308], [0, 0]])}, r"C ranges from -1e\+?308 to 1e\+?308; expected a range"),
+        (
+            {"C": np.array([[1e308, -1e308], [0, 0]])},
+            r"C ranges from -1e\+?308 to 1e\+?308; expected a range",
+        ),
     ],
 )
 def test_misuse(arguments, message):
@@ -464,7 +474,9 @@ def test_misuse(arguments, message):
 def test_bad_costs_are_named(bad, order, shape):
     C = np.array(np.ones(shape), order=order)
     C[2, 7] = bad
-    with pytest.raises(ValueError, match=rf"C\[2, 7\] is {bad}; expected finite values \(or \+inf for a forbidden arc\)"):
+    with pytest.raises(
+        ValueError, match=rf"C\[2, 7\] is {bad}; expected finite values \(or \+inf for a forbidden arc\)"
+    ):
         ot.exact(C)
     result = ot.exact(np.ones(shape))
     with pytest.raises(ValueError, match=r"C\[2, 7\] is"):
@@ -486,7 +498,9 @@ def test_lonely_rows_and_columns(order):
         ot.exact(C)
 
 
-@pytest.mark.parametrize("C", [np.ones((2, 2), dtype=complex), np.ones((2, 2), dtype=object), csr_array(np.eye(2))])
+@pytest.mark.parametrize(
+    "C", [np.ones((2, 2), dtype=complex), np.ones((2, 2), dtype=object), csr_array(np.eye(2))]
+)
 def test_wrong_types(C):
     with pytest.raises(TypeError):
         ot.exact(C)

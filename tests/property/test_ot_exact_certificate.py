@@ -5,11 +5,11 @@ import warnings
 from fractions import Fraction
 
 import numpy as np
-from helpers.transport import optimum
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from helpers.transport import optimum
 from solvent import ot
 
 SHAPES = st.sampled_from([(1, 1), (1, 3), (2, 2), (2, 3), (3, 2), (3, 3)])
@@ -46,7 +46,17 @@ def weights(rng, n, kind):
     }[kind]
 
 
-COSTS = ["plain", "ties", "offset", "huge offset", "rank one", "magnitudes", "negative", "forbidden", "forbidden ties"]
+COSTS = [
+    "plain",
+    "ties",
+    "offset",
+    "huge offset",
+    "rank one",
+    "magnitudes",
+    "negative",
+    "forbidden",
+    "forbidden ties",
+]
 WEIGHTS = ["plain", "uniform", "ulp", "wide", "tiny", "zero", "integers"]
 
 
@@ -88,14 +98,20 @@ def test_solved_problems(seed, shape, cost, weight, order):
         assert result.status in ("infeasible", "stalled")
         return
     assert result.status in ("converged", "rounding_floor", "stalled"), result
-    finite = C[np.isfinite(C)]
-    scale = np.ptp(finite) or 1.0
-    if np.isfinite(C).all():
-        # Not lazily large either.
-        assert result.certificate.bound <= 1e-13 * (1 + np.abs(finite).max() / scale)
+    live = C[np.ix_(a > 0, b > 0)]
+    if np.isfinite(live).all() and a.sum() > 1e-250:
+        # Not lazily large either, as long as costs of mass do not underflow.
+        scale = np.ptp(live) or 1.0
+        assert result.certificate.bound <= 1e-13 * (1 + np.abs(live).max() / scale)
 
 
-@given(SEEDS, SHAPES, st.sampled_from(COSTS), st.sampled_from(WEIGHTS), st.sampled_from(["f", "g", "both", "wild"]))
+@given(
+    SEEDS,
+    SHAPES,
+    st.sampled_from(COSTS),
+    st.sampled_from(WEIGHTS),
+    st.sampled_from(["f", "g", "both", "wild"]),
+)
 def test_any_payload(seed, shape, cost, weight, what):
     made = problem(seed, shape, cost, weight)
     if made is None:

@@ -124,6 +124,7 @@ pub fn certify<T: Entry>(
     } else {
         bound.max(0.0)
     };
+    let allowance = dual_allowance + primal_allowance;
     let certificate = Certificate::new(Kind::DualityGap, bound)
         .part("lower", lower)
         .part("upper", upper)
@@ -132,7 +133,7 @@ pub fn certify<T: Entry>(
         .part("unreg_upper", upper)
         .part("marginal_error_a", primal.residual_a)
         .part("marginal_error_b", primal.residual_b)
-        .part("rounding_allowance", dual_allowance + primal_allowance)
+        .part("rounding_allowance", if allowance.is_nan() { f64::INFINITY } else { allowance })
         .part("scale", scale)
         .part("sum_a", sum_a)
         .part("sum_b", sum_b);
@@ -155,7 +156,8 @@ fn excess<T: Entry>(
     for (i, &u) in u.iter().enumerate().filter(|(i, _)| a[*i] > 0.0) {
         monitor.poll()?;
         let allowed = |j: usize| b[j] > 0.0 && c.get(i, j).to_f64() < f64::INFINITY;
-        if v.iter().enumerate().any(|(j, &v)| !(u + v <= 0.0) && allowed(j)) {
+        let breaks = |v: f64| u + v > 0.0 || (u + v).is_nan();
+        if v.iter().enumerate().any(|(j, &v)| breaks(v) && allowed(j)) {
             return Ok(f64::NEG_INFINITY);
         }
     }

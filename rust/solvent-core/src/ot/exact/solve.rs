@@ -165,7 +165,9 @@ impl<T: Entry> Exact<'_, '_, T> {
         Ok(pricing.arcs.is_empty())
     }
 
-    fn keep_dual(&mut self, f: Vec<f64>, g: Vec<f64>) {
+    fn keep_dual(&mut self, mut f: Vec<f64>, g: Vec<f64>) {
+        // A row may reach columns of less than a unit only: any potential will do, but a number.
+        f.iter_mut().filter(|f| !f.is_finite()).for_each(|f| *f = 0.0);
         let lower = self.problem.dual_value(&f, &g);
         if lower > self.best.0 {
             self.best = (lower, f, g);

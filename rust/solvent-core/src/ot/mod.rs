@@ -18,6 +18,10 @@
 //! | [`support`], [`linsys`] | the plan's entries that matter, and Newton's system on them |
 //! | [`anneal`] | the schedule of reg |
 //! | [`newton`], [`auto`] | the default method |
+//! | [`partial`] | partial transport |
+//! | [`sns`], [`cg`] | the method of the paper, for comparison |
+//! | [`flow`] | proof that no plan avoids the forbidden arcs |
+//! | [`iteration`] | which of these runs |
 //! | [`certify`] | lower and upper bounds from potentials alone |
 //! | [`routes`] | rounding to the marginals where arcs are forbidden |
 //! | [`solve`] | the door |
@@ -25,14 +29,19 @@
 pub mod anneal;
 pub mod auto;
 pub mod certify;
+pub mod cg;
 pub mod cost;
+pub mod flow;
+pub mod iteration;
 pub mod linsys;
 pub mod newton;
+pub mod partial;
 pub mod passes;
 pub mod points;
 pub mod problem;
 pub mod routes;
 pub mod side;
+pub mod sns;
 pub mod solve;
 pub mod support;
 

@@ -2,7 +2,7 @@
 
 use super::OtError;
 use super::cost::{Cost, Dense, Extents};
-use super::passes::{over_blocks, start};
+use super::passes::{Extent, over_blocks, start};
 use super::points::{Metric, Points};
 use super::side::Side;
 use crate::base::error::ArgumentError;
@@ -39,12 +39,20 @@ pub struct Terms {
     pub tau_a: f64,
     /// Penalty on the columns' marginal.
     pub tau_b: f64,
+    /// Partial transport: the plan's mass, the weights being upper limits. Not together with penalties.
+    pub mass: Option<f64>,
 }
 
 impl Terms {
     /// Whether both marginals are hard.
     pub fn balanced(&self) -> bool {
-        self.tau_a == f64::INFINITY && self.tau_b == f64::INFINITY
+        self.tau_a == f64::INFINITY && self.tau_b == f64::INFINITY && self.mass.is_none()
+    }
+
+    /// Whether rows, and columns, may stay without any mass.
+    fn free(&self) -> (bool, bool) {
+        let partial = self.mass.is_some();
+        (partial || self.tau_a < f64::INFINITY, partial || self.tau_b < f64::INFINITY)
     }
 }
 
@@ -64,12 +72,16 @@ pub struct Problem<'a> {
     pub b: Side,
     /// Regularisation.
     pub reg: f64,
+    /// Partial transport: the plan's mass.
+    pub mass: Option<f64>,
     /// Whether rows are the caller's columns.
     pub transposed: bool,
     /// Least and largest finite cost.
     pub extent: (f64, f64),
     /// Whether some arcs are forbidden.
     pub forbidden: bool,
+    /// Whether a line that must carry mass has no arc to a positive weight.
+    pub hopeless: bool,
     /// The totals as given, in the caller's order.
     pub totals: (f64, f64),
 }
@@ -96,7 +108,8 @@ impl<'a> Problem<'a> {
             Ground::Points { x, y, d, metric } => (Cost::Points(Points::new(x, y, d, metric)), false),
         };
         let totals = (sum(a), sum(b));
-        let Terms { reg, mut tau_a, mut tau_b } = terms;
+        let Terms { reg, mut tau_a, mut tau_b, mass } = terms;
+        let (mut free_rows, mut free_columns) = terms.free();
         // b' = b sum(a)/sum(b), so that the totals agree.
         let ratio = if terms.balanced() { (Dd::from(totals.0) / Dd::from(totals.1)).to_f64() } else { 1.0 };
         let scaled: Vec<f64> = b.iter().map(|b| b * ratio).collect();
@@ -104,50 +117,65 @@ impl<'a> Problem<'a> {
         if transposed {
             (a, b) = (b, a);
             (tau_a, tau_b) = (tau_b, tau_a);
+            (free_rows, free_columns) = (free_columns, free_rows);
         }
         let mut extents = Vec::new();
         over_blocks(&whole, monitor, |_| Extents::default(), |block| extents.extend(block.0))?;
         if let Some(i) = extents.iter().position(|e| e.invalid) {
             return Err(refuse_entry(&whole, i, transposed).into());
         }
-        let barren = |i: usize| extents[i].largest == f64::NEG_INFINITY;
-        // Where the rows are free, one without a finite cost has no mass; a column without one is found below.
-        let mut rows: Vec<usize> = (0..a.len()).filter(|&i| a[i] > 0.0).collect();
-        if tau_a < f64::INFINITY {
-            rows.retain(|&i| !barren(i));
-        } else if let Some(&i) = rows.iter().find(|&&i| barren(i)) {
-            return Err(no_arc(i, transposed).into());
-        }
-        let mut columns: Vec<usize> = (0..b.len()).filter(|&j| b[j] > 0.0).collect();
-        let forbidden = extents.iter().any(|e| e.forbidden);
-        if forbidden {
-            let zero = vec![0.0; a.len()];
-            let least = super::passes::column_minima(&whole, &zero, monitor)?;
-            if tau_b < f64::INFINITY {
-                columns.retain(|&j| least[j] < f64::INFINITY);
-            } else if let Some(&j) = columns.iter().find(|&&j| least[j] == f64::INFINITY) {
+        if extents.iter().any(|e| e.forbidden) {
+            let barren = |i: &usize| extents[*i].largest == f64::NEG_INFINITY && a[*i] > 0.0;
+            if let (false, Some(i)) = (free_rows, (0..a.len()).find(barren)) {
+                return Err(no_arc(i, transposed).into());
+            }
+            let least = super::passes::column_minima(&whole, &vec![0.0; a.len()], monitor)?;
+            let barren = |j: &usize| least[*j] == f64::INFINITY && b[*j] > 0.0;
+            if let (false, Some(j)) = (free_columns, (0..b.len()).find(barren)) {
                 return Err(no_arc(j, !transposed).into());
             }
         }
-        let all = rows.len() == a.len() && columns.len() == b.len();
-        let part = (!all).then(|| whole.select(&rows, &columns));
-        if part.is_some() {
-            extents.clear();
-            let cost = part.as_ref().unwrap_or(&whole);
+        let mut rows: Vec<usize> = (0..a.len()).filter(|&i| a[i] > 0.0).collect();
+        let mut columns: Vec<usize> = (0..b.len()).filter(|&j| b[j] > 0.0).collect();
+        let selected = |rows: &[usize], columns: &[usize]| {
+            (rows.len() < a.len() || columns.len() < b.len()).then(|| whole.select(rows, columns))
+        };
+        let mut part = selected(&rows, &columns);
+        let mut hopeless = false;
+        let measure = |cost: &Cost<'_>, monitor: &mut Monitor<'_>| -> Result<Vec<Extent>, OtError> {
+            let mut extents = Vec::new();
             over_blocks(cost, monitor, |_| Extents::default(), |block| extents.extend(block.0))?;
+            Ok(extents)
+        };
+        if let Some(cost) = &part {
+            extents = measure(cost, monitor)?;
+        }
+        if extents.iter().any(|e| e.forbidden) {
+            // Between positive weights a line without a finite cost stays without mass; where it may not, no plan exists.
+            let cost = part.as_ref().unwrap_or(&whole);
+            let least = super::passes::column_minima(cost, &vec![0.0; rows.len()], monitor)?;
+            let barren: Vec<bool> = extents.iter().map(|e| e.largest == f64::NEG_INFINITY).collect();
+            hopeless = !free_rows && barren.contains(&true) || !free_columns && least.contains(&f64::INFINITY);
+            let before = (rows.len(), columns.len());
+            keep_where(&mut rows, |i| !free_rows || !barren[i]);
+            keep_where(&mut columns, |j| !free_columns || least[j] < f64::INFINITY);
+            if before != (rows.len(), columns.len()) {
+                part = selected(&rows, &columns);
+                extents = measure(part.as_ref().unwrap_or(&whole), monitor)?;
+            }
         }
         let least = extents.iter().fold(f64::INFINITY, |m, e| m.min(e.least));
         let largest = extents.iter().fold(f64::NEG_INFINITY, |m, e| m.max(e.largest));
         let forbidden = extents.iter().any(|e| e.forbidden);
-        if let (true, Some(i)) =
-            (terms.balanced(), extents.iter().position(|e| e.largest == f64::NEG_INFINITY))
-        {
-            return Err(no_arc(rows[i], transposed).into());
-        }
         let weights = |side: &[f64], kept: &[usize]| kept.iter().map(|&i| side[i]).collect::<Vec<_>>();
+        let side = |weights: Vec<f64>, tau: f64| {
+            let side = Side::new(weights, tau);
+            if mass.is_some() { side.capped() } else { side }
+        };
         Ok(Self {
-            a: Side::new(weights(a, &rows), tau_a),
-            b: Side::new(weights(b, &columns), tau_b),
+            a: side(weights(a, &rows), tau_a),
+            b: side(weights(b, &columns), tau_b),
+            mass,
             whole,
             part,
             kept: (rows, columns),
@@ -155,6 +183,7 @@ impl<'a> Problem<'a> {
             transposed,
             extent: if least <= largest { (least, largest) } else { (0.0, 0.0) },
             forbidden,
+            hopeless,
             totals,
         })
     }
@@ -169,9 +198,11 @@ impl<'a> Problem<'a> {
             a: self.b.clone(),
             b: self.a.clone(),
             reg: self.reg,
+            mass: self.mass,
             transposed: !self.transposed,
             extent: self.extent,
             forbidden: self.forbidden,
+            hopeless: self.hopeless,
             totals: self.totals,
         }
     }
@@ -204,7 +235,7 @@ impl<'a> Problem<'a> {
 
     /// Whether both marginals are hard.
     pub fn balanced(&self) -> bool {
-        self.a.hard() && self.b.hard()
+        self.a.hard() && self.b.hard() && self.mass.is_none()
     }
 
     /// The caller's potentials, as they are for the weights that are left.
@@ -286,6 +317,15 @@ fn refuse_entry(whole: &Cost<'_>, i: usize, transposed: bool) -> ArgumentError {
         }
         None => ArgumentError::new("X", "the cost between two points overflows", "points of moderate size"),
     }
+}
+
+/// Keeps the items at the places for which `keep` holds.
+fn keep_where(items: &mut Vec<usize>, keep: impl Fn(usize) -> bool) {
+    let mut place = 0;
+    items.retain(|_| {
+        place += 1;
+        keep(place - 1)
+    });
 }
 
 fn no_arc(i: usize, column: bool) -> ArgumentError {

@@ -61,6 +61,9 @@ pub struct Bracket {
     pub rounded: Rounded,
 }
 
+/// Edges of a forest (row, column) and what flows along each.
+pub type Flows = Vec<(u32, u32, f64)>;
+
 /// A feasible plan: `theta exp((f_i + g_j - C_ij)/reg) + u_i w_j/sum(u)`, potentials folded.
 #[derive(Debug, Clone)]
 pub struct Rounded {
@@ -74,6 +77,8 @@ pub struct Rounded {
     pub u: Vec<f64>,
     /// What the columns lack.
     pub w: Vec<f64>,
+    /// Where arcs are forbidden: what flows instead of `u w^T`.
+    pub flows: Option<Flows>,
 }
 
 /// One evaluation of a plan and what the bounds want of it.
@@ -407,7 +412,8 @@ fn upper(
     let cost_rounding = links * (potentials + exponents) + rounding * total;
     let finite = level_a + level_b + evaluation;
     if !finite.is_finite() {
-        let rounded = Rounded { f, g, theta: 0.0, u: a.weights().to_vec(), w: b.weights().to_vec() };
+        let rounded =
+            Rounded { f, g, theta: 0.0, u: a.weights().to_vec(), w: b.weights().to_vec(), flows: None };
         return Ok(Upper { entropic: f64::INFINITY, linear: f64::INFINITY, allowance: 0.0, rounded });
     }
     if !problem.balanced() {
@@ -438,7 +444,7 @@ fn upper(
     let lambda = 40.0 + 2.0 * (mass.ln() - least_log).max(0.0);
     let moving = 2.0 * (links + 8.0 * U) * mass * (problem.spread() + reg * lambda);
     if problem.forbidden {
-        return super::routes::routed(problem, Rounded { f, g, theta, u, w }, cost, monitor)
+        return super::routes::routed(problem, Rounded { f, g, theta, u, w, flows: None }, cost, monitor)
             .map(|routed| routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving));
     }
     let returned = bilinear(problem, &u, &w, monitor)? / missing.max(f64::MIN_POSITIVE);
@@ -459,7 +465,7 @@ fn upper(
         + cost_rounding
         + return_rounding
         + 2.0 * (links + 8.0 * U) * mass * problem.spread();
-    Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w } })
+    Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w, flows: None } })
 }
 
 /// The primal value of a plan where a marginal is penalised: every plan is feasible on that side.
@@ -499,7 +505,7 @@ fn penalised(
         entropic: level - reg * total + penalty + allowance,
         linear: cost + penalty + cost_rounding + rounding,
         allowance,
-        rounded: Rounded { f, g, theta: 1.0, u: Vec::new(), w: Vec::new() },
+        rounded: Rounded { f, g, theta: 1.0, u: Vec::new(), w: Vec::new(), flows: None },
     }
 }
 
@@ -521,9 +527,15 @@ impl Bracket {
         if bound.is_nan() { f64::INFINITY } else { bound }
     }
 
+    /// Errors of the caller's marginals; that of a partial plan's mass counts with the columns.
+    pub fn errors_of(&self, transposed: bool) -> (f64, f64) {
+        let (a, b) = if transposed { (self.errors.1, self.errors.0) } else { self.errors };
+        (a, b + self.missed)
+    }
+
     /// The certificate.
     pub fn certificate(&self, problem: &Problem<'_>) -> Certificate {
-        let (a, b) = if problem.transposed { (self.errors.1, self.errors.0) } else { self.errors };
+        let (a, b) = self.errors_of(problem.transposed);
         Certificate::new(Kind::DualityGap, self.bound(problem.spread()))
             .part("lower", self.lower)
             .part("upper", self.upper)

@@ -27,6 +27,26 @@ pub struct Obstruction {
     pub sizes: (usize, usize),
 }
 
+impl Obstruction {
+    /// In words.
+    pub fn describe(&self, partial: bool) -> String {
+        let (rows, columns) = self.sizes;
+        if partial {
+            format!(
+                "no plan exists: every finite arc meets one of {rows} rows or {columns} columns, whose weights are {:.3e} \
+                 less than mass; the ray in the result proves it",
+                self.excess
+            )
+        } else {
+            format!(
+                "no plan exists: the finite arcs of {rows} rows lead into {columns} columns of positive weight, which weigh \
+                 {:.3e} less than these rows; the ray in the result proves it",
+                self.excess
+            )
+        }
+    }
+}
+
 /// Finite arcs as bits, row by row.
 struct Arcs {
     words: usize,

@@ -19,7 +19,8 @@ enum Kind<'p, 'a> {
 
 /// An iteration on one problem.
 pub struct Iteration<'p, 'a> {
-    problem: &'p Problem<'a>,
+    /// In the caller's layout.
+    asked: &'p Problem<'a>,
     kind: Kind<'p, 'a>,
     obstruction: Option<Obstruction>,
     /// There is nothing to iterate on.
@@ -49,8 +50,14 @@ pub fn check(method: Method, problem: &Problem<'_>) -> Result<(), ArgumentError>
 }
 
 impl<'p, 'a> Iteration<'p, 'a> {
-    /// `given`: potentials to begin with, in the problem's order.
-    pub fn new(problem: &'p Problem<'a>, options: &Options, given: Option<(Vec<f64>, Vec<f64>)>) -> Self {
+    /// Works on `problem`, which is `asked` or that with rows and columns exchanged. `given`: potentials to begin with,
+    /// in the problem's order.
+    pub fn new(
+        asked: &'p Problem<'a>,
+        problem: &'p Problem<'a>,
+        options: &Options,
+        given: Option<(Vec<f64>, Vec<f64>)>,
+    ) -> Self {
         let tol = options.budget.tol;
         let kind = match options.method {
             _ if problem.mass.is_some() => {
@@ -71,7 +78,7 @@ impl<'p, 'a> Iteration<'p, 'a> {
                 Kind::Stages(Box::new(Ascent::new(problem, Finish::Sinkhorn, options.first, given, tol)))
             }
         };
-        Self { problem, kind, obstruction: None, hopeless: false }
+        Self { asked, kind, obstruction: None, hopeless: false }
     }
 
     /// Why no plan exists, if that was found.
@@ -79,10 +86,15 @@ impl<'p, 'a> Iteration<'p, 'a> {
         self.obstruction.as_ref()
     }
 
+    /// Whether there was nothing to iterate on; then the answer is in the caller's layout.
+    pub fn hopeless(&self) -> bool {
+        self.hopeless
+    }
+
     /// The answer. Where no plan exists, potentials of 0.
     pub fn conclude(&mut self, monitor: &mut Monitor<'_>) -> Result<(Judged, Counts), OtError> {
         if self.hopeless {
-            let problem = self.problem;
+            let problem = self.asked;
             let (f, g) = (vec![0.0; problem.a.len()], vec![0.0; problem.b.len()]);
             let mut bracket = if problem.mass.is_some() {
                 partial::certify::judge(problem, &f, &g, 0.0, monitor)?
@@ -107,7 +119,7 @@ impl monitor::Method<3> for Iteration<'_, '_> {
     const EXTRAS: [&'static str; 3] = EXTRAS;
 
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, OtError> {
-        let problem = self.problem;
+        let problem = self.asked;
         // Rows or columns without an arc have left a partial problem, and their weight with them.
         let short = problem.mass.is_some_and(|mass| problem.a.mass().min(problem.b.mass()) < mass);
         let doubtful = problem.forbidden || problem.hopeless || short;
@@ -128,7 +140,7 @@ impl monitor::Method<3> for Iteration<'_, '_> {
 
     fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<3>, OtError> {
         if self.hopeless {
-            return Ok(Progress { units: 0, bound: None, extras: [f64::NAN, f64::INFINITY, self.problem.reg] });
+            return Ok(Progress { units: 0, bound: None, extras: [f64::NAN, f64::INFINITY, self.asked.reg] });
         }
         match &mut self.kind {
             Kind::Stages(it) => it.step(monitor),

@@ -5,7 +5,7 @@
 //! where both marginals are hard. P is replaced by its support, the diagonal keeps the full row sums: S stays a symmetric
 //! M-matrix with nonnegative row sums, so it is positive semidefinite for every support.
 
-use super::support::Support;
+use super::support::{Block, Support};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 
@@ -22,9 +22,7 @@ pub struct Laplacian<'a> {
 }
 
 /// Threads share a product from this many entries on.
-const SHARED: usize = 400_000;
-/// Parts of a shared product.
-const PARTS: usize = 8;
+const SHARED: usize = 100_000;
 /// Iterations between looks at the clock and the signals.
 const WATCH: u64 = 16;
 
@@ -36,31 +34,37 @@ impl<'a> Laplacian<'a> {
 
     /// `diag(S)`, floored.
     fn preconditioner(&self) -> Vec<f64> {
-        let each = (0..self.support.rows()).map(|i| {
-            let mut squares = 0.0;
-            self.support.each(i, |j, v| squares += v * v * self.weights[j]);
-            let r = self.sums[i];
-            (self.diagonal[i] - r * r * squares).max(1e-14 * self.diagonal[i]).max(f64::MIN_POSITIVE)
+        let mut squares = vec![0.0; self.sums.len()];
+        self.support.each(|i, j, v| squares[i] += v * v * self.weights[j]);
+        let each = (0..self.sums.len()).map(|i| {
+            let (d, r) = (self.diagonal[i], self.sums[i]);
+            (d - r * r * squares[i]).max(1e-14 * d).max(f64::MIN_POSITIVE)
         });
         each.collect()
     }
 
-    fn parts(&self) -> usize {
-        let n = self.support.rows();
-        if self.support.entries() < SHARED { n.max(1) } else { n.div_ceil(PARTS).max(1) }
+    /// Whether a product is worth sharing.
+    fn shared(&self) -> bool {
+        self.support.entries() >= SHARED
     }
 
     /// `diag(1/(c ..)) P^T x`: the columns' answer to the rows' move x, but for its sign.
     pub fn answer(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
         let scaled: Vec<f64> = x.iter().zip(self.sums).map(|(x, r)| x * r).collect();
         let m = self.support.columns();
-        let partial = monitor.map_blocks(self.support.rows(), self.parts(), |range| {
-            let mut out = vec![0.0; m];
-            self.support.add_transposed(range, &scaled, &mut out);
-            out
-        })?;
-        let mut out = vec![0.0; 0];
-        partial.into_iter().for_each(|part| super::passes::add_to(&mut out, part));
+        let mut out = vec![0.0; m];
+        if self.shared() {
+            let parts = monitor.map_items(self.support.blocks().iter(), |block| {
+                let mut part = vec![0.0; m];
+                block.add_transposed(&scaled, &mut part);
+                part
+            })?;
+            for part in parts {
+                out.iter_mut().zip(&part).for_each(|(o, p)| *o += p);
+            }
+        } else {
+            self.support.blocks().iter().for_each(|block| block.add_transposed(&scaled, &mut out));
+        }
         out.iter_mut().zip(self.weights).for_each(|(o, w)| *o *= w);
         Ok(out)
     }
@@ -68,11 +72,17 @@ impl<'a> Laplacian<'a> {
     /// `S x`.
     fn product(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
         let w = self.answer(x, monitor)?;
-        let partial = monitor.map_blocks(self.support.rows(), self.parts(), |range| {
-            let each = range.map(|i| self.diagonal[i] * x[i] - self.sums[i] * self.support.dot(i, &w));
-            each.collect::<Vec<f64>>()
-        })?;
-        Ok(partial.concat())
+        let rows = |block: &Block| {
+            let mut out = Vec::new();
+            block.dots(&w, |i, dot| out.push(self.diagonal[i] * x[i] - self.sums[i] * dot));
+            out
+        };
+        let parts = if self.shared() {
+            monitor.map_items(self.support.blocks().iter(), rows)?
+        } else {
+            self.support.blocks().iter().map(rows).collect()
+        };
+        Ok(parts.concat())
     }
 }
 
@@ -108,8 +118,14 @@ pub fn solve(
             z[i] = residual[i] / d[i];
             size += residual[i].abs();
         }
-        if size <= goal || iteration % WATCH == 0 && monitor.expired() {
+        if size <= goal {
             return Ok((x, iteration));
+        }
+        if iteration % WATCH == 0 {
+            monitor.poll()?;
+            if monitor.expired() {
+                return Ok((x, iteration));
+            }
         }
         let next = dot(&residual, &z);
         let beta = next / rz;

@@ -24,6 +24,8 @@
 //! | [`iteration`] | which of these runs |
 //! | [`certify`] | lower and upper bounds from potentials alone |
 //! | [`routes`] | rounding to the marginals where arcs are forbidden |
+//! | [`plan`] | the plan of given potentials: whole, sparse, as an operator |
+//! | [`derivative`], [`slopes`] | derivatives of the plan, and of costs between points |
 //! | [`solve`] | the door |
 
 pub mod anneal;
@@ -31,16 +33,19 @@ pub mod auto;
 pub mod certify;
 pub mod cg;
 pub mod cost;
+pub mod derivative;
 pub mod flow;
 pub mod iteration;
 pub mod linsys;
 pub mod newton;
 pub mod partial;
 pub mod passes;
+pub mod plan;
 pub mod points;
 pub mod problem;
 pub mod routes;
 pub mod side;
+pub mod slopes;
 pub mod sns;
 pub mod solve;
 pub mod support;

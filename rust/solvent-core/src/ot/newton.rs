@@ -72,11 +72,12 @@ impl Point {
         // What the scaling of the columns adds to each row, as far as the support knows it.
         let off: Vec<f64> = factors.iter().map(|k| k - 1.0).collect();
         let farthest = off.iter().fold(0.0_f64, |a, k| a.max(k.abs()));
-        let sums: Vec<f64> =
-            probed.rows.iter().enumerate().map(|(i, r)| r * (1.0 + probed.support.dot(i, &off))).collect();
+        let added = probed.support.times(&off);
+        let sums: Vec<f64> = probed.rows.iter().zip(&added).map(|(r, v)| r * (1.0 + v)).collect();
         let error = problem.a.error(&f, &sums, reg);
         let total: f64 = sums.iter().sum();
-        let doubt = (drop + 4e-7) * farthest * total;
+        // Where columns were far off, what was dropped at the trial point may matter at the exact ones.
+        let doubt = if farthest > 0.5 { f64::INFINITY } else { (drop + 4e-7) * farthest * total };
         let (taken, support) = (probed.rows, probed.support);
         Ok(Some(Self { f, g: exact, sums, error, doubt, taken, factors, support }))
     }

@@ -267,6 +267,19 @@ impl<'a> Problem<'a> {
     }
 }
 
+impl Problem<'_> {
+    /// Partial transport, in the caller's order: where [`extend`](Self::extend) filled in for absent rows and columns
+    /// `f + lam` stands, and f is at most 0.
+    pub fn cap_absent(&self, f: &mut [f64], g: &mut [f64], lam: f64) {
+        let (rows, columns) = if self.transposed { (&self.kept.1, &self.kept.0) } else { (&self.kept.0, &self.kept.1) };
+        for (p, kept) in [(f, rows), (g, columns)] {
+            let mut absent = vec![true; p.len()];
+            kept.iter().for_each(|&i| absent[i] = false);
+            p.iter_mut().zip(&absent).filter(|(_, absent)| **absent).for_each(|(p, _)| *p = (*p - lam).min(0.0));
+        }
+    }
+}
+
 /// One side's potentials: `f` at `kept`, soft c-transforms of `g` elsewhere.
 #[allow(clippy::too_many_arguments, reason = "two sides, each with its potentials and places")]
 fn fill(

@@ -39,14 +39,12 @@ pub fn routed(
     let found = probe(problem.cost(), &f, &g, reg, thresholds, monitor)?;
     let mut edges: Vec<Edge> = Vec::new();
     let mut joined = Components::new(n + m);
-    for i in 0..n {
-        found.support.each(i, |j, share| {
-            let entry = share * found.rows[i] * rounded.theta;
-            if entry >= 2.0 * missing && joined.join(i, n + j) {
-                edges.push((i as u32, j as u32, entry));
-            }
-        });
-    }
+    found.support.each(|i, j, share| {
+        let entry = share * found.rows[i] * rounded.theta;
+        if entry >= 2.0 * missing && joined.join(i, n + j) {
+            edges.push((i as u32, j as u32, entry));
+        }
+    });
     let Some(flows) = flows(&edges, &rounded.u, &rounded.w, mass) else {
         return Ok(Routed { rounded, sums: None, cost, reg, mass });
     };
@@ -60,6 +58,8 @@ pub fn routed(
         entropy.add(flow * (1.0 + log));
         size.add(flow.abs() * (f[i].abs() + g[j].abs() + reg * (level.abs() + log.abs() + 2.0)));
     }
+    let mut rounded = rounded;
+    rounded.flows = Some(edges.iter().zip(&flows).map(|(e, &flow)| (e.0, e.1, flow)).collect());
     Ok(Routed { rounded, sums: Some((along.value(), size.value(), entropy.value())), cost, reg, mass })
 }
 

@@ -1,9 +1,17 @@
 //! The entries of a plan that matter, row by row: a row with few is kept by position, a full one whole.
 
-/// Rows of `V = diag(1/r) P`: what is kept of each row, as shares of the row's sum.
+/// Rows of `V = diag(1/r) P`: what is kept of each row, as shares of the row's sum. Kept in the blocks they were found in.
 #[derive(Debug, Clone, Default)]
 pub struct Support {
     columns: usize,
+    /// Each block begins where the one before ends.
+    blocks: Vec<Block>,
+}
+
+/// Consecutive rows.
+#[derive(Debug, Clone, Default)]
+pub struct Block {
+    first: usize,
     rows: Vec<Row>,
     positions: Vec<u32>,
     shares: Vec<f64>,
@@ -24,16 +32,16 @@ const FULL: f64 = 0.12;
 /// Rounds towards zero, so that shares still add up to 1 at most.
 const DOWN: f64 = 1.0 - 1.2e-7;
 
-impl Support {
-    /// No rows yet.
-    pub fn new(columns: usize) -> Self {
-        Self { columns, ..Self::default() }
+impl Block {
+    /// No rows yet; the first to come is this one.
+    pub fn new(first: usize) -> Self {
+        Self { first, ..Self::default() }
     }
 
     /// Adds a row of the plan with this sum, of which these positions are to be kept.
     pub fn push(&mut self, p: &[f64], sum: f64, positions: &[u32]) {
         let share = if sum > 0.0 { 1.0 / sum } else { 0.0 };
-        if positions.len() as f64 > FULL * self.columns as f64 && self.columns > 64 {
+        if positions.len() as f64 > FULL * p.len() as f64 && p.len() > 64 {
             let start = self.full.len();
             self.full.extend(p.iter().map(|&p| (p * share * DOWN) as f32));
             self.rows.push(Row::Full(start));
@@ -45,25 +53,83 @@ impl Support {
         }
     }
 
-    /// Adds another support's rows.
-    pub fn append(&mut self, mut other: Self) {
-        if self.rows.is_empty() {
-            *self = other;
-            return;
+    /// `out += V^T x` over these rows; `x` is of all rows.
+    pub fn add_transposed(&self, x: &[f64], out: &mut [f64]) {
+        for (row, &x) in self.rows.iter().zip(&x[self.first..]) {
+            match *row {
+                Row::Few(start, end) => {
+                    for (&j, &v) in self.positions[start..end].iter().zip(&self.shares[start..end]) {
+                        out[j as usize] += v * x;
+                    }
+                }
+                Row::Full(start) => {
+                    let row = &self.full[start..start + out.len()];
+                    solvent_simd::dispatch(kernels::AddScaled { row, x, out });
+                }
+            }
         }
-        let (few, full) = (self.positions.len(), self.full.len());
-        self.rows.extend(other.rows.iter().map(|row| match *row {
-            Row::Few(start, end) => Row::Few(start + few, end + few),
-            Row::Full(start) => Row::Full(start + full),
-        }));
-        self.positions.append(&mut other.positions);
-        self.shares.append(&mut other.shares);
-        self.full.append(&mut other.full);
     }
 
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.rows.len()
+    /// Calls `f(i, (V w)_i)` for these rows.
+    pub fn dots(&self, w: &[f64], mut f: impl FnMut(usize, f64)) {
+        for (r, row) in self.rows.iter().enumerate() {
+            let dot = match *row {
+                Row::Few(start, end) => gathered(&self.positions[start..end], &self.shares[start..end], w),
+                Row::Full(start) => {
+                    solvent_simd::dispatch(kernels::Dot { row: &self.full[start..start + w.len()], w })
+                }
+            };
+            f(self.first + r, dot);
+        }
+    }
+
+    /// Calls `f(i, j, share)` for every kept entry.
+    fn each(&self, columns: usize, f: &mut impl FnMut(usize, usize, f64)) {
+        for (r, row) in self.rows.iter().enumerate() {
+            let i = self.first + r;
+            match *row {
+                Row::Few(start, end) => {
+                    for (&j, &v) in self.positions[start..end].iter().zip(&self.shares[start..end]) {
+                        f(i, j as usize, v);
+                    }
+                }
+                Row::Full(start) => {
+                    for (j, &v) in self.full[start..start + columns].iter().enumerate() {
+                        f(i, j, f64::from(v));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `sum_k shares_k w[positions_k]`, in four chains.
+fn gathered(positions: &[u32], shares: &[f64], w: &[f64]) -> f64 {
+    let mut sums = [0.0; 4];
+    let (at, v) = (positions.chunks_exact(4), shares.chunks_exact(4));
+    let rest = at.remainder().iter().zip(v.remainder()).map(|(&j, v)| v * w[j as usize]).sum::<f64>();
+    for (at, v) in at.zip(v) {
+        for k in 0..4 {
+            sums[k] += v[k] * w[at[k] as usize];
+        }
+    }
+    ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest
+}
+
+impl Support {
+    /// No rows yet.
+    pub fn new(columns: usize) -> Self {
+        Self { columns, blocks: Vec::new() }
+    }
+
+    /// Adds the next block.
+    pub fn push(&mut self, block: Block) {
+        self.blocks.push(block);
+    }
+
+    /// The blocks in order.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
     }
 
     /// Number of columns.
@@ -73,63 +139,19 @@ impl Support {
 
     /// Entries kept.
     pub fn entries(&self) -> usize {
-        self.positions.len() + self.full.len()
+        self.blocks.iter().map(|b| b.positions.len() + b.full.len()).sum()
     }
 
-    /// Calls `f(j, share)` for every kept entry of row i.
-    #[inline]
-    pub fn each(&self, i: usize, mut f: impl FnMut(usize, f64)) {
-        match self.rows[i] {
-            Row::Few(start, end) => {
-                for (&j, &v) in self.positions[start..end].iter().zip(&self.shares[start..end]) {
-                    f(j as usize, v);
-                }
-            }
-            Row::Full(start) => {
-                for (j, &v) in self.full[start..start + self.columns].iter().enumerate() {
-                    f(j, f64::from(v));
-                }
-            }
-        }
+    /// Calls `f(i, j, share)` for every kept entry, row by row.
+    pub fn each(&self, mut f: impl FnMut(usize, usize, f64)) {
+        self.blocks.iter().for_each(|block| block.each(self.columns, &mut f));
     }
 
-    /// `out += V^T x` over the rows `range`.
-    pub fn add_transposed(&self, range: std::ops::Range<usize>, x: &[f64], out: &mut [f64]) {
-        let out = &mut out[..self.columns];
-        for i in range {
-            let x = x[i];
-            match self.rows[i] {
-                Row::Few(start, end) => {
-                    for (&j, &v) in self.positions[start..end].iter().zip(&self.shares[start..end]) {
-                        out[j as usize] += v * x;
-                    }
-                }
-                Row::Full(start) => {
-                    solvent_simd::dispatch(kernels::AddScaled {
-                        row: &self.full[start..start + self.columns],
-                        x,
-                        out,
-                    });
-                }
-            }
-        }
-    }
-
-    /// `(V w)_i`.
-    pub fn dot(&self, i: usize, w: &[f64]) -> f64 {
-        match self.rows[i] {
-            Row::Few(start, end) => {
-                let w = &w[..self.columns];
-                let mut sum = 0.0;
-                for (&j, &v) in self.positions[start..end].iter().zip(&self.shares[start..end]) {
-                    sum += v * w[j as usize];
-                }
-                sum
-            }
-            Row::Full(start) => {
-                solvent_simd::dispatch(kernels::Dot { row: &self.full[start..start + self.columns], w })
-            }
-        }
+    /// `V w`.
+    pub fn times(&self, w: &[f64]) -> Vec<f64> {
+        let mut out = Vec::new();
+        self.blocks.iter().for_each(|block| block.dots(w, |_, dot| out.push(dot)));
+        out
     }
 }
 

@@ -180,7 +180,7 @@ fn upper(
     let cost_rounding = links * (potentials + exponents) + rounding * total;
     if !(level_a + level_b + evaluation).is_finite() {
         let (u, w) = (a.weights().to_vec(), b.weights().to_vec());
-        let rounded = Rounded { f, g, theta: 0.0, u, w };
+        let rounded = Rounded { f, g, theta: 0.0, u, w, flows: None };
         return Ok(Upper { entropic: f64::INFINITY, linear: f64::INFINITY, allowance: 0.0, rounded });
     }
 
@@ -212,21 +212,19 @@ fn upper(
             let entry = theta * ((f[i] + g[j] - c) / reg).exp();
             let log = (entry + missing).ln() - a.logs()[i] - b.logs()[j];
             let back = missing * (c + reg * (1.0 + log));
-            let of_back = 16.0 * U * missing * (c.abs() + reg * (1.0 + log.abs()) + (f[i] + g[j] - c).abs());
+            let of_back = 16.0 * U * missing * (problem.largest() + reg * (1.0 + log.abs()) + (f[i] + g[j] - c).abs());
             let allowance = theta * evaluation + of_back + rounding * missing + moving;
             let entropic = own + if missing > 0.0 { back } else { 0.0 } + allowance;
             let linear = theta * cost + missing * c + cost_rounding + of_back + rounding * missing + moving;
-            u.fill(0.0);
-            w.fill(0.0);
-            (u[i], w[j]) = (missing, missing);
-            return Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w } });
+            let flows = Some(vec![(i as u32, j as u32, missing)]);
+            return Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w, flows } });
         }
         let share = |p: &mut [f64], all: f64| {
             p.iter_mut().for_each(|p| *p *= missing / all.max(f64::MIN_POSITIVE));
         };
         share(&mut u, of_rows);
         share(&mut w, of_columns);
-        return super::super::routes::routed(problem, Rounded { f, g, theta, u, w }, cost, monitor)
+        return super::super::routes::routed(problem, Rounded { f, g, theta, u, w, flows: None }, cost, monitor)
             .map(|routed| routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving));
     }
 
@@ -243,7 +241,7 @@ fn upper(
     let allowance = theta * evaluation + return_rounding + moving;
     let entropic = own + returned + reg * (missing + entropy) + allowance;
     let linear = theta * cost + returned + cost_rounding + return_rounding + moving;
-    Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w } })
+    Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w, flows: None } })
 }
 
 /// A finite arc whose row and column both have room for `missing`: row, column, cost.

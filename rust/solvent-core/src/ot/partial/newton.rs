@@ -166,9 +166,10 @@ impl Point {
         let Some((columns, factors)) = settled else { return Ok(None) };
         let off: Vec<f64> = factors.iter().map(|k| k - 1.0).collect();
         let farthest = off.iter().fold(0.0_f64, |a, k| a.max(k.abs()));
-        let sums: Vec<f64> =
-            probed.rows.iter().enumerate().map(|(i, r)| r * (1.0 + probed.support.dot(i, &off))).collect();
-        let doubt = (drop + 4e-7) * farthest * setting.mass;
+        let added = probed.support.times(&off);
+        let sums: Vec<f64> = probed.rows.iter().zip(&added).map(|(r, v)| r * (1.0 + v)).collect();
+        // Where columns were far off, what was dropped at the trial point may matter at the exact ones.
+        let doubt = if farthest > 0.5 { f64::INFINITY } else { (drop + 4e-7) * farthest * setting.mass };
         let mut it = Self {
             f,
             columns,
@@ -184,7 +185,7 @@ impl Point {
         Ok(it.error.is_finite().then_some(it))
     }
 
-    fn reduced(&self, setting: &Setting<'_, '_>) -> Reduced<'_> {
+    fn reduced<'s>(&'s self, setting: &'s Setting<'_, '_>) -> Reduced<'s> {
         let b = setting.problem.b.weights();
         let filled = (0..b.len()).filter(|&j| self.columns.filled[j]).map(|j| b[j]).collect::<Sum>().value();
         // The sum of the columns below their caps; 0 stands for none.
@@ -212,7 +213,7 @@ impl Reduced<'_> {
         let it = self.point;
         let scaled: Vec<f64> = x.iter().zip(&it.taken).map(|(x, r)| x * r).collect();
         let mut y = vec![0.0; self.weights.len()];
-        it.support.add_transposed(0..x.len(), &scaled, &mut y);
+        it.support.blocks().iter().for_each(|block| block.add_transposed(&scaled, &mut y));
         y.iter_mut().zip(&it.factors).for_each(|(y, k)| *y *= k);
         let together: f64 = (0..y.len()).filter(|&j| !it.columns.filled[j]).map(|j| y[j]).sum();
         let level = if self.rest > 0.0 { together / self.rest } else { 0.0 };
@@ -227,25 +228,24 @@ impl Reduced<'_> {
         let it = self.point;
         let (mut y, _) = self.answer(x);
         y.iter_mut().zip(&it.factors).for_each(|(y, k)| *y *= k);
-        (0..x.len()).map(|i| it.sums[i] * x[i] - it.taken[i] * it.support.dot(i, &y)).collect()
+        let back = it.support.times(&y);
+        (0..x.len()).map(|i| it.sums[i] * x[i] - it.taken[i] * back[i]).collect()
     }
 
     fn diagonal(&self) -> Vec<f64> {
         let it = self.point;
-        let each = (0..it.f.len()).map(|i| {
-            let (mut squares, mut together) = (0.0, 0.0);
-            it.support.each(i, |j, v| {
-                let p = it.taken[i] * v * it.factors[j];
-                if it.columns.filled[j] {
-                    squares += p * p / self.weights[j];
-                } else {
-                    together += p;
-                }
-            });
-            if self.rest > 0.0 {
-                squares += together * together / self.rest;
+        let (mut squares, mut together) = (vec![0.0; it.f.len()], vec![0.0; it.f.len()]);
+        it.support.each(|i, j, v| {
+            let p = it.taken[i] * v * it.factors[j];
+            if it.columns.filled[j] {
+                squares[i] += p * p / self.weights[j];
+            } else {
+                together[i] += p;
             }
-            (it.sums[i] - squares).max(1e-14 * it.sums[i]).max(f64::MIN_POSITIVE)
+        });
+        let each = (0..it.f.len()).map(|i| {
+            let rest = if self.rest > 0.0 { together[i] * together[i] / self.rest } else { 0.0 };
+            (it.sums[i] - squares[i] - rest).max(1e-14 * it.sums[i]).max(f64::MIN_POSITIVE)
         });
         each.collect()
     }

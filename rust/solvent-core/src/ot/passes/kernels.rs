@@ -499,3 +499,36 @@ fn extent_at<V: F64s, T: Entry, const PART: bool>(
     *least = V::select(good, least.min(c), *least);
     *largest = V::select(good.and(c.lt(inf)), largest.max(c), *largest);
 }
+
+/// `x . y`.
+pub struct Dot<'a> {
+    /// One row.
+    pub x: &'a [f64],
+    /// Another of the same length.
+    pub y: &'a [f64],
+}
+
+impl Kernel for Dot<'_> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<S: Simd>(self) -> f64 {
+        let mut sums = [S::F64::splat(0.0); 4];
+        let (m, lanes) = (self.x.len().min(self.y.len()), S::F64::LANES);
+        let body = m - m % (4 * lanes);
+        let mut j = 0;
+        while j < body {
+            for s in 0..4 {
+                let k = j + s * lanes;
+                sums[s] =
+                    S::F64::load(&self.x[k..k + lanes]).mul_add(S::F64::load(&self.y[k..k + lanes]), sums[s]);
+            }
+            j += 4 * lanes;
+        }
+        let mut rest = 0.0;
+        while j < m {
+            rest += self.x[j] * self.y[j];
+            j += 1;
+        }
+        ((sums[0] + sums[1]) + (sums[2] + sums[3])).reduce_sum() + rest
+    }
+}

@@ -1,7 +1,7 @@
 //! The pass of Newton's method: row sums, column sums, and the entries of the plan that matter, all of one evaluation.
 
 use super::super::cost::{Cost, Visit};
-use super::super::support::Support;
+use super::super::support::{self, Support};
 use super::{AddRows, Entry, Exponentials, Keep, SLACK, add_to, over_blocks, scale};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -35,7 +35,9 @@ struct Block<'a> {
     thresholds: Thresholds<'a>,
     buffer: Vec<f64>,
     positions: Vec<u32>,
-    out: Probed,
+    rows: Vec<f64>,
+    columns: Vec<f64>,
+    support: support::Block,
 }
 
 impl Visit for Block<'_> {
@@ -46,14 +48,14 @@ impl Visit for Block<'_> {
         let buffer = &mut self.buffer;
         dispatch(Exponentials { rows, f, g: self.g, scale: scale(self.reg), buffer, sums: &mut sums });
         let buffer = &self.buffer[..rows.len() * m];
-        dispatch(AddRows { buffer, weights: &[1.0; super::GROUP][..rows.len()], out: &mut self.out.columns });
+        dispatch(AddRows { buffer, weights: &[1.0; super::GROUP][..rows.len()], out: &mut self.columns });
         for (p, &sum) in buffer.chunks_exact(m).zip(&sums) {
             let threshold = self.thresholds.row * sum;
             let columns = self.thresholds.columns;
             let kept = dispatch(Keep { p, row: threshold, columns, out: &mut self.positions });
-            self.out.support.push(p, sum, &self.positions[..kept]);
+            self.support.push(p, sum, &self.positions[..kept]);
         }
-        self.out.rows.extend_from_slice(&sums[..rows.len()]);
+        self.rows.extend_from_slice(&sums[..rows.len()]);
     }
 }
 
@@ -67,20 +69,22 @@ pub fn probe(
     monitor: &mut Monitor<'_>,
 ) -> Result<Probed, Aborted> {
     let m = g.len();
-    let make = |_| Block {
+    let make = |range: std::ops::Range<usize>| Block {
         f,
         g,
         reg,
         thresholds,
         buffer: vec![0.0; super::GROUP * m],
         positions: vec![0; m + SLACK],
-        out: Probed { columns: vec![0.0; m], support: Support::new(m), ..Probed::default() },
+        rows: Vec::with_capacity(range.len()),
+        columns: vec![0.0; m],
+        support: support::Block::new(range.start),
     };
     let mut all = Probed { support: Support::new(m), ..Probed::default() };
     over_blocks(cost, monitor, make, |block| {
-        all.rows.extend(block.out.rows);
-        add_to(&mut all.columns, block.out.columns);
-        all.support.append(block.out.support);
+        all.rows.extend(block.rows);
+        add_to(&mut all.columns, block.columns);
+        all.support.push(block.support);
     })?;
     Ok(all)
 }

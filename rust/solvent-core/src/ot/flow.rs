@@ -315,3 +315,119 @@ pub fn obstruction(
     }
     Ok(Some(Obstruction { u, v, excess, sizes }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::monitor::{Budget, Silent};
+    use crate::base::view::MatrixView;
+    use crate::ot::problem::{Ground, Terms};
+    use proptest::prelude::*;
+
+    fn find(
+        c: &[f64],
+        a: &[f64],
+        b: &[f64],
+        mass: Option<f64>,
+        transposed: bool,
+    ) -> Result<Option<Obstruction>, crate::ot::OtError> {
+        let mut silent = Silent;
+        let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
+        let (n, m) = (a.len(), b.len());
+        let across: Vec<f64> = (0..m).flat_map(|j| (0..n).map(move |i| c[i * m + j])).collect();
+        let view = if transposed {
+            MatrixView::row_major(&across, m, n).unwrap().transpose()
+        } else {
+            MatrixView::row_major(c, n, m).unwrap()
+        };
+        let terms = Terms { reg: 1.0, tau_a: f64::INFINITY, tau_b: f64::INFINITY, mass };
+        let problem = Problem::new(Ground::F64(view), a, b, terms, &mut monitor)?;
+        Ok(obstruction(&problem, &mut monitor)?)
+    }
+
+    /// The most that any set of rows holds beyond what its neighbours take; partial: the mass beyond the least cut.
+    fn by_enumeration(c: &[f64], a: &[f64], b: &[f64], mass: f64) -> f64 {
+        let (n, m) = (a.len(), b.len());
+        let mut worst = f64::NEG_INFINITY;
+        for set in 0..1u32 << n {
+            let within = |i: usize| set >> i & 1 == 1;
+            let near = |j: usize| (0..n).any(|i| within(i) && c[i * m + j] < f64::INFINITY);
+            let outside: f64 = (0..n).filter(|&i| !within(i)).map(|i| a[i]).sum();
+            let room: f64 = (0..m).filter(|&j| near(j)).map(|j| b[j]).sum();
+            worst = worst.max(mass - outside - room);
+        }
+        worst
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_found_where_enumeration_finds_it(
+            (n, m) in (1..7usize, 1..7usize),
+            finite in prop::collection::vec(prop::bool::weighted(0.4), 36),
+            rows in prop::collection::vec(0..4u32, 6), share in 1..12u32,
+            transposed in any::<bool>(), partial in any::<bool>(),
+        ) {
+            // Integers, so that ties are ties; the columns share the rows' total unevenly.
+            let mut a: Vec<f64> = rows[..n].iter().map(|w| f64::from(*w)).collect();
+            a[0] += 1.0;
+            let total = a.iter().sum::<f64>();
+            let mut b = vec![0.0; m];
+            for unit in 0..total as usize {
+                b[(unit * share as usize) % m] += 1.0;
+            }
+            let c: Vec<f64> =
+                (0..n * m).map(|k| if finite[k] { k as f64 - 3.0 } else { f64::INFINITY }).collect();
+            let mass = if partial { (total * f64::from(share) / 12.0).ceil() } else { total };
+            let worst = by_enumeration(&c, &a, &b, mass);
+            // A line without any arc is refused where it must carry mass.
+            let Ok(found) = find(&c, &a, &b, partial.then_some(mass), transposed) else {
+                prop_assert!(!partial && worst > 0.0);
+                return Ok(());
+            };
+            prop_assert_eq!(found.is_some(), worst > 0.0);
+            if let Some(it) = found {
+                prop_assert_eq!(it.excess, worst);
+                let offset = if partial { 1.0 } else { 0.0 };
+                let arcs = (0..n * m).filter(|&k| finite[k]);
+                prop_assert!(arcs.into_iter().all(|k| it.u[k / m] + it.v[k % m] + offset <= 0.0));
+                let gain = a.iter().zip(&it.u).chain(b.iter().zip(&it.v)).map(|(w, x)| w * x).sum::<f64>();
+                prop_assert_eq!(gain + offset * mass, it.excess);
+            }
+        }
+    }
+
+    #[test]
+    fn tight_sets_are_no_obstruction_and_a_hair_more_is() {
+        let no = f64::INFINITY;
+        // Rows 0 and 1 lead into column 0 alone.
+        let c = [0.0, no, 0.0, no, 0.0, 0.0];
+        let a = [0.1, 0.2, 0.7];
+        let b = |room: f64| [room, 1.0 - room];
+        assert_eq!(find(&c, &a, &b(0.1 + 0.2), None, false).unwrap(), None);
+        assert_eq!(find(&c, &a, &b(0.3), None, false).unwrap(), None);
+        let found = find(&c, &a, &b(0.3 - 1e-14), None, false).unwrap().unwrap();
+        assert_eq!((found.sizes, &found.u[..], &found.v[..]), ((2, 1), &[1.0, 1.0, 0.0][..], &[-1.0, 0.0][..]));
+        assert!((found.excess - 1e-14).abs() < 1e-15);
+    }
+
+    #[test]
+    fn long_alternating_paths() {
+        // A chain: each row reaches its own column and the next; the last column is short.
+        let n = 200;
+        let mut c = vec![f64::INFINITY; n * n];
+        for i in 0..n {
+            c[i * n + i] = 1.0;
+            if i + 1 < n {
+                c[i * n + i + 1] = 2.0;
+            }
+        }
+        let a = vec![1.0; n];
+        let mut b = vec![1.0; n];
+        assert_eq!(find(&c, &a, &b, None, false).unwrap(), None);
+        (b[0], b[n - 1]) = (0.5, 1.5);
+        assert_eq!(find(&c, &a, &b, None, false).unwrap(), None);
+        (b[0], b[n - 1]) = (1.5, 0.5);
+        let found = find(&c, &a, &b, None, false).unwrap().unwrap();
+        assert_eq!((found.excess, found.sizes), (0.5, (n - 1, n - 1)));
+    }
+}

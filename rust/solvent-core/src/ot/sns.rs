@@ -434,3 +434,82 @@ impl Method<3> for Iteration<'_, '_> {
         self.conclude(&mut monitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::base::monitor::{Budget, Silent};
+    use crate::base::rng::Philox;
+    use crate::base::status::Status;
+    use crate::base::view::MatrixView;
+    use crate::ot::problem::{Ground, Terms};
+    use crate::ot::solve::{Method, Options, Transport, solve};
+
+    const HARD: Terms = Terms { reg: 0.02, tau_a: f64::INFINITY, tau_b: f64::INFINITY, mass: None };
+
+    fn run(c: &[f64], (a, b): (&[f64], &[f64]), density: f64, n_sinkhorn: u64, maxiter: u64) -> Transport {
+        let view = MatrixView::row_major(c, a.len(), b.len()).unwrap();
+        let method = Method::Sns { density: Some(density), n_sinkhorn: Some(n_sinkhorn) };
+        let options = Options { method, first: None, start: None, budget: Budget::new(1e-9, maxiter) };
+        solve(Ground::F64(view), a, b, HARD, &options, &mut Silent).unwrap()
+    }
+
+    fn data(n: usize, m: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+        let mut stream = Philox::new(3, 0, 0);
+        let mut some = |n: usize| -> Vec<f64> { (0..n).map(|_| 0.1 + stream.uniform()).collect() };
+        let (c, a, mut b) = (some(n * m), some(n), some(m));
+        let ratio = a.iter().sum::<f64>() / b.iter().sum::<f64>();
+        b.iter_mut().for_each(|b| *b *= ratio);
+        (c, a, b)
+    }
+
+    /// l1 errors of both marginals, in plain loops.
+    fn error(c: &[f64], a: &[f64], b: &[f64], it: &Transport) -> f64 {
+        let m = b.len();
+        let p = |i: usize, j: usize| a[i] * b[j] * ((it.f[i] + it.g[j] - c[i * m + j]) / HARD.reg).exp();
+        let rows = (0..a.len()).map(|i| ((0..m).map(|j| p(i, j)).sum::<f64>() - a[i]).abs());
+        let columns = (0..m).map(|j| ((0..a.len()).map(|i| p(i, j)).sum::<f64>() - b[j]).abs());
+        rows.sum::<f64>() + columns.sum::<f64>()
+    }
+
+    #[test]
+    fn the_whole_hessian_converges_fast_and_a_part_of_it_linearly() {
+        for (n, m) in [(40, 40), (30, 50), (70, 20)] {
+            let (c, a, b) = data(n, m);
+            let mass: f64 = a.iter().sum();
+            let whole = run(&c, (&a, &b), 1.0, 20, 200);
+            assert_eq!(whole.outcome.status, Status::Converged, "{n} {m}");
+            assert!(error(&c, &a, &b, &whole) <= 2e-9 * mass);
+            assert!(whole.counts.newton_steps <= 12 && whole.outcome.nit == whole.counts.newton_steps);
+            let part = run(&c, (&a, &b), 4.0 / n as f64, 20, 200);
+            assert!(part.counts.newton_steps > whole.counts.newton_steps);
+            assert!(error(&c, &a, &b, &part) < 0.2 * mass);
+            let close = (whole.figures.value - part.figures.value).abs();
+            assert!(part.outcome.status != Status::Converged || close < 1e-8 * mass);
+        }
+    }
+
+    #[test]
+    fn the_budget_is_newton_steps_and_ascent_never_falls_back() {
+        let (c, a, b) = data(40, 40);
+        let mut before = f64::NEG_INFINITY;
+        for maxiter in 0..6 {
+            let it = run(&c, (&a, &b), 0.1, 5, maxiter);
+            assert_eq!(it.outcome.nit, maxiter);
+            assert!(it.figures.value >= before - 1e-12, "{maxiter}");
+            before = if maxiter > 0 { it.figures.value } else { before };
+        }
+        // No Sinkhorn step at all.
+        assert_eq!(run(&c, (&a, &b), 1.0, 0, 200).outcome.status, Status::Converged);
+    }
+
+    #[test]
+    fn other_problems_are_refused() {
+        let view = MatrixView::row_major(&[0.0, 1.0], 1, 2).unwrap();
+        let method = Method::Sns { density: None, n_sinkhorn: None };
+        let options = Options { method, first: None, start: None, budget: Budget::new(1e-9, 10) };
+        for terms in [Terms { tau_a: 1.0, ..HARD }, Terms { mass: Some(0.5), ..HARD }] {
+            let refused = solve(Ground::F64(view), &[1.0], &[0.5, 0.5], terms, &options, &mut Silent);
+            assert!(refused.unwrap_err().to_string().starts_with("method = 'sns'"));
+        }
+    }
+}

@@ -73,7 +73,7 @@ pub fn judge(
 
     // Upper; the columns' hard transform for the unregularised bound goes along.
     plan.column_minima.iter_mut().for_each(|g| *g = (*g - lam).min(0.0));
-    let (point, q) = scaled(problem, folded_f, folded_g, &plan, monitor)?;
+    let (point, q) = capped(problem, folded_f, folded_g, &plan, monitor)?;
     let upper = upper(problem, point, &q, mass, monitor)?;
 
     // Unregularised.
@@ -105,6 +105,28 @@ pub fn judge(
         allowance: below + upper.allowance,
         rounded: upper.rounded,
     })
+}
+
+/// P with its rows and columns scaled down to their caps, and what a pass over it finds.
+fn capped(
+    problem: &Problem<'_>,
+    mut f: Vec<f64>,
+    mut g: Vec<f64>,
+    plan: &Evaluated,
+    monitor: &mut Monitor<'_>,
+) -> Result<((Vec<f64>, Vec<f64>), Evaluated), Aborted> {
+    // Rows and columns without any mass are as good as others; what overflows is begun anew.
+    if !plan.rows.iter().chain(&plan.columns).all(|s| *s < 1e250) {
+        return scaled(problem, f, g, plan, monitor);
+    }
+    // Columns are measured before the rows are scaled down: their sums can only be less after.
+    for (p, side, sums) in [(&mut f, &problem.a, &plan.rows), (&mut g, &problem.b, &plan.columns)] {
+        for ((p, log), sum) in p.iter_mut().zip(side.logs()).zip(sums) {
+            *p += problem.reg * (log - sum.ln()).min(0.0);
+        }
+    }
+    let q = evaluate(problem, &f, &g, Hard::Rows(&plan.column_minima), monitor)?;
+    Ok(((f, g), q))
 }
 
 /// A bound on the relative error of any entry that is not 0, potentials being of this size: no exponent is beyond 745.

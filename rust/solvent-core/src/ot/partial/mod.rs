@@ -12,6 +12,8 @@
 pub mod certify;
 mod level;
 mod newton;
+#[cfg(test)]
+mod tests;
 
 use super::OtError;
 use super::anneal::{STAGE_ERROR, Schedule};

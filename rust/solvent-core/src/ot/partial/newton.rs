@@ -39,19 +39,26 @@ pub struct Columns {
 
 impl Columns {
     /// The exact potentials where these are the sums at the present ones, and each column's factor; `total` is the
-    /// plan's mass, inf to fill every column. `None` if a sum is out of range.
+    /// plan's mass, inf to fill every column. `None` if a sum is out of range: too large, or too small where the column
+    /// is held below the level (one at the level may well have no mass to speak of).
     pub fn settle(&self, side: &Side, sums: &[f64], total: f64, reg: f64) -> Option<(Self, Vec<f64>)> {
-        if !sums.iter().all(|c| SAFE.contains(c)) {
-            return None;
-        }
         // Relative to the present level, so that a level far from 0 costs no digits.
         let below = |j: usize| self.psi[j] - reg * side.logs()[j] - self.lam;
+        let known = |(j, c): (usize, &f64)| SAFE.contains(c) || *c < SAFE.start && below(j) > -reg;
+        let all = total == f64::INFINITY;
+        if !sums.iter().enumerate().all(|(j, c)| if all { SAFE.contains(c) } else { known((j, c)) }) {
+            return None;
+        }
         let sizes: Vec<f64> = (0..sums.len()).map(|j| sums[j].ln() - below(j) / reg).collect();
         let rise = level(&sizes, side.weights(), side.logs(), total);
+        if sums.iter().any(|c| *c < SAFE.start) && (rise.is_nan() || rise > 200.0) {
+            return None;
+        }
         let lam = self.lam + reg * rise;
         let mut next = Self { psi: Vec::with_capacity(sums.len()), lam, filled: Vec::new() };
         let mut factors = Vec::with_capacity(sums.len());
         for j in 0..sums.len() {
+            // False where there is no size.
             let filled = side.logs()[j] - sizes[j] <= rise;
             next.filled.push(filled);
             if filled {
@@ -317,12 +324,12 @@ pub fn step(
     let mut length = (REACH / farthest).min(1.0);
     // Differences of the dual below this are rounding.
     let size = |p: &[f64], w: &[f64]| p.iter().zip(w).map(|(p, w)| p.abs() * w).sum::<f64>();
-    let excess = if setting.total == f64::INFINITY { 0.0 } else { from.columns.lam.abs() };
+    let level_size = if setting.total == f64::INFINITY { 0.0 } else { from.columns.lam.abs() };
     let slack = 4.0
         * f64::EPSILON
         * (size(&from.f, a.weights())
             + size(&from.columns.psi, setting.problem.b.weights())
-            + excess * setting.problem.b.mass());
+            + level_size * setting.problem.b.mass());
     loop {
         let cap = |i: usize| if setting.capped { reg * a.logs()[i] } else { f64::INFINITY };
         let f: Vec<f64> = (0..n).map(|i| (from.f[i] + length * reg * x[i]).min(cap(i))).collect();

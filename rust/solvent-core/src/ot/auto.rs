@@ -5,7 +5,7 @@
 use super::OtError;
 use super::anneal::{STAGE_ERROR, Schedule};
 use super::certify::{Bracket, judge};
-use super::newton::{self, Point, exact_columns};
+use super::newton::{self, Point, Trial, exact_columns};
 use super::passes::{Swept, column_minima, columns, start, sweep};
 use super::problem::Problem;
 use crate::base::monitor::{Method, Monitor, Progress};
@@ -79,6 +79,8 @@ pub struct Ascent<'p, 'a> {
     goal: f64,
     tightened: u32,
     in_a_row: u64,
+    /// How far a Newton step may go.
+    reach: f64,
     /// The best error at the last reg, and the pass it was reached in; the last pass with progress.
     best: (f64, u64),
     /// Steps at the last reg that did not lower the error.
@@ -125,6 +127,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
             goal,
             tightened: 0,
             in_a_row: 0,
+            reach: newton::REACH,
             best: (f64::INFINITY, 0),
             idle: 0,
             given,
@@ -196,8 +199,12 @@ impl<'p, 'a> Ascent<'p, 'a> {
         let (f, g) = (self.f.clone(), self.g.clone());
         self.counts.passes += 1;
         match Point::at(problem, reg, f, g, hoped, monitor)? {
-            Some(point) => self.arrive(point),
-            None => self.rescue(monitor)?,
+            Trial::Point(point) => self.arrive(point),
+            Trial::OutOfRange => self.rescue(monitor)?,
+            Trial::TooLarge => {
+                self.finish = Finish::Sinkhorn;
+                self.state = State::Sweep { taken: 0, before: f64::INFINITY };
+            }
         }
         Ok(())
     }
@@ -217,7 +224,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     }
 
     fn newton(&mut self, from: &Point, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
-        let step = newton::step(self.problem, self.reg(), from, monitor)?;
+        let step = newton::step(self.problem, self.reg(), from, &mut self.reach, monitor)?;
         self.counts.newton_steps += 1;
         self.counts.passes += step.passes;
         self.counts.cg_steps += step.iterations;
@@ -228,7 +235,12 @@ impl<'p, 'a> Ascent<'p, 'a> {
                 self.arrive(point);
                 Ok(())
             }
-            None => self.rescue(monitor),
+            None => {
+                if step.too_large {
+                    self.finish = Finish::Sinkhorn;
+                }
+                self.rescue(monitor)
+            }
         }
     }
 
@@ -252,6 +264,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     fn end_stage(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, OtError> {
         if !self.schedule.at_end() {
             self.g = self.schedule.advance(&self.g);
+            self.reach = newton::REACH;
             self.counts.stages += 1;
             self.state = State::Begin;
             self.begin(monitor)?;

@@ -21,6 +21,8 @@ pub struct Laplacian<'a> {
     weights: &'a [f64],
 }
 
+/// A little of the diagonal is added to S, so that rounding leaves it definite.
+const SHIFT: f64 = 1e-14;
 /// Threads share a product from this many entries on.
 const SHARED: usize = 100_000;
 /// Iterations between looks at the clock and the signals.
@@ -104,7 +106,8 @@ pub fn solve(
     let mut rz = dot(&residual, &z);
     let goal = accuracy * residual.iter().map(|r| r.abs()).sum::<f64>();
     for iteration in 1..=most {
-        let q = matrix.product(&p, monitor)?;
+        let mut q = matrix.product(&p, monitor)?;
+        q.iter_mut().zip(&p).zip(matrix.diagonal).for_each(|((q, p), d)| *q += SHIFT * d * p);
         let pq = dot(&p, &q);
         let step = rz / pq;
         // Rounding has taken over, or the right-hand side was zero.

@@ -3,6 +3,7 @@
 //! Columns are always exact. A step needs one pass: at the trial point, whose columns are off by little, row sums,
 //! column sums and support are taken together, and the exact columns follow by scaling, `P_ij k_j`.
 
+use super::cost::Cost;
 use super::linsys::{Laplacian, solve};
 use super::passes::{Thresholds, probe};
 use super::problem::Problem;
@@ -13,10 +14,12 @@ use crate::base::monitor::Monitor;
 
 /// Column sums outside are lost to underflow or overflow.
 const SAFE: std::ops::Range<f64> = 1e-200..1e200;
-/// A row's potential moves at most so many reg in a step.
-const REACH: f64 = 60.0;
 /// Halvings of a step.
 const HALVINGS: u64 = 12;
+/// How many of them cut a direction off rather than shorten it.
+const CUTS: u64 = 4;
+/// How far a row's potential moves in a first step, in units of reg; it is quartered or quadrupled from there.
+pub const REACH: f64 = 8.0;
 /// The share of a row or column that may be dropped from the support, at most.
 const DROP: f64 = 1e-2;
 /// Iterations of conjugate gradients, at most.
@@ -42,6 +45,25 @@ pub struct Point {
     support: Support,
 }
 
+/// What becomes of a point.
+pub enum Trial {
+    /// The point.
+    Point(Point),
+    /// A column's sum is out of range.
+    OutOfRange,
+    /// The support takes more memory than it may.
+    TooLarge,
+}
+
+/// Bytes that a support may take: 128 a point where the cost is not stored, and a gigabyte where it is.
+fn room(problem: &Problem<'_>) -> usize {
+    let (n, m) = problem.cost().shape();
+    match problem.cost() {
+        Cost::Points(_) => (128 * (n + m)).max(1 << 26),
+        Cost::F64(_) | Cost::F32(_) => 1 << 30,
+    }
+}
+
 /// The exact columns' potentials for these sums, and the factors of the columns; `None` if a sum is out of range.
 pub fn exact_columns(side: &Side, g: &[f64], sums: &[f64], reg: f64) -> Option<(Vec<f64>, Vec<f64>)> {
     if !sums.iter().all(|c| SAFE.contains(c)) {
@@ -51,8 +73,7 @@ pub fn exact_columns(side: &Side, g: &[f64], sums: &[f64], reg: f64) -> Option<(
 }
 
 impl Point {
-    /// The plan at `f` and near `g`, whose columns are made exact; `expected` is the error that is hoped for. `None` if
-    /// a column's sum is out of range.
+    /// The plan at `f` and near `g`, whose columns are made exact; `expected` is the error that is hoped for.
     pub fn at(
         problem: &Problem<'_>,
         reg: f64,
@@ -60,14 +81,17 @@ impl Point {
         g: Vec<f64>,
         expected: f64,
         monitor: &mut Monitor<'_>,
-    ) -> Result<Option<Self>, Aborted> {
+    ) -> Result<Trial, Aborted> {
         let (n, m) = (f.len(), g.len());
         let drop = (0.1 * expected).min(DROP);
         let columns: Vec<f64> = (0..m).map(|j| drop / n as f64 * problem.b.target(j, g[j], reg)).collect();
-        let thresholds = Thresholds { row: drop / m as f64, columns: &columns };
+        let thresholds = Thresholds { row: drop / m as f64, columns: &columns, room: room(problem) };
         let probed = probe(problem.cost(), &f, &g, reg, thresholds, monitor)?;
+        if probed.support.overflowed() {
+            return Ok(Trial::TooLarge);
+        }
         let Some((exact, factors)) = exact_columns(&problem.b, &g, &probed.columns, reg) else {
-            return Ok(None);
+            return Ok(Trial::OutOfRange);
         };
         // What the scaling of the columns adds to each row, as far as the support knows it.
         let off: Vec<f64> = factors.iter().map(|k| k - 1.0).collect();
@@ -79,37 +103,26 @@ impl Point {
         // Where columns were far off, what was dropped at the trial point may matter at the exact ones.
         let doubt = if farthest > 0.5 { f64::INFINITY } else { (drop + 4e-7) * farthest * total };
         let (taken, support) = (probed.rows, probed.support);
-        Ok(Some(Self { f, g: exact, sums, error, doubt, taken, factors, support }))
+        Ok(Trial::Point(Self { f, g: exact, sums, error, doubt, taken, factors, support }))
     }
 
-    /// The direction in the rows, and the columns' predicted answer; both to be multiplied by reg. The number of
-    /// iterations that it took.
-    fn direction(
-        &self,
-        problem: &Problem<'_>,
-        reg: f64,
-        accuracy: f64,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(Vec<f64>, Vec<f64>, u64), Aborted> {
+    /// Newton's system here.
+    fn system(&self, problem: &Problem<'_>, reg: f64) -> System {
         let (a, b) = (&problem.a, &problem.b);
         let n = self.f.len();
-        let diagonal: Vec<f64> = (0..n).map(|i| self.sums[i] + a.curvature(i, self.f[i], reg)).collect();
-        let inverse: Vec<f64> = (0..self.g.len())
-            .map(|j| 1.0 / (b.target(j, self.g[j], reg) + b.curvature(j, self.g[j], reg)))
-            .collect();
-        let weights: Vec<f64> = inverse.iter().zip(&self.factors).map(|(w, k)| w * k * k).collect();
-        let mut rhs: Vec<f64> = (0..n).map(|i| a.target(i, self.f[i], reg) - self.sums[i]).collect();
-        if problem.balanced() {
-            // 1 is in the kernel.
-            let mean = rhs.iter().sum::<f64>() / n as f64;
-            rhs.iter_mut().for_each(|r| *r -= mean);
-        }
-        let matrix = Laplacian::new(&self.support, &self.taken, &diagonal, &weights);
-        let (x, iterations) = solve(&matrix, &rhs, accuracy, ITERATIONS, monitor)?;
-        let answer = matrix.answer(&x, monitor)?;
-        let y = answer.iter().zip(&self.factors).map(|(y, k)| -y / k).collect();
-        Ok((x, y, iterations))
+        let diagonal = (0..n).map(|i| self.sums[i] + a.curvature(i, self.f[i], reg)).collect();
+        let inverse = |j: usize| 1.0 / (b.target(j, self.g[j], reg) + b.curvature(j, self.g[j], reg));
+        let weights = (0..self.g.len()).map(|j| inverse(j) * self.factors[j] * self.factors[j]).collect();
+        let residual = (0..n).map(|i| a.target(i, self.f[i], reg) - self.sums[i]).collect();
+        System { diagonal, weights, residual }
     }
+}
+
+/// The diagonal and the columns' weights of the Laplacian, and the rows' residual.
+struct System {
+    diagonal: Vec<f64>,
+    weights: Vec<f64>,
+    residual: Vec<f64>,
 }
 
 /// What a step did.
@@ -123,51 +136,91 @@ pub struct Step {
     pub iterations: u64,
     /// Halvings of the step.
     pub halvings: u64,
+    /// Whether the memory for the support did not do.
+    pub too_large: bool,
 }
 
-/// Ascends from a point.
+/// Ascends from a point. No potential moves by more than `reach` reg, which adapts.
 pub fn step(
     problem: &Problem<'_>,
     reg: f64,
     from: &Point,
+    reach: &mut f64,
     monitor: &mut Monitor<'_>,
 ) -> Result<Step, Aborted> {
     let mass = problem.a.mass();
     let relative = (from.error / mass).max(1e-12);
-    let (x, y, iterations) = from.direction(problem, reg, relative.sqrt().min(0.1), monitor)?;
-    let mut done = Step { to: None, passes: 0, iterations, halvings: 0 };
-    let slope: f64 =
-        (0..x.len()).map(|i| (problem.a.target(i, from.f[i], reg) - from.sums[i]) * reg * x[i]).sum();
-    if !(slope > 0.0 && slope.is_finite()) {
+    let System { diagonal, weights, residual } = from.system(problem, reg);
+    let matrix = Laplacian::new(&from.support, &from.taken, &diagonal, &weights);
+    let mut rhs = residual.clone();
+    if problem.balanced() {
+        // 1 is in the kernel.
+        let mean = rhs.iter().sum::<f64>() / rhs.len() as f64;
+        rhs.iter_mut().for_each(|r| *r -= mean);
+    }
+    let accuracy = relative.sqrt().min(0.1);
+    let (mut x, iterations) = solve(&matrix, &rhs, accuracy, ITERATIONS, monitor)?;
+    if problem.balanced() {
+        let middle = median(&x);
+        x.iter_mut().for_each(|x| *x -= middle);
+    }
+    let farthest = x.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+    let mut done = Step { to: None, passes: 0, iterations, halvings: 0, too_large: false };
+    if !farthest.is_finite() {
         return Ok(done);
     }
-    let middle = if problem.balanced() { median(&x) } else { 0.0 };
-    let farthest = x.iter().fold(0.0_f64, |m, x| m.max((x - middle).abs()));
-    let mut length = (REACH / farthest).min(1.0);
     // Differences of the dual below this are rounding.
     let size = |p: &[f64], w: &Side| p.iter().zip(w.weights()).map(|(p, w)| p.abs() * w).sum::<f64>();
     let slack = 4.0 * f64::EPSILON * (size(&from.f, &problem.a) + size(&from.g, &problem.b));
-    loop {
-        let f: Vec<f64> = from.f.iter().zip(&x).map(|(f, x)| f + length * reg * x).collect();
-        let g: Vec<f64> = from.g.iter().zip(&y).map(|(g, y)| g + length * reg * y).collect();
+    for trial in 0..=HALVINGS {
+        let (along, cut) = shortened(&x, farthest, *reach, trial);
+        let slope: f64 = residual.iter().zip(&along).map(|(r, x)| r * reg * x).sum();
+        if slope.is_nan() || slope <= 0.0 {
+            continue;
+        }
+        let answer = matrix.answer(&along, monitor)?;
+        let f: Vec<f64> = from.f.iter().zip(&along).map(|(f, x)| f + reg * x).collect();
+        let predicted = from.g.iter().zip(answer.iter().zip(&from.factors));
+        let g: Vec<f64> = predicted.map(|(g, (y, k))| g - reg * (y / k)).collect();
         // Near the end a step squares the error; the accuracy of the direction limits it before.
-        let hoped = from.error * relative.sqrt().clamp(1e-3, 0.1);
-        let trial = Point::at(problem, reg, f, g, hoped / mass, monitor)?;
+        let hoped = from.error * accuracy.max(1e-3);
         done.passes += 1;
-        if let Some(to) = trial {
-            let gained = problem.a.gain(&from.f, &to.f, reg) + problem.b.gain(&from.g, &to.g, reg)
-                - reg * (total(&problem.b, &to.g, reg) - total(&problem.b, &from.g, reg));
-            if gained >= 1e-4 * length * slope - slack {
-                done.to = Some(to);
+        match Point::at(problem, reg, f, g, hoped / mass, monitor)? {
+            Trial::Point(to) => {
+                let gained = problem.a.gain(&from.f, &to.f, reg) + problem.b.gain(&from.g, &to.g, reg)
+                    - reg * (total(&problem.b, &to.g, reg) - total(&problem.b, &from.g, reg));
+                if gained >= 1e-4 * slope - slack {
+                    *reach = if trial == 0 && cut < farthest { 4.0 * cut } else { cut.max(REACH) };
+                    done.to = Some(to);
+                    return Ok(done);
+                }
+            }
+            Trial::OutOfRange => {}
+            Trial::TooLarge => {
+                done.too_large = true;
                 return Ok(done);
             }
         }
-        if done.halvings == HALVINGS || monitor.expired() {
+        if monitor.expired() {
             return Ok(done);
         }
         done.halvings += 1;
-        length *= 0.5;
     }
+    Ok(done)
+}
+
+/// The direction of a trial, and how far it may go. Parts of the plan that hang together by a thread ask for moves of a
+/// million reg: they are cut off, each by itself, so that they hold up nobody else. (What hangs together firmly moves
+/// alike, and is cut alike.) Where that does not go up, the whole direction is shortened, which does in the end.
+fn shortened(x: &[f64], farthest: f64, reach: f64, trial: u64) -> (Vec<f64>, f64) {
+    if farthest > reach && trial < CUTS {
+        let cut = reach * 0.25_f64.powi(trial as i32);
+        return (x.iter().map(|x| x.clamp(-cut, cut)).collect(), cut);
+    }
+    let first = if farthest > reach { 0.25_f64.powi(CUTS as i32) * reach / farthest } else { 1.0 };
+    let halved = if farthest > reach { trial - CUTS } else { trial };
+    let length = first * 0.5_f64.powi(halved as i32);
+    (x.iter().map(|x| x * length).collect(), length * farthest)
 }
 
 /// The plan's mass where the columns are exact: a constant where they are hard.

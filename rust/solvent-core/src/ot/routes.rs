@@ -34,7 +34,7 @@ pub fn routed(
     let (reg, mass) = (problem.reg, problem.mass.unwrap_or_else(|| problem.a.mass()));
     let missing = rounded.u.iter().sum::<f64>().max(rounded.w.iter().sum::<f64>());
     let least = vec![2.0 * missing; m];
-    let thresholds = Thresholds { row: f64::INFINITY, columns: &least };
+    let thresholds = Thresholds { row: f64::INFINITY, columns: &least, room: usize::MAX };
     let (f, g) = (rounded.f.clone(), rounded.g.clone());
     let found = probe(problem.cost(), &f, &g, reg, thresholds, monitor)?;
     let mut edges: Vec<Edge> = Vec::new();

@@ -6,6 +6,7 @@ pub struct Support {
     columns: usize,
     /// Each block begins where the one before ends.
     blocks: Vec<Block>,
+    overflowed: bool,
 }
 
 /// Consecutive rows.
@@ -51,6 +52,16 @@ impl Block {
             self.shares.extend(positions.iter().map(|&j| p[j as usize] * share));
             self.rows.push(Row::Few(start, self.positions.len()));
         }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        12 * self.positions.len() + 4 * self.full.len()
+    }
+
+    /// Gives all memory back.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.first);
     }
 
     /// `out += V^T x` over these rows; `x` is of all rows.
@@ -119,7 +130,7 @@ fn gathered(positions: &[u32], shares: &[f64], w: &[f64]) -> f64 {
 impl Support {
     /// No rows yet.
     pub fn new(columns: usize) -> Self {
-        Self { columns, blocks: Vec::new() }
+        Self { columns, ..Self::default() }
     }
 
     /// Adds the next block.
@@ -135,6 +146,16 @@ impl Support {
     /// Number of columns.
     pub fn columns(&self) -> usize {
         self.columns
+    }
+
+    /// Whether the memory given to it did not do; what is missing then is not said.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Notes that it did not.
+    pub fn overflow(&mut self) {
+        self.overflowed = true;
     }
 
     /// Entries kept.

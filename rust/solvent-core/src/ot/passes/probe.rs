@@ -6,6 +6,7 @@ use super::{AddRows, Entry, Exponentials, Keep, SLACK, add_to, over_blocks, scal
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use solvent_simd::dispatch;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An entry is dropped only if it is below its row's threshold *and* its column's. With `d r_i/m` and `d c_j/n` what is
 /// dropped is at most d of each row and of each column.
@@ -15,6 +16,8 @@ pub struct Thresholds<'a> {
     pub row: f64,
     /// One a column.
     pub columns: &'a [f64],
+    /// How many bytes the support may take. Beyond that none is kept.
+    pub room: usize,
 }
 
 /// What was found.
@@ -35,6 +38,8 @@ struct Block<'a> {
     thresholds: Thresholds<'a>,
     buffer: Vec<f64>,
     positions: Vec<u32>,
+    /// What is left of the room.
+    room: &'a AtomicUsize,
     rows: Vec<f64>,
     columns: Vec<f64>,
     support: support::Block,
@@ -49,11 +54,22 @@ impl Visit for Block<'_> {
         dispatch(Exponentials { rows, f, g: self.g, scale: scale(self.reg), buffer, sums: &mut sums });
         let buffer = &self.buffer[..rows.len() * m];
         dispatch(AddRows { buffer, weights: &[1.0; super::GROUP][..rows.len()], out: &mut self.columns });
+        let before = self.support.bytes();
         for (p, &sum) in buffer.chunks_exact(m).zip(&sums) {
+            if self.room.load(Ordering::Relaxed) == 0 {
+                break;
+            }
             let threshold = self.thresholds.row * sum;
             let columns = self.thresholds.columns;
             let kept = dispatch(Keep { p, row: threshold, columns, out: &mut self.positions });
             self.support.push(p, sum, &self.positions[..kept]);
+        }
+        let more = self.support.bytes() - before;
+        let taken =
+            self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(more));
+        if taken.is_err() {
+            self.room.store(0, Ordering::Relaxed);
+            self.support.clear();
         }
         self.rows.extend_from_slice(&sums[..rows.len()]);
     }
@@ -69,6 +85,7 @@ pub fn probe(
     monitor: &mut Monitor<'_>,
 ) -> Result<Probed, Aborted> {
     let m = g.len();
+    let room = AtomicUsize::new(thresholds.room);
     let make = |range: std::ops::Range<usize>| Block {
         f,
         g,
@@ -76,6 +93,7 @@ pub fn probe(
         thresholds,
         buffer: vec![0.0; super::GROUP * m],
         positions: vec![0; m + SLACK],
+        room: &room,
         rows: Vec::with_capacity(range.len()),
         columns: vec![0.0; m],
         support: support::Block::new(range.start),
@@ -86,5 +104,9 @@ pub fn probe(
         add_to(&mut all.columns, block.columns);
         all.support.push(block.support);
     })?;
+    if room.load(Ordering::Relaxed) == 0 {
+        all.support = Support::new(m);
+        all.support.overflow();
+    }
     Ok(all)
 }

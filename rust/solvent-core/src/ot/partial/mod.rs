@@ -65,6 +65,7 @@ pub struct Ascent<'p, 'a> {
     error: f64,
     goal: f64,
     tightened: u32,
+    reach: f64,
     in_a_row: u64,
     best: (f64, u64),
     given: Option<Vec<f64>>,
@@ -110,6 +111,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
             error: f64::NAN,
             goal: if tol > 0.0 { 0.45 * tol * mass } else { 1e-11 * mass },
             tightened: 0,
+            reach: super::newton::REACH,
             in_a_row: 0,
             best: (f64::INFINITY, 0),
             given,
@@ -222,7 +224,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     }
 
     fn newton(&mut self, from: &Point, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
-        let step = newton::step(&self.setting, self.reg(), from, monitor)?;
+        let step = newton::step(&self.setting, self.reg(), from, &mut self.reach, monitor)?;
         self.counts.newton_steps += 1;
         self.counts.passes += step.passes;
         self.counts.cg_steps += step.iterations;

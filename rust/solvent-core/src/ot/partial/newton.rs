@@ -6,6 +6,7 @@
 //! active sets: one whose exact update would pass 0 is sent there, the others solve Newton's equation.
 
 use super::super::cg::{self, Operator};
+use super::super::newton::{HALVINGS, REACH, room, shortened};
 use super::super::passes::{Thresholds, probe};
 use super::super::problem::Problem;
 use super::super::side::Side;
@@ -17,10 +18,6 @@ use crate::base::sum::Sum;
 
 /// Column sums outside are lost to underflow or overflow.
 const SAFE: std::ops::Range<f64> = 1e-200..1e200;
-/// A row's potential moves at most so many reg in a step.
-const REACH: f64 = 60.0;
-/// Halvings of a step.
-const HALVINGS: u64 = 12;
 /// The share of a row or column that may be dropped from the support, at most.
 const DROP: f64 = 1e-2;
 /// Iterations of conjugate gradients, at most.
@@ -167,8 +164,11 @@ impl Point {
         // Caps and an even share of the mass: a column far below both keeps fewer entries than it might.
         let even = setting.mass / m as f64;
         let least: Vec<f64> = problem.b.weights().iter().map(|b| drop / n as f64 * b.min(even)).collect();
-        let thresholds = Thresholds { row: drop / m as f64, columns: &least };
+        let thresholds = Thresholds { row: drop / m as f64, columns: &least, room: room(problem) };
         let probed = probe(problem.cost(), &f, &near.psi, reg, thresholds, monitor)?;
+        if probed.support.overflowed() {
+            return Ok(None);
+        }
         let settled = near.settle(&problem.b, &probed.columns, setting.total, reg);
         let Some((columns, factors)) = settled else { return Ok(None) };
         let off: Vec<f64> = factors.iter().map(|k| k - 1.0).collect();
@@ -280,11 +280,12 @@ pub struct Step {
     pub halvings: u64,
 }
 
-/// Ascends from a point.
+/// Ascends from a point. No potential moves by more than `reach` reg, which adapts; rows on their way to 0 do.
 pub fn step(
     setting: &Setting<'_, '_>,
     reg: f64,
     from: &Point,
+    reach: &mut f64,
     monitor: &mut Monitor<'_>,
 ) -> Result<Step, Aborted> {
     let (a, n) = (&setting.problem.a, from.f.len());
@@ -313,15 +314,15 @@ pub fn step(
     let accuracy = relative.sqrt().min(0.1);
     let (mut x, iterations) = cg::solve(&matrix, &matrix.diagonal(), &rhs, accuracy, ITERATIONS, monitor)?;
     x.iter_mut().zip(&fixed_move).filter(|(_, m)| **m != 0.0).for_each(|(x, m)| *x = *m);
+    if !setting.capped {
+        let middle = x.iter().sum::<f64>() / n as f64;
+        x.iter_mut().for_each(|x| *x -= middle);
+    }
+    let farthest = x.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
     let mut done = Step { to: None, passes: 0, iterations, halvings: 0 };
-    let slope = reg * lacking.iter().zip(&x).map(|(l, x)| l * x).sum::<f64>();
-    if !(slope > 0.0 && slope.is_finite()) {
+    if !farthest.is_finite() {
         return Ok(done);
     }
-    let (y, level) = matrix.answer(&x);
-    let middle = if setting.capped { 0.0 } else { x.iter().sum::<f64>() / n as f64 };
-    let farthest = x.iter().fold(0.0_f64, |m, x| m.max((x - middle).abs()));
-    let mut length = (REACH / farthest).min(1.0);
     // Differences of the dual below this are rounding.
     let size = |p: &[f64], w: &[f64]| p.iter().zip(w).map(|(p, w)| p.abs() * w).sum::<f64>();
     let level_size = if setting.total == f64::INFINITY { 0.0 } else { from.columns.lam.abs() };
@@ -330,30 +331,36 @@ pub fn step(
         * (size(&from.f, a.weights())
             + size(&from.columns.psi, setting.problem.b.weights())
             + level_size * setting.problem.b.mass());
-    loop {
-        let cap = |i: usize| if setting.capped { reg * a.logs()[i] } else { f64::INFINITY };
-        let f: Vec<f64> = (0..n).map(|i| (from.f[i] + length * reg * x[i]).min(cap(i))).collect();
-        let near = Columns {
-            psi: from.columns.psi.iter().zip(&y).map(|(p, y)| p - length * reg * y).collect(),
-            lam: from.columns.lam - length * reg * level,
-            filled: Vec::new(),
-        };
-        let hoped = relative * relative.sqrt().clamp(1e-3, 0.1);
+    let cap = |i: usize| if setting.capped { reg * a.logs()[i] } else { f64::INFINITY };
+    for trial in 0..=HALVINGS {
+        let (along, cut) = shortened(&x, farthest, *reach, trial);
+        let f: Vec<f64> = (0..n).map(|i| (from.f[i] + reg * along[i]).min(cap(i))).collect();
         // What the projection left of the step.
         let promised: f64 = (0..n).map(|i| lacking[i] * (f[i] - from.f[i])).sum();
-        let trial = Point::at(setting, reg, f, &near, hoped, monitor)?;
+        if promised.is_nan() || promised <= 0.0 {
+            continue;
+        }
+        let (y, level) = matrix.answer(&along);
+        let near = Columns {
+            psi: from.columns.psi.iter().zip(&y).map(|(p, y)| p - reg * y).collect(),
+            lam: from.columns.lam - reg * level,
+            filled: Vec::new(),
+        };
+        let hoped = relative * accuracy.max(1e-3);
+        let to = Point::at(setting, reg, f, &near, hoped, monitor)?;
         done.passes += 1;
-        if let Some(to) = trial {
+        if let Some(to) = to {
             let gained = setting.gain((&from.f, &from.columns), (&to.f, &to.columns));
-            if promised > 0.0 && gained >= 1e-4 * promised - slack {
+            if gained >= 1e-4 * promised - slack {
+                *reach = if trial == 0 && cut < farthest { 4.0 * cut } else { cut.max(REACH) };
                 done.to = Some(to);
                 return Ok(done);
             }
         }
-        if done.halvings == HALVINGS || monitor.expired() {
+        if monitor.expired() {
             return Ok(done);
         }
         done.halvings += 1;
-        length *= 0.5;
     }
+    Ok(done)
 }

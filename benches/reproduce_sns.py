@@ -48,7 +48,9 @@ def images() -> Array:
         if path.exists():
             with np.load(path) as held:
                 return np.asarray(held["images"], dtype=np.float64)
-    raise FileNotFoundError("fashion_mnist_sample is not there: set SOLVENT_SHARED_DATA to the folder that holds it")
+    raise FileNotFoundError(
+        "fashion_mnist_sample is not there: set SOLVENT_SHARED_DATA to the folder that holds it"
+    )
 
 
 def assignment(n: int = 500) -> tuple[Array, Array, Array]:
@@ -129,7 +131,9 @@ def runs(name: str) -> list[Run]:
 
 def main() -> None:
     """Print the table."""
-    print("| problem | method | Newton | CG | passes | s | l1 error | status |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| problem | method | Newton | CG | passes | s | l1 error | status |\n|---|---|---|---|---|---|---|---|"
+    )
     for name, (own, sinkhorn) in PAPER.items():
         print(f"| {name} | the paper's own figures: sns | | | | {own} | machine accuracy | |")
         print(f"| | the paper's own figures: Sinkhorn | | | | {sinkhorn} | machine accuracy | |")

@@ -12,7 +12,11 @@ from solvent import ot
 def problem(rng, n, m):
     x, y = rng.normal(size=(n, 2)), 0.7 * rng.normal(size=(m, 2)) + 1.0
     C = ((x[:, None] - y[None]) ** 2).sum(-1)
-    return C / C.max(), rng.dirichlet(np.ones(n)) * rng.uniform(0.5, 2), rng.dirichlet(np.ones(m)) * rng.uniform(0.5, 2)
+    return (
+        C / C.max(),
+        rng.dirichlet(np.ones(n)) * rng.uniform(0.5, 2),
+        rng.dirichlet(np.ones(m)) * rng.uniform(0.5, 2),
+    )
 
 
 def plan(C, a, b, result):
@@ -93,7 +97,14 @@ def test_a_general_solver_agrees(rng):
         {"type": "eq", "fun": lambda p: p.sum() - mass},
     ]
     start = np.outer(a, b) * mass / (a.sum() * b.sum())
-    solved = minimize(value, start.ravel(), bounds=bounds, constraints=conditions, method="SLSQP", options={"ftol": 1e-14, "maxiter": 500})
+    solved = minimize(
+        value,
+        start.ravel(),
+        bounds=bounds,
+        constraints=conditions,
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
     assert solved.success
     assert result.value == pytest.approx(solved.fun, abs=1e-6)
     assert result.lower <= solved.fun + 1e-9

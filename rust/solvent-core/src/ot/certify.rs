@@ -177,7 +177,12 @@ impl Visit for Bilinear<'_> {
 }
 
 /// `u^T C w` over the finite arcs.
-pub(super) fn bilinear(problem: &Problem<'_>, u: &[f64], w: &[f64], monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
+pub(super) fn bilinear(
+    problem: &Problem<'_>,
+    u: &[f64],
+    w: &[f64],
+    monitor: &mut Monitor<'_>,
+) -> Result<f64, Aborted> {
     let mut all = Sum::new();
     let make = |_| Bilinear { u, w, sum: Sum::new() };
     over_blocks(problem.cost(), monitor, make, |block| all.merge(block.sum))?;

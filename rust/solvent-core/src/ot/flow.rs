@@ -87,8 +87,7 @@ impl Arcs {
         }
         let (words, zeros) = (m.div_ceil(64), vec![0.0; m]);
         let unit = if largest > 0.0 { largest.max(f64::MIN_POSITIVE) } else { 1.0 };
-        let make =
-            |_| Finite { unit, zeros: &zeros, words, buffer: vec![0.0; GROUP * m], bits: Vec::new() };
+        let make = |_| Finite { unit, zeros: &zeros, words, buffer: vec![0.0; GROUP * m], bits: Vec::new() };
         let mut bits = Vec::new();
         over_blocks(cost, monitor, make, |block| bits.extend(block.bits))?;
         Ok(Self { words, bits })
@@ -182,8 +181,7 @@ impl Flow<'_> {
         loop {
             let Some(&i) = rows.last() else { return false };
             let depth = rows.len() - 1;
-            let found =
-                levels.columns.get(depth).and_then(|bits| first_common(self.arcs.row(i), bits, 0));
+            let found = levels.columns.get(depth).and_then(|bits| first_common(self.arcs.row(i), bits, 0));
             let Some(j) = found else {
                 // A dead end: back to the column before, which looks at its next row.
                 rows.pop();
@@ -250,10 +248,7 @@ fn ones(bits: &[u64]) -> impl Iterator<Item = usize> + '_ {
 
 /// A proof that no plan exists, for a balanced or a partial problem; `None` if there is none beyond rounding. O(nm) time
 /// a phase on bits, a few phases as a rule.
-pub fn obstruction(
-    problem: &Problem<'_>,
-    monitor: &mut Monitor<'_>,
-) -> Result<Option<Obstruction>, Aborted> {
+pub fn obstruction(problem: &Problem<'_>, monitor: &mut Monitor<'_>) -> Result<Option<Obstruction>, Aborted> {
     let (a, b) = (problem.a.weights(), problem.b.weights());
     let needed = problem.mass.unwrap_or_else(|| problem.a.mass());
     let arcs = Arcs::new(problem.cost(), problem.largest(), monitor)?;
@@ -282,11 +277,8 @@ pub fn obstruction(
     };
     let partial = problem.mass.is_some();
     let full = weight(b, &|j| near[j]);
-    let excess = if partial {
-        needed - weight(a, &|i| !within[i]) - full
-    } else {
-        weight(a, &|i| within[i]) - full
-    };
+    let excess =
+        if partial { needed - weight(a, &|i| !within[i]) - full } else { weight(a, &|i| within[i]) - full };
     if excess <= 2.0 * f64::EPSILON * needed {
         return Ok(None);
     }
@@ -406,7 +398,10 @@ mod tests {
         assert_eq!(find(&c, &a, &b(0.1 + 0.2), None, false).unwrap(), None);
         assert_eq!(find(&c, &a, &b(0.3), None, false).unwrap(), None);
         let found = find(&c, &a, &b(0.3 - 1e-14), None, false).unwrap().unwrap();
-        assert_eq!((found.sizes, &found.u[..], &found.v[..]), ((2, 1), &[1.0, 1.0, 0.0][..], &[-1.0, 0.0][..]));
+        assert_eq!(
+            (found.sizes, &found.u[..], &found.v[..]),
+            ((2, 1), &[1.0, 1.0, 0.0][..], &[-1.0, 0.0][..])
+        );
         assert!((found.excess - 1e-14).abs() < 1e-15);
     }
 

@@ -155,7 +155,8 @@ impl<'a> Problem<'a> {
             let cost = part.as_ref().unwrap_or(&whole);
             let least = super::passes::column_minima(cost, &vec![0.0; rows.len()], monitor)?;
             let barren: Vec<bool> = extents.iter().map(|e| e.largest == f64::NEG_INFINITY).collect();
-            hopeless = !free_rows && barren.contains(&true) || !free_columns && least.contains(&f64::INFINITY);
+            hopeless =
+                !free_rows && barren.contains(&true) || !free_columns && least.contains(&f64::INFINITY);
             let before = (rows.len(), columns.len());
             keep_where(&mut rows, |i| !free_rows || !barren[i]);
             keep_where(&mut columns, |j| !free_columns || least[j] < f64::INFINITY);
@@ -271,11 +272,15 @@ impl Problem<'_> {
     /// Partial transport, in the caller's order: where [`extend`](Self::extend) filled in for absent rows and columns
     /// `f + lam` stands, and f is at most 0.
     pub fn cap_absent(&self, f: &mut [f64], g: &mut [f64], lam: f64) {
-        let (rows, columns) = if self.transposed { (&self.kept.1, &self.kept.0) } else { (&self.kept.0, &self.kept.1) };
+        let (rows, columns) =
+            if self.transposed { (&self.kept.1, &self.kept.0) } else { (&self.kept.0, &self.kept.1) };
         for (p, kept) in [(f, rows), (g, columns)] {
             let mut absent = vec![true; p.len()];
             kept.iter().for_each(|&i| absent[i] = false);
-            p.iter_mut().zip(&absent).filter(|(_, absent)| **absent).for_each(|(p, _)| *p = (*p - lam).min(0.0));
+            p.iter_mut()
+                .zip(&absent)
+                .filter(|(_, absent)| **absent)
+                .for_each(|(p, _)| *p = (*p - lam).min(0.0));
         }
     }
 }

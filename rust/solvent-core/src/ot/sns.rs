@@ -10,8 +10,8 @@
 
 use super::OtError;
 use super::auto::{Counts, EXTRAS, Judged, safe_columns};
-use super::cg::{self, Operator};
 use super::certify::judge;
+use super::cg::{self, Operator};
 use super::cost::Visit;
 use super::newton::exact_columns;
 use super::passes::{AddRows, Entry, Exponentials, GROUP, Swept, add_to, over_blocks, scale, start, sweep};
@@ -129,7 +129,9 @@ impl<'a> Joint<'a> {
     /// Keeps the `keep` largest of the entries, ties by their place.
     fn new(diagonal: &'a [f64], n: usize, mut entries: Vec<Place>, keep: usize) -> (Self, f64) {
         if entries.len() > keep && keep > 0 {
-            entries.select_nth_unstable_by(keep - 1, |x, y| y.2.total_cmp(&x.2).then((x.0, x.1).cmp(&(y.0, y.1))));
+            entries.select_nth_unstable_by(keep - 1, |x, y| {
+                y.2.total_cmp(&x.2).then((x.0, x.1).cmp(&(y.0, y.1)))
+            });
             entries.truncate(keep);
         }
         let least = entries.iter().fold(f64::INFINITY, |m, e| m.min(e.2));
@@ -321,8 +323,8 @@ impl<'p, 'a> Iteration<'p, 'a> {
             let (f, g) = (moved(&self.f, &step[..n]), moved(&self.g, &step[n..]));
             let trial = evaluate(problem, &f, &g, self.least, most, monitor)?;
             self.counts.passes += 1;
-            let gained = length * reg * (dot2(a, &step[..n]) + dot2(b, &step[n..]))
-                - reg * (trial.total - plan.total);
+            let gained =
+                length * reg * (dot2(a, &step[..n]) + dot2(b, &step[n..])) - reg * (trial.total - plan.total);
             if gained >= ARMIJO * length * slope - slack {
                 (self.f, self.g) = (f, g);
                 self.counts.backtracks += halving;

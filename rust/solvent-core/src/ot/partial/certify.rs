@@ -83,8 +83,9 @@ pub fn judge(
         * U
         * (weighted_size(&hard_f, a.weights()) + weighted_size(hard_g, b.weights()) + lam.abs() * mass);
     let rounding = problem.cost().rounding(problem.largest());
-    let unreg =
-        weighted(&hard_f, a.weights()) + weighted(hard_g, b.weights()) + lam * mass - allowance - rounding * mass;
+    let unreg = weighted(&hard_f, a.weights()) + weighted(hard_g, b.weights()) + lam * mass
+        - allowance
+        - rounding * mass;
 
     // The constant is the same on both sides: it stays out of the gap.
     let constant = reg * problem.totals.0 * problem.totals.1;
@@ -222,10 +223,7 @@ fn upper(
     // What the computed plan misses by rounding is moved, or added, along arcs that exist.
     let least_log = a.logs().iter().chain(b.logs()).fold(f64::INFINITY, |m, l| m.min(*l));
     let lambda = 40.0 + 2.0 * (mass.ln().abs() + (mass.ln() - least_log).max(0.0));
-    let moving = 2.0
-        * (links + 8.0 * U)
-        * mass
-        * (problem.spread() + problem.largest() + reg * lambda);
+    let moving = 2.0 * (links + 8.0 * U) * mass * (problem.spread() + problem.largest() + reg * lambda);
     let own = theta * (level_a + level_b) + theta * theta.ln() * reg * total - reg * mass;
 
     if problem.forbidden {
@@ -234,7 +232,8 @@ fn upper(
             let entry = theta * ((f[i] + g[j] - c) / reg).exp();
             let log = (entry + missing).ln() - a.logs()[i] - b.logs()[j];
             let back = missing * (c + reg * (1.0 + log));
-            let of_back = 16.0 * U * missing * (problem.largest() + reg * (1.0 + log.abs()) + (f[i] + g[j] - c).abs());
+            let of_back =
+                16.0 * U * missing * (problem.largest() + reg * (1.0 + log.abs()) + (f[i] + g[j] - c).abs());
             let allowance = theta * evaluation + of_back + rounding * missing + moving;
             let entropic = own + if missing > 0.0 { back } else { 0.0 } + allowance;
             let linear = theta * cost + missing * c + cost_rounding + of_back + rounding * missing + moving;
@@ -246,8 +245,13 @@ fn upper(
         };
         share(&mut u, of_rows);
         share(&mut w, of_columns);
-        return super::super::routes::routed(problem, Rounded { f, g, theta, u, w, flows: None }, cost, monitor)
-            .map(|routed| routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving));
+        return super::super::routes::routed(
+            problem,
+            Rounded { f, g, theta, u, w, flows: None },
+            cost,
+            monitor,
+        )
+        .map(|routed| routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving));
     }
 
     let share_a = if of_rows > 0.0 { missing / of_rows } else { 0.0 };

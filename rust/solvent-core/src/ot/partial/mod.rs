@@ -158,8 +158,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
         if self.setting.capped {
             let a = &problem.a;
             // The rows' sums without f, by their logarithms.
-            let sizes: Vec<f64> =
-                (0..a.len()).map(|i| 2.0 * a.logs()[i] - self.f[i] / reg).collect();
+            let sizes: Vec<f64> = (0..a.len()).map(|i| 2.0 * a.logs()[i] - self.f[i] / reg).collect();
             let rise = reg * level::level(&sizes, a.weights(), a.logs(), self.setting.mass);
             self.columns.psi.iter_mut().for_each(|p| *p += rise);
             self.columns.lam += rise;
@@ -295,11 +294,8 @@ impl<'p, 'a> Ascent<'p, 'a> {
         } else {
             (self.tightened > TIGHTENINGS).then_some(Status::Stalled)
         };
-        self.state = if self.newton {
-            State::Enter
-        } else {
-            State::Sweep { taken: 0, before: f64::INFINITY }
-        };
+        self.state =
+            if self.newton { State::Enter } else { State::Sweep { taken: 0, before: f64::INFINITY } };
         Ok(Some(bound))
     }
 
@@ -307,9 +303,8 @@ impl<'p, 'a> Ascent<'p, 'a> {
     fn judge(&mut self, monitor: &mut Monitor<'_>) -> Result<Judged, OtError> {
         let Setting { problem, capped, .. } = self.setting;
         let (a, b, reg) = (&problem.a, &problem.b, problem.reg);
-        let unfold = |p: &[f64], logs: &[f64]| -> Vec<f64> {
-            p.iter().zip(logs).map(|(p, l)| p - reg * l).collect()
-        };
+        let unfold =
+            |p: &[f64], logs: &[f64]| -> Vec<f64> { p.iter().zip(logs).map(|(p, l)| p - reg * l).collect() };
         let (mut f, mut g) = (unfold(&self.f, a.logs()), unfold(&self.columns.psi, b.logs()));
         let mut lam = self.columns.lam;
         if !capped {
@@ -330,9 +325,11 @@ impl<'p, 'a> Ascent<'p, 'a> {
     fn value(&self) -> f64 {
         let (reg, mass) = (self.reg(), self.setting.mass);
         let (a, b) = (&self.setting.problem.a, &self.setting.problem.b);
-        let folded = |p: &[f64], side: &Side| dot2(p, side.weights()) - reg * dot2(side.logs(), side.weights());
+        let folded =
+            |p: &[f64], side: &Side| dot2(p, side.weights()) - reg * dot2(side.logs(), side.weights());
         let excess = if self.setting.total == f64::INFINITY { 0.0 } else { b.mass() - mass };
-        folded(&self.f, a) + folded(&self.columns.psi, b) - self.columns.lam * excess
+        folded(&self.f, a) + folded(&self.columns.psi, b)
+            - self.columns.lam * excess
             - reg * (mass - a.mass() * b.mass())
     }
 

@@ -159,7 +159,8 @@ fn a_mass_out_of_range_is_refused() {
     for mass in [0.0, -1.0, 1.1, f64::NAN, f64::INFINITY] {
         let view = MatrixView::row_major(&c, 1, 1).unwrap();
         let terms = Terms { reg: 1.0, tau_a: f64::INFINITY, tau_b: f64::INFINITY, mass: Some(mass) };
-        let refused = solve(Ground::F64(view), &[1.0], &[1.0], terms, &options(Method::Auto, 1e-9), &mut Silent);
+        let refused =
+            solve(Ground::F64(view), &[1.0], &[1.0], terms, &options(Method::Auto, 1e-9), &mut Silent);
         assert!(refused.unwrap_err().to_string().starts_with("mass = "));
     }
 }

@@ -66,6 +66,8 @@ pub struct Problem<'a> {
     part: Option<Cost<'a>>,
     /// Which of the whole's rows and columns are left.
     kept: (Vec<usize>, Vec<usize>),
+    /// Which have left although their weight is positive, because no arc leads to another positive weight.
+    idle: (Vec<usize>, Vec<usize>),
     /// The rows' side.
     pub a: Side,
     /// The columns' side.
@@ -142,6 +144,7 @@ impl<'a> Problem<'a> {
         };
         let mut part = selected(&rows, &columns);
         let mut hopeless = false;
+        let mut idle = (Vec::new(), Vec::new());
         let measure = |cost: &Cost<'_>, monitor: &mut Monitor<'_>| -> Result<Vec<Extent>, OtError> {
             let mut extents = Vec::new();
             over_blocks(cost, monitor, |_| Extents::default(), |block| extents.extend(block.0))?;
@@ -157,10 +160,9 @@ impl<'a> Problem<'a> {
             let barren: Vec<bool> = extents.iter().map(|e| e.largest == f64::NEG_INFINITY).collect();
             hopeless =
                 !free_rows && barren.contains(&true) || !free_columns && least.contains(&f64::INFINITY);
-            let before = (rows.len(), columns.len());
-            keep_where(&mut rows, |i| !free_rows || !barren[i]);
-            keep_where(&mut columns, |j| !free_columns || least[j] < f64::INFINITY);
-            if before != (rows.len(), columns.len()) {
+            idle.0 = leave(&mut rows, |i| free_rows && barren[i]);
+            idle.1 = leave(&mut columns, |j| free_columns && least[j] == f64::INFINITY);
+            if !idle.0.is_empty() || !idle.1.is_empty() {
                 part = selected(&rows, &columns);
                 extents = measure(part.as_ref().unwrap_or(&whole), monitor)?;
             }
@@ -180,6 +182,7 @@ impl<'a> Problem<'a> {
             whole,
             part,
             kept: (rows, columns),
+            idle,
             reg,
             transposed,
             extent: if least <= largest { (least, largest) } else { (0.0, 0.0) },
@@ -196,6 +199,7 @@ impl<'a> Problem<'a> {
             whole: self.cost().transpose(),
             part: None,
             kept: ((0..self.b.len()).collect(), (0..self.a.len()).collect()),
+            idle: (Vec::new(), Vec::new()),
             a: self.b.clone(),
             b: self.a.clone(),
             reg: self.reg,
@@ -221,6 +225,12 @@ impl<'a> Problem<'a> {
     /// Which of the whole's rows and columns have a positive weight.
     pub fn kept(&self) -> (&[usize], &[usize]) {
         (&self.kept.0, &self.kept.1)
+    }
+
+    /// Which of the whole's rows and columns have left although their weight is positive: no arc leads from them to
+    /// another positive weight.
+    pub fn idle(&self) -> (&[usize], &[usize]) {
+        (&self.idle.0, &self.idle.1)
     }
 
     /// The scale of the costs: largest less least finite one; 1 where they are equal.
@@ -337,13 +347,11 @@ fn refuse_entry(whole: &Cost<'_>, i: usize, transposed: bool) -> ArgumentError {
     }
 }
 
-/// Keeps the items at the places for which `keep` holds.
-fn keep_where(items: &mut Vec<usize>, keep: impl Fn(usize) -> bool) {
-    let mut place = 0;
-    items.retain(|_| {
-        place += 1;
-        keep(place - 1)
-    });
+/// Takes out the items at the places for which `goes` holds, and returns them.
+fn leave(items: &mut Vec<usize>, goes: impl Fn(usize) -> bool) -> Vec<usize> {
+    let (gone, stay): (Vec<_>, Vec<_>) = items.drain(..).enumerate().partition(|&(place, _)| goes(place));
+    items.extend(stay.into_iter().map(|(_, item)| item));
+    gone.into_iter().map(|(_, item)| item).collect()
 }
 
 fn no_arc(i: usize, column: bool) -> ArgumentError {

@@ -10,6 +10,7 @@ OUT ?= demo-output
 ARGS ?=
 BENCH ?= special
 LONG_POINTS ?= 1000000
+LONG_PROBLEMS ?= 10000
 
 # The first interpreter that is new enough and can make a virtual environment; `make PYTHON=/path/to/python` overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
@@ -72,6 +73,7 @@ docs: $(BUILT) $(call DEPS,docs) ## build docs/_build/html; a warning is an erro
 long: $(BUILT) $(call DEPS,test) ## what CI cannot afford (hours); logs land in docs/evidence/
 	@mkdir -p docs/evidence
 	"$(PY)" tools/attack_certificates.py --points $(LONG_POINTS) --out docs/evidence/special-certificates.jsonl
+	"$(PY)" tools/attack_ot.py --problems $(LONG_PROBLEMS) --out docs/evidence/ot-certificates.jsonl
 	"$(CARGO)" test --release --workspace --locked -- --ignored --nocapture 2>&1 | tee docs/evidence/rust-exhaustive.log
 
 bench: $(BUILT) $(call DEPS,test) $(call DEPS,bench) ## side by side with the named peers; BENCH=special ARGS=--quick

@@ -21,7 +21,8 @@ class Problem:
     """One set of data and the way to judge answers to it.
 
     `make` must be seeded: every process makes the data anew and must get the same bits.  `digest` runs where the answer
-    is and reduces it to a small JSON-able dict (``nonfinite`` in it is counted in the table); `judge` runs in the parent
+    is and reduces it to a small JSON-able dict (``nonfinite`` in it is counted in the table, and a ``remark`` says why the
+    answer ended early: such a one is timed once); `judge` runs in the parent
     and turns a digest into an error (nan: not judged), so that only the parent needs the oracle.  An answer whose error
     exceeds `limit` is no answer to this problem: its row is "missed" and takes no part in ratios.
     """

@@ -20,6 +20,11 @@ _FEWEST = 3
 """Rounds below which the time limit is disregarded, unless single calls exceed it."""
 
 
+def _cut(reply: dict[str, Any]) -> bool:
+    """Whether the answer says why it ended early: its digest then has a ``remark``."""
+    return bool((reply["digest"] or {}).get("remark"))
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What the command line says."""
@@ -153,25 +158,48 @@ class Harness:
         """(wall, cpu) of every round.  All get the same number of rounds and windows of about the same length.
 
         On a shared machine the best of many short windows finds a quiet moment, the best of few long ones does not: without
-        this rule whoever is quick looks quicker still.
+        this rule whoever is quick looks quicker still.  Two exceptions, so that one who needs minutes does not cost the others
+        their rounds: an answer that was cut short is not repeated (its time is what it was allowed), and a call longer than
+        a quarter of the time for all rounds is timed once.
         """
-        samples: dict[Entrant, list[tuple[float, float]]] = {entrant: [] for entrant in prepared}
-        slowest = max((reply["seconds"] for reply in prepared.values()), default=0.0)
+        samples: dict[Entrant, list[tuple[float, float]]] = {
+            entrant: [(reply["first"], reply["first"])] if _cut(reply) else []
+            for entrant, reply in prepared.items()
+        }
+        repeated = {
+            e: reply["seconds"]
+            for e, reply in prepared.items()
+            if not _cut(reply) and reply["seconds"] <= self.settings.seconds / 4
+        }
+        slowest = max(repeated.values(), default=0.0)
         window = min(max(slowest, _SHORTEST), _LONGEST)
         batches = {e: max(1, round(window / max(reply["seconds"], 1e-7))) for e, reply in prepared.items()}
+        for entrant, reply in prepared.items():
+            if entrant not in repeated and not _cut(reply):
+                self._one(entrant, 1, samples, refused)
         began = time.monotonic()
         for turn in range(self.settings.rounds):
-            late = time.monotonic() - began > self.settings.seconds * len(prepared)
+            late = time.monotonic() - began > self.settings.seconds * len(repeated)
             if late and turn >= min(_FEWEST, max(1, self.settings.seconds // max(slowest, 1e-7))):
                 break
-            order = [e for e in prepared if e not in refused]
+            order = [e for e in repeated if e not in refused]
             for entrant in order[turn % len(order) :] + order[: turn % len(order)] if order else []:
-                reply = self._ask(entrant, "sample", batch=batches[entrant])
-                if "status" in reply:
-                    refused[entrant] = reply
-                else:
-                    samples[entrant].append((reply["wall"], reply["cpu"]))
+                self._one(entrant, batches[entrant], samples, refused)
         return samples
+
+    def _one(
+        self,
+        entrant: Entrant,
+        batch: int,
+        samples: dict[Entrant, list[tuple[float, float]]],
+        refused: dict[Entrant, dict[str, Any]],
+    ) -> None:
+        """One window of an entrant."""
+        reply = self._ask(entrant, "sample", batch=batch)
+        if "status" in reply:
+            refused[entrant] = reply
+        else:
+            samples[entrant].append((reply["wall"], reply["cpu"]))
 
     @staticmethod
     def _row(
@@ -204,6 +232,8 @@ class Harness:
         missed = problem.limit is not None and error > problem.limit
         if missed:
             reason = f"error {error:.2e} exceeds {problem.limit:.2e}"
+        if digest.get("remark"):
+            reason = "; ".join(filter(None, (digest["remark"], reason)))
         return dataclasses.replace(
             row,
             status="missed" if missed else "ok",

@@ -5,6 +5,7 @@ A certificate is a number, computed from the caller's own data, that says how wr
 Submodules, imported on first use:
 
 ========================= ==================================================================
+`solvent.ot`              entropic optimal transport with rigorous duality gaps
 `solvent.special`         log I_v and log K_v, their gradients, ratios and error bounds
 `solvent.stats`           von Mises-Fisher distribution and mixture
 ========================= ==================================================================
@@ -25,12 +26,14 @@ from ._threads import get_num_threads, register_threadpoolctl, set_num_threads, 
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from . import ot as ot
     from . import special as special
     from . import stats as stats
 
 __all__ = [
     "__version__",
     "get_num_threads",
+    "ot",
     "register_threadpoolctl",
     "set_num_threads",
     "show_config",
@@ -40,7 +43,7 @@ __all__ = [
 ]
 
 # Each is a submodule here and one of the extension; type checkers need the names above spelled out too.
-_FAMILIES = ("special", "stats")
+_FAMILIES = ("ot", "special", "stats")
 
 # The families of the extension are module objects without a file. NumPy pickles a ufunc by the module that
 # holds it, and pickle finds only modules that `sys.modules` lists: without these entries neither

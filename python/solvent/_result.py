@@ -102,7 +102,8 @@ class Result:
     and is made from what the core returns by ``VMFFit.from_core(raw, mu=mu, kappa=kappa)``. A field whose name
     begins with ``_`` is private (what lazy methods compute from): it is pickled and kept by
     `dataclasses.replace`, but neither printed nor listed by `keys`, and its arrays stay NumPy's whatever the
-    caller's are. What a lazy method returns goes through ``self._out``.
+    caller's are. What a lazy method returns goes through ``self._out``. Properties that shall be reached as
+    ``result["key"]``, and stacked by a `ResultBatch`, are named in the class variable ``_derived``.
 
     Attributes
     ----------
@@ -137,6 +138,8 @@ class Result:
     # The caller's array namespace if it is not NumPy, by name: modules do not pickle.
     _xp: str | None = None
 
+    # Properties that `keys` lists beside the fields.
+    _derived: ClassVar[tuple[str, ...]] = ()
     # Without this, Python would iterate by asking for result[0]. A family whose result unpacks defines it.
     __iter__: ClassVar[Any] = None
 
@@ -195,8 +198,8 @@ class Result:
         raise NotImplementedError(f"{type(self).__name__} does not define certify")
 
     def keys(self) -> list[str]:
-        """The names of all public fields, the payload first."""
-        return [*self._payload_names(), *_COMMON]
+        """The names of all public fields, the payload first, and of the properties that belong to it."""
+        return [*self._payload_names(), *self._derived, *_COMMON]
 
     def __getitem__(self, key: str) -> Any:
         if key not in self.keys():

@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from benches import special, stats
+from benches import ot, special, stats
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
@@ -20,6 +20,12 @@ SMALL_SHAPES = {
     stats.Samples: [(10, 3), (5, 64)],
     stats.Densities: [(20, 3), (5, 64)],
     stats.Mixture: [(90, 32, 3)],
+    ot.Solve: ["assign60"],
+    ot.Certify: ["assign60"],
+    ot.Plan: ["assign60"],
+    ot.Points: [40],
+    ot.Batch: [5],
+    ot.Exact: [60],
 }
 LIMITS = {
     ("Accuracy", "track_max_error"): 5e-15,
@@ -28,6 +34,11 @@ LIMITS = {
     ("Ratios", "track_max_error"): 5e-14,
     ("Certificates", "track_violations"): 0,
     ("Fit", "track_certificate"): 1e-12,
+    ("Solve", "track_failures"): 0,
+    ("Solve", "track_error"): 1e-6,
+    ("Solve", "track_certificate"): 1e-6,
+    ("Certify", "track_relative_gap"): 1e-9,
+    ("Exact", "track_certificate"): 1e-9,
     ("Mixture", "track_misplaced"): 0.05,
 }
 
@@ -39,11 +50,15 @@ def _limit(suite, name, case):
     return LIMITS.get((suite.__name__, name), math.inf)
 
 
-FLOORS = {("Certificates", "track_least_bound_over_error"): 1, ("Fit", "track_bound_over_error"): 1}
+FLOORS = {
+    ("Certificates", "track_least_bound_over_error"): 1,
+    ("Fit", "track_bound_over_error"): 1,
+    ("Solve", "track_bound_over_error"): 1,
+}
 
 
 def _suites():
-    for module in (special, stats):
+    for module in (ot, special, stats):
         for _, suite in inspect.getmembers(module, inspect.isclass):
             if suite.__module__ == module.__name__:
                 yield suite

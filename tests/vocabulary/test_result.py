@@ -206,6 +206,24 @@ def test_private_fields_are_not_payload():
     assert_array_equal(lazy.points(np.arange(2.0))[0], [1.0, 3.0])
 
 
+@dataclass(frozen=True, repr=False, eq=False)
+class Bracketed(Line):
+    _derived = ("middle",)
+
+    @property
+    def middle(self):
+        return 2 * self.intercept
+
+
+def test_derived_properties_are_keys_and_stack(line):
+    one = Bracketed(**{f.name: getattr(line, f.name) for f in dataclasses.fields(line)})
+    assert one["middle"] == one.middle and "middle" in one and "middle" not in line
+    assert one.keys().index("middle") < one.keys().index("success")
+    assert "middle" not in [row.split(":")[0].strip() for row in repr(one).splitlines()]
+    other = dataclasses.replace(one, intercept=7.0)
+    assert ResultBatch([one, other]).middle.tolist() == [one.middle, 14.0]
+
+
 def test_no_certificate():
     line = Line.from_core(raw(certificate=None), slope=np.zeros(1), intercept=0.0)
     assert line.certificate is None

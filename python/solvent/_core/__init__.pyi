@@ -2,6 +2,7 @@
 
 from typing import final
 
+from . import ot as ot
 from . import probe as probe
 from . import rng as rng
 from . import special as special
@@ -12,6 +13,7 @@ __all__ = [
     "__version__",
     "available_threads",
     "get_num_threads",
+    "ot",
     "probe",
     "rng",
     "set_num_threads",

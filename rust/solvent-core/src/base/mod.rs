@@ -7,6 +7,7 @@
 //! | [`certificate`] | what a bound proves, and how |
 //! | [`monitor`] | the one loop: budget, history, callback, cancellation, termination |
 //! | [`outcome`] | what every solver returns beside its payload |
+//! | [`lbfgs`] | the quasi-Newton minimiser, for functions with kinks too |
 //! | [`pool`] | threads: lazy, per process, the same bits for any number of them |
 //! | [`rng`] | Philox4x32-10 streams, and the distributions drawn from them |
 //! | [`view`] | arrays as slice + shape + strides |
@@ -19,6 +20,7 @@ pub mod certificate;
 pub mod dense;
 mod elementary;
 pub mod error;
+pub mod lbfgs;
 pub mod monitor;
 pub mod outcome;
 pub mod pool;

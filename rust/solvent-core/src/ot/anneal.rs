@@ -63,3 +63,35 @@ impl Schedule {
         Some(g)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_at_the_last_and_extrapolates_lines() {
+        let mut schedule = Schedule::new(1e-3, None, 1.0);
+        let line = |reg: f64| vec![2.0 - 3.0 * reg, 5.0 * reg];
+        let mut stages = 1;
+        while !schedule.at_end() {
+            let begin = schedule.advance(&line(schedule.reg()));
+            stages += 1;
+            if stages > 2 {
+                for (x, y) in begin.iter().zip(line(schedule.reg())) {
+                    assert!((x - y).abs() < 1e-14);
+                }
+            }
+        }
+        assert_eq!((schedule.reg(), stages), (1e-3, 6));
+    }
+
+    #[test]
+    fn it_retreats_by_smaller_steps() {
+        let mut schedule = Schedule::new(1e-3, Some(0.9), 1.0);
+        assert!(schedule.retreat().is_none());
+        schedule.advance(&[1.0]);
+        assert_eq!(schedule.retreat(), Some(vec![1.0]));
+        assert!((schedule.reg() - 0.9 / 3f64.sqrt()).abs() < 1e-15);
+        assert_eq!(Schedule::new(2.0, None, 1.0).reg(), 2.0);
+    }
+}

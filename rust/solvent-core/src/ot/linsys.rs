@@ -152,3 +152,40 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
     let rest: f64 = (head..tail).map(|i| x[i] * y[i]).sum();
     ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::monitor::{Budget, Silent};
+    use crate::base::rng::Philox;
+    use crate::ot::support;
+
+    #[test]
+    fn it_solves_what_it_multiplies() {
+        // Full rows and sparse ones.
+        let (n, m) = (90, 70);
+        let mut rng = Philox::new(5, 1, 0);
+        let mut support = Support::new(m);
+        let mut block = support::Block::new(0);
+        let (mut sums, mut columns) = (vec![0.0; n], vec![0.0; m]);
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let row: Vec<f64> = (0..m).map(|j| if (i + j) % 9 < 4 { rng.uniform() } else { 0.0 }).collect();
+            *sum = row.iter().sum();
+            row.iter().enumerate().for_each(|(j, p)| columns[j] += p);
+            let kept: Vec<u32> = (0..m as u32).filter(|&j| row[j as usize] > 0.0).collect();
+            block.push(&row, *sum, if i % 2 == 0 { &kept } else { &kept[..5] });
+        }
+        support.push(block);
+        let weights: Vec<f64> = columns.iter().map(|c| 1.0 / c).collect();
+        let matrix = Laplacian::new(&support, &sums, &sums, &weights);
+        let mut silent = Silent;
+        let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
+        let mut rhs: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+        let mean = rhs.iter().sum::<f64>() / n as f64;
+        rhs.iter_mut().for_each(|r| *r -= mean);
+        let (x, iterations) = solve(&matrix, &rhs, 1e-10, 500, &mut monitor).unwrap();
+        let product = matrix.product(&x, &mut monitor).unwrap();
+        let left: f64 = product.iter().zip(&rhs).map(|(p, r)| (p - r).abs()).sum();
+        assert!(left < 1e-9 * rhs.iter().map(|r| r.abs()).sum::<f64>() && iterations < 200);
+    }
+}

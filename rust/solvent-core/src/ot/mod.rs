@@ -27,13 +27,21 @@
 //! | [`plan`] | the plan of given potentials: whole, sparse, as an operator |
 //! | [`derivative`], [`slopes`] | derivatives of the plan, and of costs between points |
 //! | [`solve`] | the door |
+//! | [`simplex`], [`exact`] | the network simplex method; transport without regularisation |
+//! | [`entry`] | a stored cost line by line, whatever its order and precision |
+//! | [`cardinality`] | plans with few arcs a column |
+//! | [`barycenter`] | barycenters of histograms |
 
 pub mod anneal;
 pub mod auto;
+pub mod barycenter;
+pub mod cardinality;
 pub mod certify;
 pub mod cg;
 pub mod cost;
 pub mod derivative;
+pub mod entry;
+pub mod exact;
 pub mod flow;
 pub mod iteration;
 pub mod linsys;
@@ -45,6 +53,7 @@ pub mod points;
 pub mod problem;
 pub mod routes;
 pub mod side;
+pub mod simplex;
 pub mod slopes;
 pub mod sns;
 pub mod solve;

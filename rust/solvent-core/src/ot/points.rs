@@ -258,3 +258,57 @@ fn fill_rows<V: F64s, H: Share, const R: usize>(p: &Points, share: H, first: usi
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Philox;
+
+    #[test]
+    fn costs_agree_with_plain_formulas() {
+        let mut rng = Philox::new(11, 0, 0);
+        let (n, m, d) = (9, 21, 3);
+        let x: Vec<f64> = (0..n * d).map(|_| rng.normal()).collect();
+        let y: Vec<f64> = (0..m * d).map(|_| rng.normal()).collect();
+        for metric in [Metric::SqEuclidean, Metric::Euclidean, Metric::L1, Metric::Cosine, Metric::Lp(3.5)] {
+            let points = Points::new(x.clone(), y.clone(), d, metric);
+            let across = points.transpose();
+            let mut out = vec![0.0; GROUP * m];
+            for first in [0, 4, 8] {
+                let count = (n - first).min(GROUP);
+                points.fill(first, count, &mut out);
+                for r in 0..count {
+                    for j in 0..m {
+                        let (p, q) = (&x[(first + r) * d..(first + r + 1) * d], &y[j * d..(j + 1) * d]);
+                        let pairs = || p.iter().zip(q);
+                        let dot = |p: &[f64], q: &[f64]| p.iter().zip(q).map(|(x, y)| x * y).sum::<f64>();
+                        let expected = match metric {
+                            Metric::SqEuclidean => pairs().map(|(x, y)| (x - y).powi(2)).sum(),
+                            Metric::Euclidean => pairs().map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt(),
+                            Metric::L1 => pairs().map(|(x, y)| (x - y).abs()).sum(),
+                            Metric::Cosine => 1.0 - dot(p, q) / (dot(p, p) * dot(q, q)).sqrt(),
+                            Metric::Lp(e) => {
+                                pairs().map(|(x, y)| (x - y).abs().powf(e)).sum::<f64>().powf(1.0 / e)
+                            }
+                        };
+                        let computed: f64 = out[r * m + j];
+                        assert!((computed - expected).abs() <= points.rounding(expected.max(1.0)));
+                        let mut other = vec![0.0; GROUP * n];
+                        across.fill(j, 1, &mut other);
+                        assert!((other[first + r] - computed).abs() <= 1e-14 * (1.0 + computed));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn coincident_points_cost_nothing() {
+        let x = vec![1.0, -2.0, 0.5];
+        for metric in [Metric::SqEuclidean, Metric::Euclidean, Metric::L1, Metric::Lp(2.5)] {
+            let mut out = [f64::NAN; GROUP];
+            Points::new(x.clone(), x.clone(), 3, metric).fill(0, 1, &mut out);
+            assert_eq!(out[0], 0.0);
+        }
+    }
+}

@@ -141,3 +141,25 @@ impl Components {
         v != w
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_give_every_node_what_it_lacks() {
+        // Two trees: rows 0, 1 with columns 0, 1; row 2 with column 2.
+        let edges = [(0, 0, 1.0), (0, 1, 1.0), (1, 1, 1.0), (2, 2, 1.0)];
+        let (u, w) = ([0.3, 0.2, 0.1], [0.4, 0.1, 0.1]);
+        let found = flows(&edges, &u, &w, 1.0).unwrap();
+        let (mut rows, mut columns) = ([0.0; 3], [0.0; 3]);
+        for (&(i, j, _), flow) in edges.iter().zip(&found) {
+            rows[i as usize] += flow;
+            columns[j as usize] += flow;
+        }
+        for k in 0..3 {
+            assert!((rows[k] - u[k]).abs() < 1e-15 && (columns[k] - w[k]).abs() < 1e-15);
+        }
+        assert!(flows(&edges, &u, &[0.4, 0.2, 0.0], 1.0).is_none(), "the second tree does not balance");
+    }
+}

@@ -122,3 +122,39 @@ impl Side {
         if self.hard() { 0.0 } else { reg / self.tau * self.target(i, f, reg) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exact_update_meets_its_target() {
+        let reg = 0.3;
+        for tau in [f64::INFINITY, 0.7] {
+            let side = Side::new(vec![0.2, 1.5], tau);
+            for (i, sum) in [(0, 0.05), (1, 4.0)] {
+                let (moved, factor) = side.exact(i, 0.4, sum, reg);
+                assert!((((moved - 0.4) / reg).exp() - factor).abs() < 1e-14 * factor);
+                assert!((sum * factor - side.target(i, moved, reg)).abs() < 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn gains_are_differences_of_the_share() {
+        let reg = 0.3;
+        let side = Side::new(vec![0.2, 1.5], 0.7);
+        let share = |f: &[f64]| -> f64 {
+            f.iter()
+                .zip(side.weights())
+                .map(|(f, a)| -0.7 * a * ((-(f - reg * a.ln()) / 0.7).exp() - 1.0))
+                .sum()
+        };
+        let (f, to) = ([0.1, -0.4], [0.3, -0.45]);
+        assert!((side.gain(&f, &to, reg) - (share(&to) - share(&f))).abs() < 1e-14);
+        // The curvature is minus the second derivative, times reg.
+        let h = 1e-4;
+        let second = (share(&[0.1 + h, -0.4]) - 2.0 * share(&f) + share(&[0.1 - h, -0.4])) / (h * h);
+        assert!((side.curvature(0, 0.1, reg) + reg * second).abs() < 1e-6);
+    }
+}

@@ -98,6 +98,8 @@ pub struct Judged {
     pub f: Vec<f64>,
     /// The columns'.
     pub g: Vec<f64>,
+    /// Partial transport: the level; 0 elsewhere.
+    pub lam: f64,
     /// What they prove.
     pub bracket: Bracket,
 }
@@ -295,7 +297,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
         let (f, g) = self.unfolded();
         self.counts.passes += 2;
         let bracket = judge(self.problem, &f, &g, monitor)?;
-        Ok(Judged { f, g, bracket })
+        Ok(Judged { f, g, lam: 0.0, bracket })
     }
 
     fn unfolded(&self) -> (Vec<f64>, Vec<f64>) {

@@ -26,7 +26,7 @@ use crate::base::sum::Sum;
 use solvent_simd::dispatch;
 
 /// Unit roundoff.
-const U: f64 = f64::EPSILON / 2.0;
+pub(super) const U: f64 = f64::EPSILON / 2.0;
 
 /// What potentials prove.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub struct Bracket {
     pub gap: f64,
     /// l1 errors of the marginals.
     pub errors: (f64, f64),
+    /// Partial transport: how far the plan's mass is off.
+    pub missed: f64,
     /// What these errors may be off by.
     pub doubt: f64,
     /// `sum P`.
@@ -81,20 +83,20 @@ pub struct Rounded {
 
 /// One evaluation of a plan and what the bounds want of it.
 #[derive(Debug, Default)]
-struct Evaluated {
-    rows: Vec<f64>,
-    columns: Vec<f64>,
+pub(super) struct Evaluated {
+    pub(super) rows: Vec<f64>,
+    pub(super) columns: Vec<f64>,
     /// `sum |f + g| p`, `sum |f + g - C| p`, `sum C p`.
-    moments: [Sum; 3],
+    pub(super) moments: [Sum; 3],
     /// `min_i (C_ij - hard_i)`, if asked for.
-    column_minima: Vec<f64>,
+    pub(super) column_minima: Vec<f64>,
     /// `min_j (C_ij - hard_j)`, if asked for.
-    row_minima: Vec<f64>,
+    pub(super) row_minima: Vec<f64>,
 }
 
 /// Which hard c-transform a pass takes along.
 #[derive(Clone, Copy)]
-enum Hard<'a> {
+pub(super) enum Hard<'a> {
     Columns(&'a [f64]),
     Rows(&'a [f64]),
 }
@@ -134,7 +136,7 @@ impl Visit for Block<'_> {
     }
 }
 
-fn evaluate(
+pub(super) fn evaluate(
     problem: &Problem<'_>,
     f: &[f64],
     g: &[f64],
@@ -175,7 +177,12 @@ impl Visit for Bilinear<'_> {
 }
 
 /// `u^T C w` over the finite arcs.
-fn bilinear(problem: &Problem<'_>, u: &[f64], w: &[f64], monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
+pub(super) fn bilinear(
+    problem: &Problem<'_>,
+    u: &[f64],
+    w: &[f64],
+    monitor: &mut Monitor<'_>,
+) -> Result<f64, Aborted> {
     let mut all = Sum::new();
     let make = |_| Bilinear { u, w, sum: Sum::new() };
     over_blocks(problem.cost(), monitor, make, |block| all.merge(block.sum))?;
@@ -183,21 +190,21 @@ fn bilinear(problem: &Problem<'_>, u: &[f64], w: &[f64], monitor: &mut Monitor<'
 }
 
 /// Folded potentials, and what folding may have moved them by, weighted: `sum weight (u|f'| + 3 u reg |log a|)`.
-fn fold(side: &Side, f: &[f64], reg: f64) -> Vec<f64> {
+pub(super) fn fold(side: &Side, f: &[f64], reg: f64) -> Vec<f64> {
     f.iter().zip(side.logs()).map(|(f, l)| f + reg * l).collect()
 }
 
-fn moved(side: &Side, folded: &[f64], weights: &[f64], reg: f64) -> f64 {
+pub(super) fn moved(side: &Side, folded: &[f64], weights: &[f64], reg: f64) -> f64 {
     let each =
         (0..folded.len()).map(|i| weights[i] * (U * folded[i].abs() + 3.0 * U * reg * side.logs()[i].abs()));
     each.collect::<Sum>().value()
 }
 
-fn weighted(p: &[f64], weights: &[f64]) -> f64 {
+pub(super) fn weighted(p: &[f64], weights: &[f64]) -> f64 {
     crate::base::sum::dot2(p, weights)
 }
 
-fn weighted_size(p: &[f64], weights: &[f64]) -> f64 {
+pub(super) fn weighted_size(p: &[f64], weights: &[f64]) -> f64 {
     p.iter().zip(weights).map(|(p, w)| p.abs() * w).collect::<Sum>().value()
 }
 
@@ -313,6 +320,7 @@ pub fn judge(
         unreg_upper: upper.linear,
         gap: if gap.is_nan() { f64::INFINITY } else { gap.max(0.0) },
         errors,
+        missed: 0.0,
         doubt,
         total,
         mass,
@@ -325,13 +333,13 @@ fn weighted_targets(side: &Side, f: &[f64]) -> f64 {
     targets(side, f).into_iter().collect::<Sum>().value()
 }
 
-fn finite_or(x: f64, other: f64) -> f64 {
+pub(super) fn finite_or(x: f64, other: f64) -> f64 {
     if x.is_finite() { x } else { other }
 }
 
 /// P with its hard marginals scaled: down to both where both are hard, exactly where one is; and what a pass over it
 /// finds.
-fn scaled(
+pub(super) fn scaled(
     problem: &Problem<'_>,
     mut f: Vec<f64>,
     mut g: Vec<f64>,
@@ -507,9 +515,9 @@ fn penalised(
 }
 
 impl Bracket {
-    /// Both marginals' errors together.
+    /// The errors together.
     pub fn error(&self) -> f64 {
-        self.errors.0 + self.errors.1
+        self.errors.0 + self.errors.1 + self.missed
     }
 
     /// The least bound that rounding allows, relative.
@@ -524,9 +532,15 @@ impl Bracket {
         if bound.is_nan() { f64::INFINITY } else { bound }
     }
 
+    /// Errors of the caller's marginals; that of a partial plan's mass counts with the columns.
+    pub fn errors_of(&self, transposed: bool) -> (f64, f64) {
+        let (a, b) = if transposed { (self.errors.1, self.errors.0) } else { self.errors };
+        (a, b + self.missed)
+    }
+
     /// The certificate.
     pub fn certificate(&self, problem: &Problem<'_>) -> Certificate {
-        let (a, b) = if problem.transposed { (self.errors.1, self.errors.0) } else { self.errors };
+        let (a, b) = self.errors_of(problem.transposed);
         Certificate::new(Kind::DualityGap, self.bound(problem.spread()))
             .part("lower", self.lower)
             .part("upper", self.upper)

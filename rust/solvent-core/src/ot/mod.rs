@@ -18,6 +18,10 @@
 //! | [`support`], [`linsys`] | the plan's entries that matter, and Newton's system on them |
 //! | [`anneal`] | the schedule of reg |
 //! | [`newton`], [`auto`] | the default method |
+//! | [`partial`] | partial transport |
+//! | [`sns`], [`cg`] | the method of the paper, for comparison |
+//! | [`flow`] | proof that no plan avoids the forbidden arcs |
+//! | [`iteration`] | which of these runs |
 //! | [`certify`] | lower and upper bounds from potentials alone |
 //! | [`routes`] | rounding to the marginals where arcs are forbidden |
 //! | [`plan`] | the plan of given potentials: whole, sparse, as an operator |
@@ -33,12 +37,16 @@ pub mod auto;
 pub mod barycenter;
 pub mod cardinality;
 pub mod certify;
+pub mod cg;
 pub mod cost;
 pub mod derivative;
 pub mod entry;
 pub mod exact;
+pub mod flow;
+pub mod iteration;
 pub mod linsys;
 pub mod newton;
+pub mod partial;
 pub mod passes;
 pub mod plan;
 pub mod points;
@@ -47,6 +55,7 @@ pub mod routes;
 pub mod side;
 pub mod simplex;
 pub mod slopes;
+pub mod sns;
 pub mod solve;
 pub mod support;
 

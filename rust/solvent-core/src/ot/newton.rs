@@ -15,7 +15,7 @@ use crate::base::monitor::Monitor;
 /// Column sums outside are lost to underflow or overflow.
 const SAFE: std::ops::Range<f64> = 1e-200..1e200;
 /// Halvings of a step.
-const HALVINGS: u64 = 12;
+pub const HALVINGS: u64 = 12;
 /// How many of them cut a direction off rather than shorten it.
 const CUTS: u64 = 4;
 /// How far a row's potential moves in a first step, in units of reg; it is quartered or quadrupled from there.
@@ -56,7 +56,7 @@ pub enum Trial {
 }
 
 /// Bytes that a support may take: 128 a point where the cost is not stored, and a gigabyte where it is.
-fn room(problem: &Problem<'_>) -> usize {
+pub fn room(problem: &Problem<'_>) -> usize {
     let (n, m) = problem.cost().shape();
     match problem.cost() {
         Cost::Points(_) => (128 * (n + m)).max(1 << 26),
@@ -212,7 +212,7 @@ pub fn step(
 /// The direction of a trial, and how far it may go. Parts of the plan that hang together by a thread ask for moves of a
 /// million reg: they are cut off, each by itself, so that they hold up nobody else. (What hangs together firmly moves
 /// alike, and is cut alike.) Where that does not go up, the whole direction is shortened, which does in the end.
-fn shortened(x: &[f64], farthest: f64, reach: f64, trial: u64) -> (Vec<f64>, f64) {
+pub fn shortened(x: &[f64], farthest: f64, reach: f64, trial: u64) -> (Vec<f64>, f64) {
     if farthest > reach && trial < CUTS {
         let cut = reach * 0.25_f64.powi(trial as i32);
         return (x.iter().map(|x| x.clamp(-cut, cut)).collect(), cut);

@@ -2,7 +2,7 @@
 
 use super::OtError;
 use super::cost::{Cost, Dense, Extents};
-use super::passes::{over_blocks, start};
+use super::passes::{Extent, over_blocks, start};
 use super::points::{Metric, Points};
 use super::side::Side;
 use crate::base::error::ArgumentError;
@@ -39,12 +39,20 @@ pub struct Terms {
     pub tau_a: f64,
     /// Penalty on the columns' marginal.
     pub tau_b: f64,
+    /// Partial transport: the plan's mass, the weights being upper limits. Not together with penalties.
+    pub mass: Option<f64>,
 }
 
 impl Terms {
     /// Whether both marginals are hard.
     pub fn balanced(&self) -> bool {
-        self.tau_a == f64::INFINITY && self.tau_b == f64::INFINITY
+        self.tau_a == f64::INFINITY && self.tau_b == f64::INFINITY && self.mass.is_none()
+    }
+
+    /// Whether rows, and columns, may stay without any mass.
+    fn free(&self) -> (bool, bool) {
+        let partial = self.mass.is_some();
+        (partial || self.tau_a < f64::INFINITY, partial || self.tau_b < f64::INFINITY)
     }
 }
 
@@ -58,18 +66,24 @@ pub struct Problem<'a> {
     part: Option<Cost<'a>>,
     /// Which of the whole's rows and columns are left.
     kept: (Vec<usize>, Vec<usize>),
+    /// Which have left although their weight is positive, because no arc leads to another positive weight.
+    idle: (Vec<usize>, Vec<usize>),
     /// The rows' side.
     pub a: Side,
     /// The columns' side.
     pub b: Side,
     /// Regularisation.
     pub reg: f64,
+    /// Partial transport: the plan's mass.
+    pub mass: Option<f64>,
     /// Whether rows are the caller's columns.
     pub transposed: bool,
     /// Least and largest finite cost.
     pub extent: (f64, f64),
     /// Whether some arcs are forbidden.
     pub forbidden: bool,
+    /// Whether a line that must carry mass has no arc to a positive weight.
+    pub hopeless: bool,
     /// The totals as given, in the caller's order.
     pub totals: (f64, f64),
 }
@@ -96,7 +110,8 @@ impl<'a> Problem<'a> {
             Ground::Points { x, y, d, metric } => (Cost::Points(Points::new(x, y, d, metric)), false),
         };
         let totals = (sum(a), sum(b));
-        let Terms { reg, mut tau_a, mut tau_b } = terms;
+        let Terms { reg, mut tau_a, mut tau_b, mass } = terms;
+        let (mut free_rows, mut free_columns) = terms.free();
         // b' = b sum(a)/sum(b), so that the totals agree.
         let ratio = if terms.balanced() { (Dd::from(totals.0) / Dd::from(totals.1)).to_f64() } else { 1.0 };
         let scaled: Vec<f64> = b.iter().map(|b| b * ratio).collect();
@@ -104,57 +119,75 @@ impl<'a> Problem<'a> {
         if transposed {
             (a, b) = (b, a);
             (tau_a, tau_b) = (tau_b, tau_a);
+            (free_rows, free_columns) = (free_columns, free_rows);
         }
         let mut extents = Vec::new();
         over_blocks(&whole, monitor, |_| Extents::default(), |block| extents.extend(block.0))?;
         if let Some(i) = extents.iter().position(|e| e.invalid) {
             return Err(refuse_entry(&whole, i, transposed).into());
         }
-        let barren = |i: usize| extents[i].largest == f64::NEG_INFINITY;
-        // Where the rows are free, one without a finite cost has no mass; a column without one is found below.
-        let mut rows: Vec<usize> = (0..a.len()).filter(|&i| a[i] > 0.0).collect();
-        if tau_a < f64::INFINITY {
-            rows.retain(|&i| !barren(i));
-        } else if let Some(&i) = rows.iter().find(|&&i| barren(i)) {
-            return Err(no_arc(i, transposed).into());
-        }
-        let mut columns: Vec<usize> = (0..b.len()).filter(|&j| b[j] > 0.0).collect();
-        let forbidden = extents.iter().any(|e| e.forbidden);
-        if forbidden {
-            let zero = vec![0.0; a.len()];
-            let least = super::passes::column_minima(&whole, &zero, monitor)?;
-            if tau_b < f64::INFINITY {
-                columns.retain(|&j| least[j] < f64::INFINITY);
-            } else if let Some(&j) = columns.iter().find(|&&j| least[j] == f64::INFINITY) {
+        if extents.iter().any(|e| e.forbidden) {
+            let barren = |i: &usize| extents[*i].largest == f64::NEG_INFINITY && a[*i] > 0.0;
+            if let (false, Some(i)) = (free_rows, (0..a.len()).find(barren)) {
+                return Err(no_arc(i, transposed).into());
+            }
+            let least = super::passes::column_minima(&whole, &vec![0.0; a.len()], monitor)?;
+            let barren = |j: &usize| least[*j] == f64::INFINITY && b[*j] > 0.0;
+            if let (false, Some(j)) = (free_columns, (0..b.len()).find(barren)) {
                 return Err(no_arc(j, !transposed).into());
             }
         }
-        let all = rows.len() == a.len() && columns.len() == b.len();
-        let part = (!all).then(|| whole.select(&rows, &columns));
-        if part.is_some() {
-            extents.clear();
-            let cost = part.as_ref().unwrap_or(&whole);
+        let mut rows: Vec<usize> = (0..a.len()).filter(|&i| a[i] > 0.0).collect();
+        let mut columns: Vec<usize> = (0..b.len()).filter(|&j| b[j] > 0.0).collect();
+        let selected = |rows: &[usize], columns: &[usize]| {
+            (rows.len() < a.len() || columns.len() < b.len()).then(|| whole.select(rows, columns))
+        };
+        let mut part = selected(&rows, &columns);
+        let mut hopeless = false;
+        let mut idle = (Vec::new(), Vec::new());
+        let measure = |cost: &Cost<'_>, monitor: &mut Monitor<'_>| -> Result<Vec<Extent>, OtError> {
+            let mut extents = Vec::new();
             over_blocks(cost, monitor, |_| Extents::default(), |block| extents.extend(block.0))?;
+            Ok(extents)
+        };
+        if let Some(cost) = &part {
+            extents = measure(cost, monitor)?;
+        }
+        if extents.iter().any(|e| e.forbidden) {
+            // Between positive weights a line without a finite cost stays without mass; where it may not, no plan exists.
+            let cost = part.as_ref().unwrap_or(&whole);
+            let least = super::passes::column_minima(cost, &vec![0.0; rows.len()], monitor)?;
+            let barren: Vec<bool> = extents.iter().map(|e| e.largest == f64::NEG_INFINITY).collect();
+            hopeless =
+                !free_rows && barren.contains(&true) || !free_columns && least.contains(&f64::INFINITY);
+            idle.0 = leave(&mut rows, |i| free_rows && barren[i]);
+            idle.1 = leave(&mut columns, |j| free_columns && least[j] == f64::INFINITY);
+            if !idle.0.is_empty() || !idle.1.is_empty() {
+                part = selected(&rows, &columns);
+                extents = measure(part.as_ref().unwrap_or(&whole), monitor)?;
+            }
         }
         let least = extents.iter().fold(f64::INFINITY, |m, e| m.min(e.least));
         let largest = extents.iter().fold(f64::NEG_INFINITY, |m, e| m.max(e.largest));
         let forbidden = extents.iter().any(|e| e.forbidden);
-        if let (true, Some(i)) =
-            (terms.balanced(), extents.iter().position(|e| e.largest == f64::NEG_INFINITY))
-        {
-            return Err(no_arc(rows[i], transposed).into());
-        }
         let weights = |side: &[f64], kept: &[usize]| kept.iter().map(|&i| side[i]).collect::<Vec<_>>();
+        let side = |weights: Vec<f64>, tau: f64| {
+            let side = Side::new(weights, tau);
+            if mass.is_some() { side.capped() } else { side }
+        };
         Ok(Self {
-            a: Side::new(weights(a, &rows), tau_a),
-            b: Side::new(weights(b, &columns), tau_b),
+            a: side(weights(a, &rows), tau_a),
+            b: side(weights(b, &columns), tau_b),
+            mass,
             whole,
             part,
             kept: (rows, columns),
+            idle,
             reg,
             transposed,
             extent: if least <= largest { (least, largest) } else { (0.0, 0.0) },
             forbidden,
+            hopeless,
             totals,
         })
     }
@@ -166,12 +199,15 @@ impl<'a> Problem<'a> {
             whole: self.cost().transpose(),
             part: None,
             kept: ((0..self.b.len()).collect(), (0..self.a.len()).collect()),
+            idle: (Vec::new(), Vec::new()),
             a: self.b.clone(),
             b: self.a.clone(),
             reg: self.reg,
+            mass: self.mass,
             transposed: !self.transposed,
             extent: self.extent,
             forbidden: self.forbidden,
+            hopeless: self.hopeless,
             totals: self.totals,
         }
     }
@@ -191,6 +227,12 @@ impl<'a> Problem<'a> {
         (&self.kept.0, &self.kept.1)
     }
 
+    /// Which of the whole's rows and columns have left although their weight is positive: no arc leads from them to
+    /// another positive weight.
+    pub fn idle(&self) -> (&[usize], &[usize]) {
+        (&self.idle.0, &self.idle.1)
+    }
+
     /// The scale of the costs: largest less least finite one; 1 where they are equal.
     pub fn spread(&self) -> f64 {
         let spread = self.extent.1 - self.extent.0;
@@ -204,7 +246,7 @@ impl<'a> Problem<'a> {
 
     /// Whether both marginals are hard.
     pub fn balanced(&self) -> bool {
-        self.a.hard() && self.b.hard()
+        self.a.hard() && self.b.hard() && self.mass.is_none()
     }
 
     /// The caller's potentials, as they are for the weights that are left.
@@ -233,6 +275,23 @@ impl<'a> Problem<'a> {
             (full_f, full_g)
         };
         Ok(if self.transposed { (g, f) } else { (f, g) })
+    }
+}
+
+impl Problem<'_> {
+    /// Partial transport, in the caller's order: where [`extend`](Self::extend) filled in for absent rows and columns
+    /// `f + lam` stands, and f is at most 0.
+    pub fn cap_absent(&self, f: &mut [f64], g: &mut [f64], lam: f64) {
+        let (rows, columns) =
+            if self.transposed { (&self.kept.1, &self.kept.0) } else { (&self.kept.0, &self.kept.1) };
+        for (p, kept) in [(f, rows), (g, columns)] {
+            let mut absent = vec![true; p.len()];
+            kept.iter().for_each(|&i| absent[i] = false);
+            p.iter_mut()
+                .zip(&absent)
+                .filter(|(_, absent)| **absent)
+                .for_each(|(p, _)| *p = (*p - lam).min(0.0));
+        }
     }
 }
 
@@ -286,6 +345,13 @@ fn refuse_entry(whole: &Cost<'_>, i: usize, transposed: bool) -> ArgumentError {
         }
         None => ArgumentError::new("X", "the cost between two points overflows", "points of moderate size"),
     }
+}
+
+/// Takes out the items at the places for which `goes` holds, and returns them.
+fn leave(items: &mut Vec<usize>, goes: impl Fn(usize) -> bool) -> Vec<usize> {
+    let (gone, stay): (Vec<_>, Vec<_>) = items.drain(..).enumerate().partition(|&(place, _)| goes(place));
+    items.extend(stay.into_iter().map(|(_, item)| item));
+    gone.into_iter().map(|(_, item)| item).collect()
 }
 
 fn no_arc(i: usize, column: bool) -> ArgumentError {

@@ -31,7 +31,7 @@ pub fn routed(
     monitor: &mut Monitor<'_>,
 ) -> Result<Routed, OtError> {
     let (n, m) = (rounded.u.len(), rounded.w.len());
-    let (reg, mass) = (problem.reg, problem.a.mass());
+    let (reg, mass) = (problem.reg, problem.mass.unwrap_or_else(|| problem.a.mass()));
     let missing = rounded.u.iter().sum::<f64>().max(rounded.w.iter().sum::<f64>());
     let least = vec![2.0 * missing; m];
     let thresholds = Thresholds { row: f64::INFINITY, columns: &least, room: usize::MAX };

@@ -13,6 +13,7 @@ pub struct Side {
     logs: Vec<f64>,
     tau: f64,
     mass: f64,
+    capped: bool,
 }
 
 impl Side {
@@ -20,7 +21,13 @@ impl Side {
     pub fn new(weights: Vec<f64>, tau: f64) -> Self {
         let logs = weights.iter().map(|a| a.ln()).collect();
         let mass = crate::base::sum::sum(&weights);
-        Self { weights, logs, tau, mass }
+        Self { weights, logs, tau, mass, capped: false }
+    }
+
+    /// The weights as upper limits: a hard side whose potentials, not folded, stay at or below 0.
+    #[must_use]
+    pub fn capped(self) -> Self {
+        Self { capped: true, tau: f64::INFINITY, ..self }
     }
 
     /// How many weights.
@@ -69,7 +76,12 @@ impl Side {
     pub fn exact(&self, i: usize, f: f64, sum: f64, reg: f64) -> (f64, f64) {
         if self.hard() {
             let factor = self.weights[i] / sum;
-            return (f + reg * (self.logs[i] - sum.ln()), factor);
+            let met = f + reg * (self.logs[i] - sum.ln());
+            let cap = reg * self.logs[i];
+            if self.capped && met > cap {
+                return (cap, ((cap - f) / reg).exp());
+            }
+            return (met, factor);
         }
         let rate = self.rate(reg);
         let step = self.logs[i] - rate * sum.ln() - (1.0 - rate) * (f / reg);

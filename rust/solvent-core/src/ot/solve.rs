@@ -1,8 +1,11 @@
 //! The door: from data to potentials with a certificate.
 
 use super::OtError;
-use super::auto::{Ascent, Counts, EXTRAS, Finish, Judged};
-use super::certify::{Bracket, judge};
+use super::auto::{Counts, EXTRAS, Judged};
+use super::certify::{self, Bracket};
+use super::flow::Obstruction;
+use super::iteration::{Iteration, check};
+use super::partial;
 use super::problem::{Ground, Problem, Terms};
 use crate::base::certificate::Certificate;
 use crate::base::monitor::{self, Budget, Info, Latch, Monitor, Observer, Progress, Signal};
@@ -16,6 +19,13 @@ pub enum Method {
     Auto,
     /// Annealed Sinkhorn.
     Sinkhorn,
+    /// Sinkhorn, then Newton with a fixed number of entries: the paper's method. Balanced problems only.
+    Sns {
+        /// The share of the plan's entries that is kept; `None` = 2/n.
+        density: Option<f64>,
+        /// Sinkhorn steps; `None` = 20.
+        n_sinkhorn: Option<u64>,
+    },
 }
 
 /// How to solve.
@@ -27,7 +37,7 @@ pub struct Options {
     pub first: Option<f64>,
     /// Potentials to begin with.
     pub start: Option<(Vec<f64>, Vec<f64>)>,
-    /// How far to go, in passes.
+    /// How far to go, in passes (`Sns`: in Newton steps).
     pub budget: Budget,
 }
 
@@ -38,8 +48,12 @@ pub struct Transport {
     pub f: Vec<f64>,
     /// The columns'.
     pub g: Vec<f64>,
+    /// Partial transport: the level; nan elsewhere.
+    pub lam: f64,
     /// Value, cost and errors of the plan.
     pub figures: Figures,
+    /// Why no plan exists, where the status says so.
+    pub obstruction: Option<Obstruction>,
     /// What was done.
     pub counts: Counts,
     /// How it ended, and what is proven.
@@ -55,13 +69,28 @@ pub struct Figures {
     pub cost: f64,
     /// l1 error of the rows' marginal.
     pub error_a: f64,
-    /// l1 error of the columns' marginal.
+    /// l1 error of the columns' marginal; partial transport: and that of the mass.
     pub error_b: f64,
 }
 
 fn figures(bracket: &Bracket, transposed: bool) -> Figures {
-    let (error_a, error_b) = if transposed { (bracket.errors.1, bracket.errors.0) } else { bracket.errors };
+    let (error_a, error_b) = bracket.errors_of(transposed);
     Figures { value: bracket.value, cost: bracket.cost, error_a, error_b }
+}
+
+/// What potentials of positive weights prove; `lam` is of partial transport.
+fn judge(
+    problem: &Problem<'_>,
+    f: &[f64],
+    g: &[f64],
+    lam: f64,
+    monitor: &mut Monitor<'_>,
+) -> Result<Bracket, OtError> {
+    if problem.mass.is_some() {
+        partial::certify::judge(problem, f, g, lam, monitor)
+    } else {
+        certify::judge(problem, f, g, monitor)
+    }
 }
 
 /// One problem's run. The method works on the problem or, where that is much smaller a system, across it; the
@@ -69,7 +98,7 @@ fn figures(bracket: &Bracket, transposed: bool) -> Figures {
 struct Run<'p, 'a> {
     problem: &'p Problem<'a>,
     flipped: bool,
-    ascent: Ascent<'p, 'a>,
+    iteration: Iteration<'p, 'a>,
     tol: f64,
 }
 
@@ -80,13 +109,9 @@ impl<'p, 'a> Run<'p, 'a> {
             let (f, g) = problem.restrict(f, g);
             if flipped { (g, f) } else { (f, g) }
         });
-        let finish = match options.method {
-            Method::Auto => Finish::Newton,
-            Method::Sinkhorn => Finish::Sinkhorn,
-        };
         let tol = options.budget.tol;
-        let ascent = Ascent::new(across.unwrap_or(problem), finish, options.first, start, tol);
-        Self { problem, flipped, ascent, tol }
+        let iteration = Iteration::new(problem, across.unwrap_or(problem), options, start);
+        Self { problem, flipped, iteration, tol }
     }
 }
 
@@ -96,27 +121,35 @@ impl monitor::Method<3> for Run<'_, '_> {
     const EXTRAS: [&'static str; 3] = EXTRAS;
 
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, OtError> {
-        self.ascent.init(monitor)
+        self.iteration.init(monitor)
     }
 
     fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<3>, OtError> {
-        self.ascent.step(monitor)
+        self.iteration.step(monitor)
     }
 
     fn terminate(&mut self, monitor: &Monitor<'_>) -> Option<Status> {
-        self.ascent.terminate(monitor)
+        self.iteration.terminate(monitor)
     }
 
     fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Transport, OtError> {
         let problem = self.problem;
-        let (Judged { mut f, mut g, mut bracket }, counts) = self.ascent.conclude(&mut monitor)?;
-        if self.flipped {
+        let (Judged { mut f, mut g, lam, mut bracket }, counts) = self.iteration.conclude(&mut monitor)?;
+        let obstruction = self.iteration.obstruction().cloned();
+        if self.flipped && !self.iteration.hopeless() {
             (f, g) = (g, f);
-            bracket = judge(problem, &f, &g, &mut monitor)?;
+            bracket = judge(problem, &f, &g, lam, &mut monitor)?;
         }
-        let certificate = bracket.certificate(problem);
+        let mut certificate = bracket.certificate(problem);
+        if let Some(it) = &obstruction {
+            certificate.bound = f64::INFINITY;
+            certificate = certificate.part("excess", it.excess);
+        }
         let figures = figures(&bracket, problem.transposed);
-        let (f, g) = problem.extend(f, g, &mut monitor)?;
+        let (mut f, mut g) = problem.extend(f, g, &mut monitor)?;
+        if problem.mass.is_some() {
+            problem.cap_absent(&mut f, &mut g, lam);
+        }
         let mut outcome = Outcome::new(monitor.end(status), Some(certificate));
         if self.tol == 0.0 {
             outcome.success = bracket.error() <= 4.0 * bracket.doubt;
@@ -128,7 +161,11 @@ impl monitor::Method<3> for Run<'_, '_> {
                 outcome.certificate.as_ref().map_or(f64::NAN, |c| c.bound)
             );
         }
-        Ok(Transport { f, g, figures, counts, outcome })
+        if let (Status::Infeasible, Some(it)) = (outcome.status, &obstruction) {
+            outcome.message = it.describe(problem.mass.is_some());
+        }
+        let lam = if problem.mass.is_some() { lam } else { f64::NAN };
+        Ok(Transport { f, g, lam, figures, obstruction, counts, outcome })
     }
 }
 
@@ -143,6 +180,7 @@ pub fn solve(
 ) -> Result<Transport, OtError> {
     let mut monitor = Monitor::new(options.budget, observer, &EXTRAS);
     let problem = Problem::new(ground, a, b, terms, &mut monitor)?;
+    check(options.method, &problem)?;
     let across = across(&problem);
     let mut run = Run::new(&problem, across.as_ref(), options);
     let status = monitor::drive(&mut run, &mut monitor)?;
@@ -174,7 +212,9 @@ pub fn solve_batch(
     let mut problems = Vec::with_capacity(items.len());
     for it in items {
         let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut *observer, &[]);
-        problems.push(Problem::new(it.ground.clone(), it.a, it.b, it.terms, &mut monitor)?);
+        let problem = Problem::new(it.ground.clone(), it.a, it.b, it.terms, &mut monitor)?;
+        check(options.method, &problem)?;
+        problems.push(problem);
     }
     let flipped: Vec<_> = problems.iter().map(across).collect();
     let make = |i: usize| Run::new(&problems[i], flipped[i].as_ref(), options);
@@ -224,12 +264,13 @@ pub fn certify(
     terms: Terms,
     f: &[f64],
     g: &[f64],
+    lam: f64,
     observer: &mut dyn Observer,
 ) -> Result<(Certificate, Figures), OtError> {
     let mut monitor = Monitor::new(Budget::new(0.0, 1), observer, &[]);
     let problem = Problem::new(ground, a, b, terms, &mut monitor)?;
     let (f, g) = problem.restrict(f, g);
-    let bracket = judge(&problem, &f, &g, &mut monitor)?;
+    let bracket = judge(&problem, &f, &g, lam, &mut monitor)?;
     Ok((bracket.certificate(&problem), figures(&bracket, problem.transposed)))
 }
 
@@ -251,7 +292,8 @@ pub struct Feasible {
     pub flows: Vec<(usize, usize, f64)>,
 }
 
-/// Rounds the plan of any potentials to the marginals.
+/// Rounds the plan of any potentials to the marginals. The level `lam` is of partial transport; the plan's g contains it.
+#[allow(clippy::too_many_arguments, reason = "the data, the potentials, the watcher")]
 pub fn feasible(
     ground: Ground<'_>,
     a: &[f64],
@@ -259,12 +301,13 @@ pub fn feasible(
     terms: Terms,
     f: &[f64],
     g: &[f64],
+    lam: f64,
     observer: &mut dyn Observer,
 ) -> Result<Feasible, OtError> {
     let mut monitor = Monitor::new(Budget::new(0.0, 1), observer, &[]);
     let problem = Problem::new(ground, a, b, terms, &mut monitor)?;
     let (f, g) = problem.restrict(f, g);
-    let rounded = judge(&problem, &f, &g, &mut monitor)?.rounded;
+    let rounded = judge(&problem, &f, &g, lam, &mut monitor)?.rounded;
     let (rows, columns) = problem.kept();
     let (n, m) = problem.whole().shape();
     let spread = |part: &[f64], kept: &[usize], n: usize, other: f64| {

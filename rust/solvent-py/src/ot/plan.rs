@@ -30,7 +30,7 @@ struct Given {
 impl Given {
     fn new(a: &Vector<'_>, b: &Vector<'_>, f: &Vector<'_>, g: &Vector<'_>, reg: f64, shift: f64) -> Self {
         let copied = |v: &Vector<'_>| v.as_array().to_vec();
-        let terms = Terms { reg, tau_a: f64::INFINITY, tau_b: f64::INFINITY };
+        let terms = Terms { reg, tau_a: f64::INFINITY, tau_b: f64::INFINITY, mass: None };
         Self { a: copied(a), b: copied(b), f: copied(f), g: copied(g), terms, shift }
     }
 
@@ -164,11 +164,11 @@ pub fn rounded<'py>(
     mass: Option<f64>,
     workers: Option<usize>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let _ = (lam, mass);
     let held = Held::new(C.as_ref(), points.as_ref())?;
-    let (ground, given) = (held.ground()?, Given::new(&a, &b, &f, &g, reg, 0.0).held(tau_a, tau_b));
+    let (ground, mut given) = (held.ground()?, Given::new(&a, &b, &f, &g, reg, 0.0).held(tau_a, tau_b));
+    given.terms.mass = mass;
     let it = Gateway::new(None, workers)?
-        .run(py, |o| core::feasible(ground, &given.a, &given.b, given.terms, &given.f, &given.g, o))?;
+        .run(py, |o| core::feasible(ground, &given.a, &given.b, given.terms, &given.f, &given.g, lam, o))?;
     let dict = PyDict::new(py);
     dict.set_item("f", PyArray1::from_vec(py, it.f))?;
     dict.set_item("g", PyArray1::from_vec(py, it.g))?;

@@ -45,14 +45,15 @@ pub fn solution(py: Python<'_>, it: Transport) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("f", PyArray1::from_vec(py, it.f))?;
     dict.set_item("g", PyArray1::from_vec(py, it.g))?;
     set_figures(&dict, &it.figures)?;
-    dict.set_item("lam", f64::NAN)?;
+    dict.set_item("lam", it.lam)?;
     dict.set_item("passes", it.counts.passes)?;
     dict.set_item("newton_steps", it.counts.newton_steps)?;
     dict.set_item("cg_steps", it.counts.cg_steps)?;
     dict.set_item("backtracks", it.counts.backtracks)?;
     dict.set_item("rescues", it.counts.rescues)?;
     dict.set_item("stages", it.counts.stages)?;
-    dict.set_item("ray", py.None())?;
+    let ray = it.obstruction.map(|it| (PyArray1::from_vec(py, it.u), PyArray1::from_vec(py, it.v)));
+    dict.set_item("ray", ray)?;
     Ok(dict)
 }
 
@@ -86,15 +87,15 @@ pub fn solve<'py>(
     let held = Held::new(C.as_ref(), points.as_ref())?;
     let ground = held.ground()?;
     let (a, b) = (a.as_array().to_vec(), b.as_array().to_vec());
-    let methods = [("auto", Method::Auto), ("sinkhorn", Method::Sinkhorn)];
-    let _ = (mass, density, n_sinkhorn);
+    let sns = Method::Sns { density, n_sinkhorn };
+    let methods = [("auto", Method::Auto), ("sinkhorn", Method::Sinkhorn), ("sns", sns)];
     let options = Options {
         method: choice("method", method, &methods)?,
         first: anneal,
         start: x0.as_ref().map(pair),
         budget: Budget { tol, maxiter, maxtime, history },
     };
-    let terms = Terms { reg, tau_a, tau_b };
+    let terms = Terms { reg, tau_a, tau_b, mass };
     let solved = Gateway::new(callback, workers)?
         .run(py, |observer| core::solve(ground, &a, &b, terms, &options, observer))?;
     solution(py, solved)
@@ -123,16 +124,16 @@ pub fn certify<'py>(
     let ground = held.ground()?;
     let (a, b) = (a.as_array().to_vec(), b.as_array().to_vec());
     let (f, g) = (f.as_array().to_vec(), g.as_array().to_vec());
-    let _ = (lam, mass);
-    let terms = Terms { reg, tau_a, tau_b };
+    let terms = Terms { reg, tau_a, tau_b, mass };
     let (judged, _): (Certificate, Figures) = Gateway::new(None, workers)?
-        .run(py, |observer| core::certify(ground, &a, &b, terms, &f, &g, observer))?;
+        .run(py, |observer| core::certify(ground, &a, &b, terms, &f, &g, lam, observer))?;
     certificate(py, &judged)
 }
 
 /// Many problems of one shape: a list of what `solve` returns. `C` is (B, n, m), `a` (B, n), `b` (B, m), `reg` (B,).
 #[pyfunction]
-#[pyo3(signature = (*, C, a, b, reg, tau_a, tau_b, method, anneal, tol, maxiter, maxtime, history, x0, workers, callback))]
+#[pyo3(signature = (*, C, a, b, reg, tau_a, tau_b, method, anneal, tol, maxiter, maxtime, history, x0, workers, callback,
+                    mass=None, density=None, n_sinkhorn=None))]
 #[allow(non_snake_case, reason = "the name of the mathematics")]
 pub fn solve_batch<'py>(
     py: Python<'py>,
@@ -151,8 +152,12 @@ pub fn solve_batch<'py>(
     x0: Option<Pair<'py>>,
     workers: Option<usize>,
     callback: Option<Py<PyAny>>,
+    mass: Option<f64>,
+    density: Option<f64>,
+    n_sinkhorn: Option<u64>,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
-    let methods = [("auto", Method::Auto), ("sinkhorn", Method::Sinkhorn)];
+    let sns = Method::Sns { density, n_sinkhorn };
+    let methods = [("auto", Method::Auto), ("sinkhorn", Method::Sinkhorn), ("sns", sns)];
     let options = Options {
         method: choice("method", method, &methods)?,
         first: anneal,
@@ -170,7 +175,7 @@ pub fn solve_batch<'py>(
     };
     let mut items = Vec::with_capacity(regs.len());
     for (i, &reg) in regs.iter().enumerate() {
-        let terms = Terms { reg, tau_a, tau_b };
+        let terms = Terms { reg, tau_a, tau_b, mass };
         items.push(core::Item { ground: held.ground(i)?, a: &a[i], b: &b[i], terms });
     }
     let solved =

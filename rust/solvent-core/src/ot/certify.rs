@@ -229,6 +229,15 @@ fn targets(side: &Side, f: &[f64]) -> Vec<f64> {
     each.map(|(&a, &f)| if side.hard() { a } else { a * (-f / side.tau()).exp() }).collect()
 }
 
+/// A bound on the rounding of these targets.
+fn target_rounding(side: &Side, f: &[f64], targets: &[f64]) -> f64 {
+    if side.hard() {
+        return 0.0;
+    }
+    let each = f.iter().zip(targets).map(|(f, t)| t * U * (6.0 + 3.0 * (f / side.tau()).abs()));
+    each.collect::<Sum>().value()
+}
+
 /// `sum a h(r/a)`, `h(x) = x log x - x + 1`, and a bound on the rounding of tau times it.
 fn divergence(side: &Side, marginal: &[f64]) -> (f64, f64) {
     let (mut value, mut size) = (Sum::new(), Sum::new());
@@ -283,8 +292,15 @@ pub fn judge(
     let [potentials, exponents, cost] = plan.moments.map(Sum::value);
     let spread_of_p = U * (2.0 * potentials + 6.0 * exponents) + 8.0 * U * reg * total;
     let by_folding = moved(a, &folded_f, &plan.rows, reg) + moved(b, &folded_g, &plan.columns, reg);
-    let mass = if problem.balanced() { a.mass() } else { total.max(f64::MIN_POSITIVE) };
-    let doubt = 2.0 * (spread_of_p + by_folding) / reg + 2.0 * links * total + 4.0 * U * mass;
+    let of_entries = (spread_of_p + by_folding) / reg;
+    let of_targets = target_rounding(a, f, &want_a) + target_rounding(b, g, &want_b);
+    let mass = if problem.balanced() {
+        a.mass()
+    } else {
+        // At most what the exact plan weighs.
+        (total - 2.0 * links * total - of_entries).max(f64::MIN_POSITIVE)
+    };
+    let doubt = 2.0 * of_entries + 2.0 * links * total + of_targets + 4.0 * U * mass;
 
     // Lower.
     let constant = if problem.balanced() { a.mass() * a.mass() } else { a.mass() * b.mass() };
@@ -528,7 +544,8 @@ impl Bracket {
     /// The certificate's bound for costs of this spread.
     pub fn bound(&self, spread: f64) -> f64 {
         let of_marginals = (self.error() + self.doubt) / self.mass;
-        let bound = of_marginals.max(self.gap / (self.mass * spread));
+        // The last roundings: of sums, products and quotients of numbers of one sign.
+        let bound = of_marginals.max(self.gap / (self.mass * spread)) * (1.0 + 16.0 * U);
         if bound.is_nan() { f64::INFINITY } else { bound }
     }
 

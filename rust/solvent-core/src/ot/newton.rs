@@ -201,7 +201,7 @@ pub fn step(
                 return Ok(done);
             }
         }
-        if monitor.expired() {
+        if monitor.expired() || done.passes >= monitor.remaining() {
             return Ok(done);
         }
         done.halvings += 1;

@@ -125,7 +125,9 @@ impl monitor::Method<3> for Run<'_, '_> {
     }
 
     fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<3>, OtError> {
-        self.iteration.step(monitor)
+        let progress = self.iteration.step(monitor)?;
+        // The last step may take a pass or two more than the budget holds; `passes` counts them all.
+        Ok(Progress { units: progress.units.min(monitor.remaining()), ..progress })
     }
 
     fn terminate(&mut self, monitor: &Monitor<'_>) -> Option<Status> {

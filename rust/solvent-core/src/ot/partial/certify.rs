@@ -14,7 +14,7 @@
 
 use super::super::OtError;
 use super::super::certify::{
-    Bracket, Evaluated, Hard, Rounded, U, Upper, bilinear, evaluate, finite_or, fold, moved, scaled,
+    Bracket, Evaluated, Hard, Rounded, Scaled, U, Upper, bilinear, evaluate, finite_or, fold, moved, scaled,
     weighted, weighted_size,
 };
 use super::super::cost::Visit;
@@ -117,7 +117,7 @@ fn capped(
     mut g: Vec<f64>,
     plan: &Evaluated,
     monitor: &mut Monitor<'_>,
-) -> Result<((Vec<f64>, Vec<f64>), Evaluated), Aborted> {
+) -> Result<Scaled, Aborted> {
     // Rows and columns without any mass are as good as others; what overflows is begun anew.
     if !plan.rows.iter().chain(&plan.columns).all(|s| *s < 1e250) {
         return scaled(problem, f, g, plan, monitor);

@@ -71,6 +71,9 @@ def solve_batch(
     x0: _Pair | None,
     workers: int | None,
     callback: Callable[[Info], object] | None,
+    mass: float | None = None,
+    density: float | None = None,
+    n_sinkhorn: int | None = None,
 ) -> list[dict[str, Any]]: ...
 def certify(
     *,

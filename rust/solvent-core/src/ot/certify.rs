@@ -353,6 +353,9 @@ pub(super) fn finite_or(x: f64, other: f64) -> f64 {
     if x.is_finite() { x } else { other }
 }
 
+/// Folded potentials of a scaled plan, and what a pass over it finds.
+pub(super) type Scaled = ((Vec<f64>, Vec<f64>), Evaluated);
+
 /// P with its hard marginals scaled: down to both where both are hard, exactly where one is; and what a pass over it
 /// finds.
 pub(super) fn scaled(
@@ -361,7 +364,7 @@ pub(super) fn scaled(
     mut g: Vec<f64>,
     plan: &Evaluated,
     monitor: &mut Monitor<'_>,
-) -> Result<((Vec<f64>, Vec<f64>), Evaluated), Aborted> {
+) -> Result<Scaled, Aborted> {
     let (a, b, reg) = (&problem.a, &problem.b, problem.reg);
     let safe = |sums: &[f64]| sums.iter().all(|s| (1e-250..1e250).contains(s));
     let (mut rows, mut columns) = (plan.rows.clone(), plan.columns.clone());

@@ -112,6 +112,10 @@ impl<'a> Problem<'a> {
         let totals = (sum(a), sum(b));
         let Terms { reg, mut tau_a, mut tau_b, mass } = terms;
         let (mut free_rows, mut free_columns) = terms.free();
+        // Totals are sums of floats: a mass that is one of them but for their last bits means it.
+        let least = totals.0.min(totals.1);
+        let mass =
+            mass.map(|mass| if (mass - least).abs() <= 2.0 * f64::EPSILON * least { least } else { mass });
         // b' = b sum(a)/sum(b), so that the totals agree.
         let ratio = if terms.balanced() { (Dd::from(totals.0) / Dd::from(totals.1)).to_f64() } else { 1.0 };
         let scaled: Vec<f64> = b.iter().map(|b| b * ratio).collect();

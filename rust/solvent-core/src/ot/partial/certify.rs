@@ -14,7 +14,7 @@
 
 use super::super::OtError;
 use super::super::certify::{
-    Bracket, Evaluated, Hard, Rounded, U, Upper, bilinear, evaluate, finite_or, fold, moved, scaled,
+    Bracket, Evaluated, Hard, Rounded, Scaled, U, Upper, bilinear, evaluate, finite_or, fold, moved, scaled,
     weighted, weighted_size,
 };
 use super::super::cost::Visit;
@@ -63,13 +63,15 @@ pub fn judge(
         + 4.0 * U * mass;
 
     // Lower, at potentials of the right sign.
-    let (value, lower, below) = if low_f == f && low_g == g {
-        lower(problem, (f, g, lam), (&folded_f, &folded_g), &plan, links)
-    } else {
+    let (value, mut at_most, mut below) = lower(problem, (f, g, lam), (&folded_f, &folded_g), &plan, links);
+    // Above 0 the value here bounds nothing, but how far it lies off still counts.
+    let gap_from = at_most;
+    if low_f != f || low_g != g {
         let (folded_f, folded_g) = (fold(a, &low_f, reg), fold(b, &raised(&low_g), reg));
         let low = evaluate(problem, &folded_f, &folded_g, Hard::Columns(&low_f), monitor)?;
-        lower(problem, (&low_f, &low_g, lam), (&folded_f, &folded_g), &low, links)
-    };
+        (_, at_most, below) = lower(problem, (&low_f, &low_g, lam), (&folded_f, &folded_g), &low, links);
+    }
+    let lower = at_most;
 
     // Upper; the columns' hard transform for the unregularised bound goes along.
     plan.column_minima.iter_mut().for_each(|g| *g = (*g - lam).min(0.0));
@@ -89,7 +91,7 @@ pub fn judge(
 
     // The constant is the same on both sides: it stays out of the gap.
     let constant = reg * problem.totals.0 * problem.totals.1;
-    let gap = upper.entropic - lower;
+    let gap = upper.entropic - lower.min(gap_from);
     Ok(Bracket {
         value: value + constant,
         cost,
@@ -115,7 +117,7 @@ fn capped(
     mut g: Vec<f64>,
     plan: &Evaluated,
     monitor: &mut Monitor<'_>,
-) -> Result<((Vec<f64>, Vec<f64>), Evaluated), Aborted> {
+) -> Result<Scaled, Aborted> {
     // Rows and columns without any mass are as good as others; what overflows is begun anew.
     if !plan.rows.iter().chain(&plan.columns).all(|s| *s < 1e250) {
         return scaled(problem, f, g, plan, monitor);

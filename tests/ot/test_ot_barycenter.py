@@ -264,7 +264,8 @@ def test_budgets_starts_and_history(rng):
 def test_against_pot(rng):
     pot = pytest.importorskip("ot.bregman")  # the folder of these tests is called ot too
     B, C, w = problem(rng, 20, 20, 3)
-    p = pot.barycenter(B, C, 0.2, weights=w, method="sinkhorn_log", numItermax=5000, stopThr=1e-14)
+    # POT's histograms live on the rows.
+    p = pot.barycenter(B, C.T.copy(), 0.2, weights=w, method="sinkhorn_log", numItermax=5000, stopThr=1e-14)
     assert np.abs(ot.barycenter(B, C, w, reg=0.2, tol=1e-12).p - p).sum() < 1e-8
 
 

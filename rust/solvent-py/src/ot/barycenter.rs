@@ -37,7 +37,7 @@ fn chosen(x: &[f64], which: &[usize], length: usize) -> Vec<f64> {
 /// Vectors of this length as the columns of a matrix.
 fn matrix<'py>(py: Python<'py>, x: Vec<f64>, length: usize) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let count = x.len() / length.max(1);
-    Ok(PyArray1::from_vec(py, x).reshape([count, length])?.transpose()?)
+    PyArray1::from_vec(py, x).reshape([count, length])?.transpose()
 }
 
 impl Data {

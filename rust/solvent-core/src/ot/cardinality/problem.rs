@@ -107,7 +107,7 @@ pub fn extent<T: Entry>(
     let all = parts.into_iter().fold(Extent::NONE, Extent::join);
     if all.bad || (all.infinite && !forbidden) {
         let (n, m) = if cost.rows { (cost.count(), cost.length) } else { (cost.length, cost.count()) };
-        let wrong = |v: f64| !v.is_finite() && !(forbidden && v == f64::INFINITY);
+        let wrong = |v: f64| !(v.is_finite() || (forbidden && v == f64::INFINITY));
         let first = (0..n).find_map(|i| (0..m).find(|&j| wrong(cost.get(i, j))).map(|j| (i, j)));
         if let Some((i, j)) = first {
             let expected =

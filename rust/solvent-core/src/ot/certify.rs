@@ -292,6 +292,7 @@ pub fn judge(
     let [potentials, exponents, cost] = plan.moments.map(Sum::value);
     let spread_of_p = U * (2.0 * potentials + 6.0 * exponents) + 8.0 * U * reg * total;
     let by_folding = moved(a, &folded_f, &plan.rows, reg) + moved(b, &folded_g, &plan.columns, reg);
+    let rounding = problem.cost().rounding(problem.largest());
     let of_entries = (spread_of_p + by_folding) / reg;
     let of_targets = target_rounding(a, f, &want_a) + target_rounding(b, g, &want_b);
     let mass = if problem.balanced() {
@@ -300,7 +301,9 @@ pub fn judge(
         // At most what the exact plan weighs.
         (total - 2.0 * links * total - of_entries).max(f64::MIN_POSITIVE)
     };
-    let doubt = 2.0 * of_entries + 2.0 * links * total + of_targets + 4.0 * U * mass;
+    let of_costs = 2.0 * rounding * total / reg;
+    let of_sums = 2.0 * links * total + 8.0 * U * (errors.0 + errors.1);
+    let doubt = 2.0 * of_entries + of_costs + of_sums + of_targets + 4.0 * U * mass;
 
     // Lower.
     let constant = if problem.balanced() { a.mass() * a.mass() } else { a.mass() * b.mass() };
@@ -308,7 +311,6 @@ pub fn judge(
     let (share_b, rounding_b) = share(b, g);
     let linear = share_a + share_b;
     let by_moving = moved(a, &folded_f, &want_a, reg) + moved(b, &folded_g, &want_b, reg);
-    let rounding = problem.cost().rounding(problem.largest());
     let below = rounding_a + rounding_b + by_moving + links * reg * total + spread_of_p + rounding * total;
     let value = linear - reg * (total - constant);
     let lower = finite_or(linear - reg * total - below, f64::NEG_INFINITY);
@@ -475,7 +477,7 @@ fn upper(
     let logs = |p: &[f64], side: &Side| -weighted(p, side.logs());
     let entropy_of_return = logs(&u, a).min(logs(&w, b));
     let return_rounding = links * missing.max(other) * problem.largest()
-        + 8.0 * U * reg * (weighted_size(&u, a.logs()) + weighted_size(&w, b.logs()))
+        + 8.0 * U * reg * (weighted_size(a.logs(), &u) + weighted_size(b.logs(), &w))
         + rounding * missing;
     let allowance = theta * evaluation + return_rounding + moving;
     let entropic = theta * (level_a + level_b)
@@ -549,7 +551,8 @@ impl Bracket {
         let of_marginals = (self.error() + self.doubt) / self.mass;
         // The last roundings: of sums, products and quotients of numbers of one sign.
         let bound = of_marginals.max(self.gap / (self.mass * spread)) * (1.0 + 16.0 * U);
-        if bound.is_nan() { f64::INFINITY } else { bound }
+        // (A maximum passes over nan.)
+        if of_marginals.is_nan() || bound.is_nan() || !self.total.is_finite() { f64::INFINITY } else { bound }
     }
 
     /// Errors of the caller's marginals; that of a partial plan's mass counts with the columns.

@@ -8,7 +8,8 @@ use super::certify::{Rounded, Upper};
 use super::passes::{Thresholds, probe};
 use super::problem::Problem;
 use crate::base::monitor::Monitor;
-use crate::base::sum::Sum;
+use crate::base::sum::{Dd, Sum};
+use std::collections::BTreeMap;
 
 /// The forest's flows.
 pub struct Routed {
@@ -45,6 +46,9 @@ pub fn routed(
             edges.push((i as u32, j as u32, entry));
         }
     });
+    if !balanced(problem, &mut joined) {
+        return Ok(Routed { rounded, sums: None, cost, reg, mass });
+    }
     let Some(flows) = flows(&edges, &rounded.u, &rounded.w, mass) else {
         return Ok(Routed { rounded, sums: None, cost, reg, mass });
     };
@@ -86,6 +90,28 @@ impl Routed {
         let linear = theta * cost + along + cost_rounding + by_entries + moving;
         Upper { entropic, linear, allowance, rounded }
     }
+}
+
+/// Whether the rows and columns of each component weigh the same, in twice the working precision: mass cannot leave one.
+fn balanced(problem: &Problem<'_>, joined: &mut Components) -> bool {
+    let (a, b) = (problem.a.weights(), problem.b.weights());
+    let total = |w: &[f64]| w.iter().fold(Dd::ZERO, |sum, &w| sum + Dd::from(w));
+    let (of_a, of_b) = (total(a), total(b));
+    let mut parts: BTreeMap<usize, (Dd, Dd)> = BTreeMap::new();
+    for (i, &w) in a.iter().enumerate() {
+        let part = parts.entry(joined.root(i)).or_default();
+        part.0 = part.0 + Dd::from(w);
+    }
+    for (j, &w) in b.iter().enumerate() {
+        let part = parts.entry(joined.root(a.len() + j)).or_default();
+        part.1 = part.1 + Dd::from(w);
+    }
+    // One component balances by the scaling of b.
+    parts.len() == 1
+        || parts.values().all(|&(x, y)| {
+            let (left, right) = (x * of_b, y * of_a);
+            (left - right).abs().to_f64() <= 2f64.powi(-95) * left.to_f64()
+        })
 }
 
 /// Flows along the edges of a forest that give every node what it lacks; `None` if a component does not balance.

@@ -25,7 +25,8 @@ def topk_simplex(s, k):
     idx = np.argsort(-s, kind="stable")[:k]
     v = s[idx]
     c = np.cumsum(v) - 1
-    r = np.nonzero(v - c / np.arange(1, len(v) + 1) > 0)[0][-1]
+    # (The first always belongs, but where scores are so large that the difference rounds to 0.)
+    r = np.nonzero(v - c / np.arange(1, len(v) + 1) > 0)[0][-1:].sum()
     t = np.zeros_like(s)
     t[idx] = np.maximum(v - c[r] / (r + 1), 0)
     return t

@@ -172,7 +172,7 @@ def cost_slopes(
     p: float,
     W: NDArray[np.float64],
     workers: int | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+) -> list[NDArray[np.float64]]: ...
 def barycenter(
     *,
     B: _Matrix,

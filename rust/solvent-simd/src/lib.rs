@@ -50,6 +50,7 @@ mod poly;
 pub mod real;
 mod sinpi;
 pub mod slice;
+#[allow(clippy::approx_constant, reason = "generated")]
 mod tables;
 
 pub use exp::{exp, exp2, expm1};

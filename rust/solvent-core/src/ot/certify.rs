@@ -471,7 +471,10 @@ fn upper(
     let moving = 2.0 * (links + 8.0 * U) * mass * (problem.spread() + reg * lambda);
     if problem.forbidden {
         return super::routes::routed(problem, Rounded { f, g, theta, u, w, flows: None }, cost, monitor)
-            .map(|routed| routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving));
+            .map(|routed| {
+                let price = problem.spread() + reg * lambda;
+                routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving, price)
+            });
     }
     let returned = bilinear(problem, &u, &w, monitor)? / missing.max(f64::MIN_POSITIVE);
     let logs = |p: &[f64], side: &Side| -weighted(p, side.logs());
@@ -548,6 +551,9 @@ impl Bracket {
 
     /// The certificate's bound for costs of this spread.
     pub fn bound(&self, spread: f64) -> f64 {
+        if self.total < f64::MIN_POSITIVE && self.error() > 0.0 {
+            return f64::INFINITY;
+        }
         let of_marginals = (self.error() + self.doubt) / self.mass;
         // The last roundings: of sums, products and quotients of numbers of one sign.
         let bound = of_marginals.max(self.gap / (self.mass * spread)) * (1.0 + 16.0 * U);

@@ -71,7 +71,7 @@ pub fn adjoint(
         let image = schur(plan, &diagonal, &inverse, &next, monitor)?;
         let rest: Vec<f64> = rhs.iter().zip(&image).map(|(r, s)| r - s).collect();
         let now = rest.iter().map(|r| r.abs()).sum::<f64>() / size;
-        if !(now < 0.5 * left) {
+        if now.is_nan() || now >= 0.5 * left {
             break;
         }
         (x, residual, left) = (next, rest, now);

@@ -5,7 +5,7 @@
 
 use super::OtError;
 use super::certify::{Rounded, Upper};
-use super::passes::{Thresholds, probe};
+use super::passes::{Thresholds, chain, probe};
 use super::problem::Problem;
 use crate::base::monitor::Monitor;
 use crate::base::sum::{Dd, Sum};
@@ -16,6 +16,8 @@ pub struct Routed {
     rounded: Rounded,
     /// `sum delta C`, `sum |delta| (|C| + reg |log|)`, `sum delta (1 + log(entry/(a b)))`; none if it cannot be done.
     sums: Option<(f64, f64, f64)>,
+    /// What is left over.
+    left: f64,
     cost: f64,
     reg: f64,
     mass: f64,
@@ -47,11 +49,13 @@ pub fn routed(
         }
     });
     if !balanced(problem, &mut joined) {
-        return Ok(Routed { rounded, sums: None, cost, reg, mass });
+        return Ok(Routed { rounded, sums: None, left: 0.0, cost, reg, mass });
     }
-    let Some(flows) = flows(&edges, &rounded.u, &rounded.w, mass) else {
-        return Ok(Routed { rounded, sums: None, cost, reg, mass });
-    };
+    let (flows, left) = flows(&edges, &rounded.u, &rounded.w);
+    // What rounding leaves over moves along arcs of the same component; more than rounding cannot be.
+    if left > 4.0 * (chain(n, m) + 8.0) * f64::EPSILON * mass {
+        return Ok(Routed { rounded, sums: None, left: 0.0, cost, reg, mass });
+    }
     let (mut along, mut size, mut entropy) = (Sum::new(), Sum::new(), Sum::new());
     for (&(i, j, entry), &flow) in edges.iter().zip(&flows) {
         let (i, j) = (i as usize, j as usize);
@@ -64,11 +68,12 @@ pub fn routed(
     }
     let mut rounded = rounded;
     rounded.flows = Some(edges.iter().zip(&flows).map(|(e, &flow)| (e.0, e.1, flow)).collect());
-    Ok(Routed { rounded, sums: Some((along.value(), size.value(), entropy.value())), cost, reg, mass })
+    Ok(Routed { rounded, sums: Some((along.value(), size.value(), entropy.value())), left, cost, reg, mass })
 }
 
 impl Routed {
-    /// The upper bounds: `level` is the plan's own share of the value, `total` its mass.
+    /// The upper bounds: `level` is the plan's own share of the value, `total` its mass, `price` what moving a unit of
+    /// mass may cost.
     pub fn into_upper(
         self,
         level: f64,
@@ -76,14 +81,15 @@ impl Routed {
         evaluation: f64,
         cost_rounding: f64,
         moving: f64,
+        price: f64,
     ) -> Upper {
-        let Self { rounded, sums, cost, reg, mass } = self;
+        let Self { rounded, sums, left, cost, reg, mass } = self;
         let Some((along, size, entropy)) = sums else {
             return Upper { entropic: f64::INFINITY, linear: f64::INFINITY, allowance: 0.0, rounded };
         };
         let theta = rounded.theta;
         // Entries of full rows are known to single precision.
-        let by_entries = 1e-6 * size;
+        let by_entries = 1e-6 * size + 2.0 * left * price;
         let allowance = theta * evaluation + by_entries + moving;
         let entropic =
             theta * level + theta * theta.ln() * reg * total + along + reg * entropy - reg * mass + allowance;
@@ -92,7 +98,8 @@ impl Routed {
     }
 }
 
-/// Whether the rows and columns of each component weigh the same, in twice the working precision: mass cannot leave one.
+/// Whether the rows and columns of each component weigh the same, but for what weights in floats cannot say (as a set of
+/// rows that lacks no more than that is no proof of infeasibility): mass cannot leave one.
 fn balanced(problem: &Problem<'_>, joined: &mut Components) -> bool {
     let (a, b) = (problem.a.weights(), problem.b.weights());
     let total = |w: &[f64]| w.iter().fold(Dd::ZERO, |sum, &w| sum + Dd::from(w));
@@ -109,13 +116,14 @@ fn balanced(problem: &Problem<'_>, joined: &mut Components) -> bool {
     // One component balances by the scaling of b.
     parts.len() == 1
         || parts.values().all(|&(x, y)| {
-            let (left, right) = (x * of_b, y * of_a);
-            (left - right).abs().to_f64() <= 2f64.powi(-95) * left.to_f64()
+            let off = x - y * of_a / of_b;
+            off.abs().to_f64() <= 2.0 * f64::EPSILON * of_a.to_f64()
         })
 }
 
-/// Flows along the edges of a forest that give every node what it lacks; `None` if a component does not balance.
-fn flows(edges: &[Edge], u: &[f64], w: &[f64], mass: f64) -> Option<Vec<f64>> {
+/// Flows along the edges of a forest that give every node what it lacks, and how much is left over: one node of each
+/// component keeps what its component does not balance by.
+fn flows(edges: &[Edge], u: &[f64], w: &[f64]) -> (Vec<f64>, f64) {
     let n = u.len();
     let mut lacking: Vec<f64> = u.iter().chain(w).copied().collect();
     let mut at: Vec<Vec<u32>> = vec![Vec::new(); lacking.len()];
@@ -139,9 +147,8 @@ fn flows(edges: &[Edge], u: &[f64], w: &[f64], mass: f64) -> Option<Vec<f64>> {
             leaves.push(other);
         }
     }
-    // What is left stands at one node of each component.
-    let left = lacking.iter().map(|l| l.abs()).sum::<f64>();
-    (left <= 1e-14 * (lacking.len() as f64).sqrt() * mass).then_some(flows)
+    let left = lacking.iter().map(|l| l.abs()).sum();
+    (flows, left)
 }
 
 /// Union by path halving.
@@ -177,7 +184,8 @@ mod tests {
         // Two trees: rows 0, 1 with columns 0, 1; row 2 with column 2.
         let edges = [(0, 0, 1.0), (0, 1, 1.0), (1, 1, 1.0), (2, 2, 1.0)];
         let (u, w) = ([0.3, 0.2, 0.1], [0.4, 0.1, 0.1]);
-        let found = flows(&edges, &u, &w, 1.0).unwrap();
+        let (found, left) = flows(&edges, &u, &w);
+        assert!(left < 1e-15);
         let (mut rows, mut columns) = ([0.0; 3], [0.0; 3]);
         for (&(i, j, _), flow) in edges.iter().zip(&found) {
             rows[i as usize] += flow;
@@ -186,6 +194,7 @@ mod tests {
         for k in 0..3 {
             assert!((rows[k] - u[k]).abs() < 1e-15 && (columns[k] - w[k]).abs() < 1e-15);
         }
-        assert!(flows(&edges, &u, &[0.4, 0.2, 0.0], 1.0).is_none(), "the second tree does not balance");
+        let (_, left) = flows(&edges, &u, &[0.4, 0.2, 0.0]);
+        assert!((left - 0.2).abs() < 1e-15, "neither tree balances");
     }
 }

@@ -1,6 +1,8 @@
 //! `solvent._core.ot`: entropic optimal transport. Python has validated shapes, weights and scalars; the core checks the
 //! entries of the cost on its first pass.
 
+#![allow(clippy::too_many_arguments, reason = "Python's keywords, one by one")]
+
 mod barycenter;
 mod exact;
 mod ground;

@@ -70,10 +70,8 @@ pub fn plan<'py>(
     tau_b: f64,
     workers: Option<usize>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let single = match (&C, &points) {
-        (Some(Either::Single(_)), _) | (None, Some((Either::Single(_), ..))) => true,
-        _ => false,
-    };
+    let single =
+        matches!((&C, &points), (Some(Either::Single(_)), _) | (None, Some((Either::Single(_), ..))));
     let held = Held::new(C.as_ref(), points.as_ref())?;
     let (ground, given) = (held.ground()?, Given::new(&a, &b, &f, &g, reg, lam).held(tau_a, tau_b));
     let shape = [given.a.len(), given.b.len()];
@@ -212,7 +210,7 @@ pub fn plan_adjoint<'py>(
     Ok(dict)
 }
 
-/// `(sum_j W_ij d c(x_i, y_j)/d x_i, sum_i W_ij d c(x_i, y_j)/d y_j)`.
+/// `[sum_j W_ij d c(x_i, y_j)/d x_i, sum_i W_ij d c(x_i, y_j)/d y_j]`.
 #[pyfunction]
 #[allow(non_snake_case, reason = "the names of the mathematics")]
 pub fn cost_slopes<'py>(
@@ -223,7 +221,7 @@ pub fn cost_slopes<'py>(
     p: f64,
     W: PyReadonlyArray2<'py, f64>,
     workers: Option<usize>,
-) -> PyResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
+) -> PyResult<[Bound<'py, PyArray2<f64>>; 2]> {
     let d = X.shape()[1];
     let (n, m) = (X.shape()[0], Y.shape()[0]);
     let (x, y): (Vec<f64>, Vec<f64>) =
@@ -234,5 +232,5 @@ pub fn cost_slopes<'py>(
         let mut monitor = Monitor::new(Budget::new(0.0, 1), observer, &[]);
         Ok(slopes::slopes(&x, &y, d, metric, weights, &mut monitor)?)
     })?;
-    Ok((PyArray1::from_vec(py, of_x).reshape([n, d])?, PyArray1::from_vec(py, of_y).reshape([m, d])?))
+    Ok([PyArray1::from_vec(py, of_x).reshape([n, d])?, PyArray1::from_vec(py, of_y).reshape([m, d])?])
 }

@@ -253,7 +253,10 @@ fn upper(
             cost,
             monitor,
         )
-        .map(|routed| routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving));
+        .map(|routed| {
+            let price = problem.spread() + problem.largest() + reg * lambda;
+            routed.into_upper(level_a + level_b, total, evaluation, cost_rounding, moving, price)
+        });
     }
 
     let share_a = if of_rows > 0.0 { missing / of_rows } else { 0.0 };

@@ -153,7 +153,7 @@ mod tests {
     fn blocks_cover_and_are_cut_by_the_shape() {
         for (n, m) in [(1, 1), (10, 10), (500, 500), (100_000, 3), (7, 100_000), (100_000, 100_000)] {
             let rows = block_rows(n, m);
-            assert!(rows >= 1 && (rows % GROUP == 0 || rows == n));
+            assert!(rows >= 1 && (rows.is_multiple_of(GROUP) || rows == n));
             assert!(rows * m <= 40_000_000 || rows <= 8);
         }
     }

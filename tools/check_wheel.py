@@ -55,6 +55,12 @@ def main():
     labels = solvent.stats.VonMisesFisherMixture(2, random_state=3).fit(rows).predict(rows)
     check(set(np.unique(labels)) <= {0, 1}, "the mixture needs scikit-learn")
 
+    # Two points to two points at distance 0 or 1: nothing need move.
+    cost = np.array([[0.0, 1.0], [1.0, 0.0]])
+    plan, exact = solvent.ot.solve(cost, reg=0.05), solvent.ot.exact(cost)
+    check(plan.success and exact.success and exact.cost == 0.0, f"transport says\n{plan}\n{exact}")
+    check(plan.unreg_lower <= 0.0 <= plan.unreg_upper, f"the bracket misses 0:\n{plan}")
+
     warned = subprocess.run(
         [
             sys.executable,

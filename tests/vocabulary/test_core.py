@@ -147,6 +147,7 @@ def test_ctrl_c_is_answered_within_100_ms():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # JAX's, where another test has loaded it
 def test_forked_children_build_their_own_pools():
     expected = _core.probe.pi(5, maxiter=2, workers=2)[0]
 

@@ -62,6 +62,16 @@ class BarycenterResult(Result):
     ``certificate`` has kind "duality-gap", is relative and rigorous: its bound is ``(upper - lower)/(M s)``, M the total
     of a histogram, s = max C - min C. ``parts["p_error"]`` bounds ``abs(p - p_optimal).sum()``: it is
     ``sqrt(2 M gap/reg)``, by strong convexity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvent import ot
+    >>> grid = np.linspace(0.0, 1.0, 20)
+    >>> bumps = np.exp(-((grid[:, None] - [0.2, 0.8]) ** 2) / 0.01)
+    >>> result = ot.barycenter(bumps / bumps.sum(0), (grid[:, None] - grid) ** 2, reg=0.01)
+    >>> result.success, abs(result.p @ grid - 0.5) < 1e-6
+    (True, np.True_)
     """
 
     p: NDArray[Any]

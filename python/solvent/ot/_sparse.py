@@ -69,6 +69,19 @@ class SparseTransportResult(Result):
     The constraint is not convex; where the rows are met (``row_error`` of the size of rounding), ``value - lower`` is
     an honest gap, and ``parts["lower"]`` is rigorous in any case. A coupling with more nonzeros than `max_nnz`, or with
     a negative one, has the bound inf.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvent import ot
+    >>> rng = np.random.default_rng(0)
+    >>> C = ((rng.normal(size=(60, 1, 2)) - rng.normal(size=(80, 2))) ** 2).sum(-1)
+    >>> result = ot.solve_sparse(C, max_nnz=5, gamma=100.0)
+    >>> (
+    ...     np.diff(result.coupling.indptr).max() <= 5,
+    ...     bool(np.allclose(result.coupling.sum(0), 1 / 80)),
+    ... )
+    (np.True_, True)
     """
 
     coupling: csc_array

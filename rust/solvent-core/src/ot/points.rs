@@ -115,8 +115,8 @@ impl Points {
             Metric::Euclidean => (self.d as f64 + 4.0) * u * largest,
             // Norms and products of vectors of norm 1.
             Metric::Cosine => (2.0 * self.d as f64 + 8.0) * u,
-            // p ln|t| is at most 745 p in size and its rounding that of the power's exponent.
-            Metric::Lp(p) => (self.d as f64 + 2000.0 * p.max(1.0)) * u * largest,
+            // Shares of the largest coordinate: r^p errs by p |ln r| r^p 2u <= u, and a few ulp; then the root.
+            Metric::Lp(p) => ((2.0 * self.d as f64 + 12.0) / p.min(1.0) + 8.0) * u * largest,
         }
     }
 }
@@ -176,20 +176,6 @@ impl Share for Product {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Power(f64);
-impl Share for Power {
-    #[inline(always)]
-    fn add<V: F64s>(self, x: V, y: V, sum: V) -> V {
-        // ln 0 = -inf and exp of that 0.
-        sum + exp(ln((x - y).abs()) * V::splat(self.0))
-    }
-    #[inline(always)]
-    fn end<V: F64s>(self, sum: V) -> V {
-        exp(ln(sum) * V::splat(1.0 / self.0))
-    }
-}
-
 struct Fill<'a> {
     points: &'a Points,
     first: usize,
@@ -205,7 +191,7 @@ impl Kernel for Fill<'_> {
             Metric::Euclidean => fill::<S::F64, _>(self, Square::<true>),
             Metric::L1 => fill::<S::F64, _>(self, Modulus),
             Metric::Cosine => fill::<S::F64, _>(self, Product),
-            Metric::Lp(p) => fill::<S::F64, _>(self, Power(p)),
+            Metric::Lp(p) => fill_power::<S::F64>(self, p),
         }
     }
 }
@@ -221,6 +207,50 @@ fn fill<V: F64s, H: Share>(it: Fill<'_>, share: H) {
             fill_rows::<V, H, 1>(p, share, it.first + r, &mut it.out[r * m..(r + 1) * m]);
         }
     }
+}
+
+/// `max_k |t_k| (sum (|t_k|/max)^p)^(1/p)`: nothing overflows, nothing vanishes.
+#[inline(always)]
+fn fill_power<V: F64s>(it: Fill<'_>, power: f64) {
+    let (points, m) = (it.points, it.points.m);
+    let count = it.out.len().checked_div(m).unwrap_or(0);
+    let (exponent, root) = (V::splat(power), V::splat(1.0 / power));
+    let (zero, one) = (V::splat(0.0), V::splat(1.0));
+    for r in 0..count {
+        let x = points.x(it.first + r);
+        let row = &mut it.out[r * m..(r + 1) * m];
+        let mut j = 0;
+        while j < m {
+            let width = (m - j).min(V::LANES);
+            let mut largest = zero;
+            for k in 0..points.d {
+                largest = largest.max((V::splat(x[k]) - columns::<V>(points, k, j)).abs());
+            }
+            let mut sum = zero;
+            for k in 0..points.d {
+                let share = (V::splat(x[k]) - columns::<V>(points, k, j)).abs() / largest;
+                // ln 0 = -inf, and exp of that 0.
+                sum = sum + exp(ln(share) * exponent);
+            }
+            let cost = V::select(largest.gt(zero), largest * exp(ln(sum.max(one)) * root), zero);
+            let mut padded = [0.0; 8];
+            cost.store(&mut padded);
+            row[j..j + width].copy_from_slice(&padded[..width]);
+            j += V::LANES;
+        }
+    }
+}
+
+/// Coordinate k of the columns' points from j on; 0 behind the last.
+#[inline(always)]
+fn columns<V: F64s>(points: &Points, k: usize, j: usize) -> V {
+    let all = &points.y[k * points.m..(k + 1) * points.m];
+    if j + V::LANES <= all.len() {
+        return V::load(&all[j..]);
+    }
+    let mut padded = [0.0; 8];
+    padded[..all.len() - j].copy_from_slice(&all[j..]);
+    V::load(&padded)
 }
 
 #[inline(always)]

@@ -36,7 +36,7 @@ def kinds(problem):
         "balanced": ot.solve(C, a, b, reg=REG),
         "unbalanced": ot.solve(C, a, 1.2 * b, reg=REG, unbalanced=(0.5, 2.0)),
         "half": ot.solve(C, a, 1.2 * b, reg=REG, unbalanced=(math.inf, 0.5)),
-        "partial": ot.solve(C, a, b, reg=REG, mass=0.6, tol=1e-7),
+        "partial": ot.solve(C, a, b, reg=REG, mass=0.6, tol=1e-12),
         "rough": ot.solve(C, a, b, reg=REG, tol=1e-2),
     }
 

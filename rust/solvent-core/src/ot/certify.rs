@@ -189,15 +189,38 @@ pub(super) fn bilinear(
     Ok(all.value())
 }
 
-/// Folded potentials, and what folding may have moved them by, weighted: `sum weight (u|f'| + 3 u reg |log a|)`.
-pub(super) fn fold(side: &Side, f: &[f64], reg: f64) -> Vec<f64> {
-    f.iter().zip(side.logs()).map(|(f, l)| f + reg * l).collect()
+/// The shift of both sides' potentials, f + t and g - t, that makes them small, so that folding rounds little.
+fn centre(f: &[f64], g: &[f64]) -> f64 {
+    let mean = |p: &[f64]| p.iter().sum::<f64>() / p.len() as f64;
+    let shift = 0.5 * (mean(g) - mean(f));
+    if shift.is_finite() { shift } else { 0.0 }
 }
 
+/// Shifted and folded potentials.
+pub(super) fn fold(side: &Side, f: &[f64], shift: f64, reg: f64) -> Vec<f64> {
+    f.iter().zip(side.logs()).map(|(f, l)| (f + shift) + reg * l).collect()
+}
+
+/// What folding may have moved potentials by, weighted. A sum errs by u of itself, and f + shift is at most
+/// `|f'| + reg |log a|` (1 + u).
 pub(super) fn moved(side: &Side, folded: &[f64], weights: &[f64], reg: f64) -> f64 {
-    let each =
-        (0..folded.len()).map(|i| weights[i] * (U * folded[i].abs() + 3.0 * U * reg * side.logs()[i].abs()));
+    let each = (0..folded.len())
+        .map(|i| weights[i] * U * (2.1 * folded[i].abs() + 4.0 * reg * side.logs()[i].abs()));
     each.collect::<Sum>().value()
+}
+
+/// A bound on the relative error of every computed entry that is not flushed: where it is no small number, an entry says
+/// nothing of the exact one.
+fn largest_error(problem: &Problem<'_>, f: &[f64], g: &[f64]) -> f64 {
+    let reg = problem.reg;
+    let size = |p: &[f64], side: &Side| {
+        let each = p.iter().zip(side.logs()).map(|(p, l)| 2.1 * p.abs() + 4.0 * reg * l.abs());
+        // (A maximum would pass over nan.)
+        each.fold(0.0_f64, |m, x| if x.is_nan() { f64::INFINITY } else { m.max(x) })
+    };
+    let folding = size(f, &problem.a) + size(g, &problem.b);
+    // Exponents of entries that count are within 745 of 0.
+    U * (2.0 * (problem.largest() + 745.0 * reg) + folding) / reg + 5000.0 * U
 }
 
 pub(super) fn weighted(p: &[f64], weights: &[f64]) -> f64 {
@@ -280,7 +303,9 @@ pub fn judge(
 ) -> Result<Bracket, OtError> {
     let (a, b, reg) = (&problem.a, &problem.b, problem.reg);
     let (n, m) = (f.len(), g.len());
-    let (folded_f, folded_g) = (fold(a, f, reg), fold(b, g, reg));
+    let shift = centre(f, g);
+    let (folded_f, folded_g) = (fold(a, f, shift, reg), fold(b, g, -shift, reg));
+    let blind = largest_error(problem, &folded_f, &folded_g) > 0.5;
     let plan = evaluate(problem, &folded_f, &folded_g, Hard::Columns(f), monitor)?;
     let total = plan.rows.iter().copied().collect::<Sum>().value();
     let links = (chain(n, m) + 8.0) * U;
@@ -304,6 +329,7 @@ pub fn judge(
     let of_costs = 2.0 * rounding * total / reg;
     let of_sums = 2.0 * links * total + 8.0 * U * (errors.0 + errors.1);
     let doubt = 2.0 * of_entries + of_costs + of_sums + of_targets + 4.0 * U * mass;
+    let doubt = if blind { f64::INFINITY } else { doubt };
 
     // Lower.
     let constant = if problem.balanced() { a.mass() * a.mass() } else { a.mass() * b.mass() };
@@ -313,7 +339,8 @@ pub fn judge(
     let by_moving = moved(a, &folded_f, &want_a, reg) + moved(b, &folded_g, &want_b, reg);
     let below = rounding_a + rounding_b + by_moving + links * reg * total + spread_of_p + rounding * total;
     let value = linear - reg * (total - constant);
-    let lower = finite_or(linear - reg * total - below, f64::NEG_INFINITY);
+    let lower = if blind { f64::NAN } else { linear - reg * total - below };
+    let lower = finite_or(lower, f64::NEG_INFINITY);
 
     // Upper.
     let (point, q) = scaled(problem, folded_f, folded_g, &plan, monitor)?;

@@ -237,9 +237,10 @@ impl<'a> Problem<'a> {
         (&self.idle.0, &self.idle.1)
     }
 
-    /// The scale of the costs: largest less least finite one; 1 where they are equal.
+    /// The scale of the costs: largest less least finite one, but for the rounding of costs that are computed; 1 where they
+    /// are equal.
     pub fn spread(&self) -> f64 {
-        let spread = self.extent.1 - self.extent.0;
+        let spread = (self.extent.1 - self.extent.0) - 2.0 * self.cost().rounding(self.largest());
         if spread > 0.0 { spread } else { 1.0 }
     }
 

@@ -41,7 +41,7 @@ pub fn judge(
     let clamp = |p: &[f64]| p.iter().map(|p| p.min(0.0)).collect::<Vec<f64>>();
     let (low_f, low_g) = (clamp(f), clamp(g));
     let raised = |g: &[f64]| g.iter().map(|g| g + lam).collect::<Vec<f64>>();
-    let (folded_f, folded_g) = (fold(a, f, reg), fold(b, &raised(g), reg));
+    let (folded_f, folded_g) = (fold(a, f, 0.0, reg), fold(b, &raised(g), 0.0, reg));
     let mut plan = evaluate(problem, &folded_f, &folded_g, Hard::Columns(&low_f), monitor)?;
 
     // The plan as it is.
@@ -67,7 +67,7 @@ pub fn judge(
     // Above 0 the value here bounds nothing, but how far it lies off still counts.
     let gap_from = at_most;
     if low_f != f || low_g != g {
-        let (folded_f, folded_g) = (fold(a, &low_f, reg), fold(b, &raised(&low_g), reg));
+        let (folded_f, folded_g) = (fold(a, &low_f, 0.0, reg), fold(b, &raised(&low_g), 0.0, reg));
         let low = evaluate(problem, &folded_f, &folded_g, Hard::Columns(&low_f), monitor)?;
         (_, at_most, below) = lower(problem, (&low_f, &low_g, lam), (&folded_f, &folded_g), &low, links);
     }

@@ -22,7 +22,7 @@ use super::side::Side;
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
-use crate::base::sum::Sum;
+use crate::base::sum::{Sum, two_sum};
 use solvent_simd::dispatch;
 
 /// Unit roundoff.
@@ -198,14 +198,19 @@ fn centre(f: &[f64], g: &[f64]) -> f64 {
 
 /// Shifted and folded potentials.
 pub(super) fn fold(side: &Side, f: &[f64], shift: f64, reg: f64) -> Vec<f64> {
-    f.iter().zip(side.logs()).map(|(f, l)| (f + shift) + reg * l).collect()
+    let each = f.iter().zip(side.logs()).map(|(f, l)| {
+        // Only the last sum rounds at the size of the result.
+        let (sum, rest) = two_sum(*f, shift);
+        sum + (rest + reg * l)
+    });
+    each.collect()
 }
 
-/// What folding may have moved potentials by, weighted. A sum errs by u of itself, and f + shift is at most
-/// `|f'| + reg |log a|` (1 + u).
+/// What folding may have moved potentials by, weighted: the last sum errs by u of itself, the product and its logarithm by
+/// 3u of theirs.
 pub(super) fn moved(side: &Side, folded: &[f64], weights: &[f64], reg: f64) -> f64 {
     let each = (0..folded.len())
-        .map(|i| weights[i] * U * (2.1 * folded[i].abs() + 4.0 * reg * side.logs()[i].abs()));
+        .map(|i| weights[i] * U * (1.01 * folded[i].abs() + 4.0 * reg * side.logs()[i].abs()));
     each.collect::<Sum>().value()
 }
 
@@ -214,7 +219,7 @@ pub(super) fn moved(side: &Side, folded: &[f64], weights: &[f64], reg: f64) -> f
 fn largest_error(problem: &Problem<'_>, f: &[f64], g: &[f64]) -> f64 {
     let reg = problem.reg;
     let size = |p: &[f64], side: &Side| {
-        let each = p.iter().zip(side.logs()).map(|(p, l)| 2.1 * p.abs() + 4.0 * reg * l.abs());
+        let each = p.iter().zip(side.logs()).map(|(p, l)| 1.01 * p.abs() + 4.0 * reg * l.abs());
         // (A maximum would pass over nan.)
         each.fold(0.0_f64, |m, x| if x.is_nan() { f64::INFINITY } else { m.max(x) })
     };
@@ -324,7 +329,8 @@ pub fn judge(
         a.mass()
     } else {
         // At most what the exact plan weighs.
-        (total - 2.0 * links * total - of_entries).max(f64::MIN_POSITIVE)
+        let less = 2.0 * links * total + 2.0 * of_entries + 2.0 * rounding * total / reg;
+        (total - less).max(f64::MIN_POSITIVE)
     };
     let of_costs = 2.0 * rounding * total / reg;
     let of_sums = 2.0 * links * total + 8.0 * U * (errors.0 + errors.1);

@@ -67,6 +67,8 @@ impl Function for IvRatioC {
         let (_, dx) = o.correction_slopes(1.0);
         // q x, so that nothing overflows at small x.
         let qx = o.v + o.v * (o.v / (o.w + o.x)) + o.x * dx;
+        // At v = 1/2 it is 2 x/(e^(2 x) - 1), less than the rounding of its terms.
+        let qx = V::splat(0.0).max(qx);
         let y = qx / (qx + o.x);
         (y, y)
     }

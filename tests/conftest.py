@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+import solvent  # noqa: F401  (first: pickle looks ufuncs up module by module, and mpmath's old ones warn when asked)
 
 TESTS = Path(__file__).resolve().parent
 if str(TESTS) not in sys.path:  # `helpers` and `golden` are importable from every test and from tools/

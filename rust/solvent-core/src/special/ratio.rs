@@ -27,6 +27,8 @@ impl Function for IvRatio {
         let o = Outer::<V, B>::new(v, x);
         let (_, dx) = o.correction_slopes(1.0);
         let y = o.x / ((o.v + o.w) + o.x * dx);
+        // From v = 1/2 on the ratio is at most 1 (there it is tanh x), whatever rounding says.
+        let y = V::select(V::splat(0.5).le(o.v), V::splat(1.0).min(y), y);
         (y, y)
     }
 

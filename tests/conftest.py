@@ -9,7 +9,8 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
-import solvent  # noqa: F401  (first: pickle looks ufuncs up module by module, and mpmath's old ones warn when asked)
+
+import solvent  # early: pickle looks ufuncs up module by module, and mpmath's old modules warn when they are asked
 
 TESTS = Path(__file__).resolve().parent
 if str(TESTS) not in sys.path:  # `helpers` and `golden` are importable from every test and from tools/
@@ -36,7 +37,6 @@ def pytest_configure(config):
 
 def pytest_report_header(config):
     """Print what a failure needs to be repeated: the seed, the SIMD level, the threads."""
-    import solvent
 
     level = solvent._core.simd_level()
     return f"solvent: SOLVENT_TEST_SEED={SEED} simd={level} threads={solvent.get_num_threads()}"
@@ -74,6 +74,5 @@ def shared_data():
 @pytest.fixture(scope="session")
 def simd_level():
     """The SIMD level that this run uses."""
-    import solvent
 
     return solvent._core.simd_level()

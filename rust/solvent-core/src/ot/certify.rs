@@ -486,11 +486,13 @@ fn upper(
         ));
     }
 
+    // A sum of numbers of one sign errs by one u an addition.
+    let sums = chain(f.len(), g.len()) * U;
     // Both hard. One last factor makes up for rounding: then no marginal is exceeded.
     let excess = |sums: &[f64], side: &Side| {
         sums.iter().zip(side.weights()).fold(1.0_f64, |t, (s, w)| if *s > 0.0 { t.min(w / s) } else { t })
     };
-    let theta = excess(&q.rows, a).min(excess(&q.columns, b)) * (1.0 - 2.0 * links - 4.0 * U);
+    let theta = excess(&q.rows, a).min(excess(&q.columns, b)) * (1.0 - sums - 4.0 * U);
     let lacking = |side: &Side, sums: &[f64]| {
         side.weights().iter().zip(sums).map(|(w, s)| (w - theta * s).max(0.0)).collect::<Vec<f64>>()
     };
@@ -501,7 +503,8 @@ fn upper(
     // What the computed plan misses its marginals by is moved onto them along arcs that exist.
     let least_log = a.logs().iter().chain(b.logs()).fold(f64::INFINITY, |m, l| m.min(*l));
     let lambda = 40.0 + 2.0 * (mass.ln() - least_log).max(0.0);
-    let moving = 2.0 * (links + 8.0 * U) * mass * (problem.spread() + reg * lambda);
+    let missed = 2.0 * (sums + 6.0 * U) * mass;
+    let moving = missed * (problem.spread() + reg * lambda);
     if problem.forbidden {
         return super::routes::routed(problem, Rounded { f, g, theta, u, w, flows: None }, cost, monitor)
             .map(|routed| {
@@ -522,11 +525,7 @@ fn upper(
         + reg * (missing + entropy_of_return)
         - reg * mass
         + allowance;
-    let linear = theta * cost
-        + returned
-        + cost_rounding
-        + return_rounding
-        + 2.0 * (links + 8.0 * U) * mass * problem.spread();
+    let linear = theta * cost + returned + cost_rounding + return_rounding + missed * problem.spread();
     Ok(Upper { entropic, linear, allowance, rounded: Rounded { f, g, theta, u, w, flows: None } })
 }
 

@@ -89,7 +89,10 @@ impl Routed {
         };
         let theta = rounded.theta;
         // Entries of full rows are known to single precision.
-        let by_entries = 1e-6 * size + 2.0 * left * price;
+        // Where arcs are few, mass gets from a row to a column by a path through all others at worst.
+        let steps = (rounded.u.len() + rounded.w.len()) as f64;
+        let moving = steps * moving;
+        let by_entries = 1e-6 * size + 2.0 * steps * left * price;
         let allowance = theta * evaluation + by_entries + moving;
         let entropic =
             theta * level + theta * theta.ln() * reg * total + along + reg * entropy - reg * mass + allowance;

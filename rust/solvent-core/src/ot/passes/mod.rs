@@ -39,7 +39,8 @@ pub fn block_rows(n: usize, m: usize) -> usize {
 /// numbers of one sign is that many units in the last place.
 pub fn chain(n: usize, m: usize) -> f64 {
     let block = block_rows(n, m).min(n);
-    (m.div_ceil(2) + 4).max(block + n.div_ceil(block.max(1))) as f64
+    // (Adding a padded 0 rounds nothing: no chain is longer than what it adds.)
+    m.min(m.div_ceil(2) + 4).max(n.min(block + n.div_ceil(block.max(1)))) as f64
 }
 
 /// Shows every block of rows to the visitor that `make` builds for it, on the pool's threads, and folds them in order.

@@ -90,7 +90,7 @@ def test_unbalanced_reference_closes_the_gap(tau, rng):
 
 @pytest.mark.parametrize("family", list(attack.FAMILIES))
 def test_enclosures_hold_what_floats_compute(family, rng):
-    """Dual, primal and residuals in balls against the same formulas in float64; low <= high; tight nearly always."""
+    """Dual, primal and residuals in balls against the same formulas in float64; low <= high; tight for the most part."""
     tight = 0
     for _ in range(10):
         problem = attack.FAMILIES[family](rng)
@@ -127,7 +127,7 @@ def test_enclosures_hold_what_floats_compute(family, rng):
         size = abs(dual) + np.abs(C[np.isfinite(C)]).max() * max(a.sum(), b.sum()) + scale
         assert value == pytest.approx(dual, abs=1e-11 * size * (1 + np.abs(f).max() / reg))
     # Partial problems have no Newton here, and a pattern of forbidden arcs may leave no tree.
-    assert tight >= (3 if family in ("partial", "forbidden") else 0 if family == "infeasible" else 8)
+    assert tight >= 5  # of ten; usually nine or ten, but the problems are hostile
 
 
 def test_a_plan_made_feasible_is_feasible(rng):

@@ -88,11 +88,15 @@ def test_unbalanced_reference_closes_the_gap(tau, rng):
     assert primal == pytest.approx(dual, abs=1e-8)
 
 
+# So many that shares of them hardly depend on the seed.
+DRAWS = 40
+
+
 @pytest.mark.parametrize("family", list(attack.FAMILIES))
 def test_enclosures_hold_what_floats_compute(family, rng):
-    """Dual, primal and residuals in balls against the same formulas in float64; low <= high; tight for the most part."""
+    """Dual, primal and residuals in balls against the same formulas in float64; low <= high; tight nearly always."""
     tight = 0
-    for _ in range(10):
+    for _ in range(DRAWS):
         problem = attack.FAMILIES[family](rng)
         live = np.ix_(problem.a > 0, problem.b > 0)
         C, a, b, reg = (
@@ -127,8 +131,9 @@ def test_enclosures_hold_what_floats_compute(family, rng):
         size = abs(dual) + np.abs(C[np.isfinite(C)]).max() * max(a.sum(), b.sum()) + scale
         assert value == pytest.approx(dual, abs=1e-11 * size * (1 + np.abs(f).max() / reg))
     # Partial problems have no Newton here, and a pattern of forbidden arcs may leave no tree.
-    # Of ten; usually nine or ten, but the problems are hostile.
-    assert tight >= (1 if family in ("partial", "forbidden") else 0 if family == "infeasible" else 5)
+    assert tight >= DRAWS * (
+        0.3 if family in ("partial", "forbidden") else 0 if family == "infeasible" else 0.8
+    )
 
 
 def test_a_plan_made_feasible_is_feasible(rng):

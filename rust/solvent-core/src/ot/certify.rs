@@ -189,10 +189,10 @@ pub(super) fn bilinear(
     Ok(all.value())
 }
 
-/// The shift of both sides' potentials, f + t and g - t, that makes them small, so that folding rounds little.
-fn centre(f: &[f64], g: &[f64]) -> f64 {
-    let mean = |p: &[f64]| p.iter().sum::<f64>() / p.len() as f64;
-    let shift = 0.5 * (mean(g) - mean(f));
+/// The shift of both sides' potentials, f + t and g - t, that makes those of much mass small, so that folding rounds
+/// little where it counts.
+fn centre(a: &Side, f: &[f64], b: &Side, g: &[f64]) -> f64 {
+    let shift = 0.5 * (weighted(g, b.weights()) / b.mass() - weighted(f, a.weights()) / a.mass());
     if shift.is_finite() { shift } else { 0.0 }
 }
 
@@ -308,7 +308,7 @@ pub fn judge(
 ) -> Result<Bracket, OtError> {
     let (a, b, reg) = (&problem.a, &problem.b, problem.reg);
     let (n, m) = (f.len(), g.len());
-    let shift = centre(f, g);
+    let shift = centre(a, f, b, g);
     let (folded_f, folded_g) = (fold(a, f, shift, reg), fold(b, g, -shift, reg));
     let blind = largest_error(problem, &folded_f, &folded_g) > 0.5;
     let plan = evaluate(problem, &folded_f, &folded_g, Hard::Columns(f), monitor)?;

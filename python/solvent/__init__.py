@@ -5,7 +5,11 @@ A certificate is a number, computed from the caller's own data, that says how wr
 Submodules, imported on first use:
 
 ========================= ==================================================================
+`solvent.completion`      low-rank matrix completion with a duality gap and error bars
+`solvent.monotone`        monotone inclusions, fixed points, matrix games, linear programs
 `solvent.ot`              entropic optimal transport with rigorous duality gaps
+`solvent.regression`      least squares, lp and quantile regression with error bounds
+`solvent.sketch`          random sketches, leverage scores and row sampling
 `solvent.special`         log I_v and log K_v, their gradients, ratios and error bounds
 `solvent.stats`           von Mises-Fisher distribution and mixture
 ========================= ==================================================================
@@ -26,24 +30,32 @@ from ._threads import get_num_threads, register_threadpoolctl, set_num_threads, 
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from . import completion as completion
+    from . import monotone as monotone
     from . import ot as ot
+    from . import regression as regression
+    from . import sketch as sketch
     from . import special as special
     from . import stats as stats
 
 __all__ = [
     "__version__",
+    "completion",
     "get_num_threads",
+    "monotone",
     "ot",
     "register_threadpoolctl",
+    "regression",
     "set_num_threads",
     "show_config",
+    "sketch",
     "special",
     "stats",
     "threads",
 ]
 
 # Each is a submodule here and one of the extension; type checkers need the names above spelled out too.
-_FAMILIES = ("ot", "special", "stats")
+_FAMILIES = ("completion", "monotone", "ot", "regression", "sketch", "special", "stats")
 
 # The families of the extension are module objects without a file. NumPy pickles a ufunc by the module that
 # holds it, and pickle finds only modules that `sys.modules` lists: without these entries neither

@@ -2,9 +2,13 @@
 
 from typing import final
 
+from . import completion as completion
+from . import monotone as monotone
 from . import ot as ot
 from . import probe as probe
+from . import regression as regression
 from . import rng as rng
+from . import sketch as sketch
 from . import special as special
 from . import stats as stats
 
@@ -12,12 +16,16 @@ __all__ = [
     "Info",
     "__version__",
     "available_threads",
+    "completion",
     "get_num_threads",
+    "monotone",
     "ot",
     "probe",
+    "regression",
     "rng",
     "set_num_threads",
     "simd_level",
+    "sketch",
     "special",
     "stats",
 ]

@@ -11,6 +11,10 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
+pub mod completion;
+pub mod monotone;
 pub mod ot;
+pub mod regression;
+pub mod sketch;
 pub mod special;
 pub mod stats;

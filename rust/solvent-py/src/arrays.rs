@@ -4,6 +4,7 @@
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use solvent_core::base::error::ArgumentError;
+use solvent_core::base::sparse::SparseView;
 use solvent_core::base::view::{MatrixView, VectorView};
 use std::borrow::Cow;
 
@@ -66,6 +67,31 @@ impl<'a, T: Element + Copy> Matrix<'a, T> {
     /// Whether nothing was copied.
     pub fn is_borrowed(&self) -> bool {
         matches!(self.data, Cow::Borrowed(_))
+    }
+}
+
+/// Compressed rows, always borrowed: Python hands over contiguous `indptr` (int64), `indices` (int32) and `data`.
+pub struct CompressedRows<'a, T> {
+    indptr: &'a [i64],
+    indices: &'a [i32],
+    data: &'a [T],
+    columns: usize,
+}
+
+impl<'a, T: Element + Copy> CompressedRows<'a, T> {
+    /// Borrows the three arrays.
+    pub fn new(
+        indptr: &'a PyReadonlyArray1<'_, i64>,
+        indices: &'a PyReadonlyArray1<'_, i32>,
+        data: &'a PyReadonlyArray1<'_, T>,
+        columns: usize,
+    ) -> PyResult<Self> {
+        Ok(Self { indptr: indptr.as_slice()?, indices: indices.as_slice()?, data: data.as_slice()?, columns })
+    }
+
+    /// The entries as the core sees them, checked.
+    pub fn view(&self) -> PyResult<SparseView<'a, T>> {
+        SparseView::new(self.indptr, self.indices, self.data, self.columns).map_err(Raise::raise)
     }
 }
 

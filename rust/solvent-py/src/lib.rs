@@ -4,12 +4,16 @@
 //! To add a family: `mod <family>;`, one line in `_core`, and a `#[pymodule(submodule)]` in its file.
 
 mod arrays;
+mod completion;
 mod errors;
 mod gateway;
+mod monotone;
 mod ot;
 mod outcome;
 mod probe;
+mod regression;
 mod rng;
+mod sketch;
 mod special;
 mod stats;
 mod threads;
@@ -21,13 +25,21 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::completion::completion;
+    #[pymodule_export]
     use crate::gateway::Info;
+    #[pymodule_export]
+    use crate::monotone::monotone;
     #[pymodule_export]
     use crate::ot::ot;
     #[pymodule_export]
     use crate::probe::probe;
     #[pymodule_export]
+    use crate::regression::regression;
+    #[pymodule_export]
     use crate::rng::rng;
+    #[pymodule_export]
+    use crate::sketch::sketch;
     #[pymodule_export]
     use crate::special::special;
     #[pymodule_export]

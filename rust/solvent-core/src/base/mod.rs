@@ -11,6 +11,7 @@
 //! | [`pool`] | threads: lazy, per process, the same bits for any number of them |
 //! | [`rng`] | Philox4x32-10 streams, and the distributions drawn from them |
 //! | [`view`] | arrays as slice + shape + strides |
+//! | [`sparse`] | compressed rows, as SciPy keeps them |
 //! | [`dense`] | factorisations of small dense matrices |
 //! | [`sum`] | error-free transformations, compensated sums, double-double |
 //!
@@ -26,6 +27,7 @@ pub mod outcome;
 pub mod pool;
 pub mod probe;
 pub mod rng;
+pub mod sparse;
 pub mod status;
 pub mod sum;
 pub mod view;

@@ -1,0 +1,1 @@
+"""Certified least squares, lp and quantile regression."""

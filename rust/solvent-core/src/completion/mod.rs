@@ -1,0 +1,1 @@
+//! Low-rank matrix completion by robust alternating minimization.

@@ -1,0 +1,1 @@
+//! Monotone inclusions, fixed points, matrix games and linear programs by Halpern iterations.

@@ -1,0 +1,1 @@
+//! Random linear maps that keep the geometry of tall matrices.

@@ -36,13 +36,14 @@ impl<'a> Laplacian<'a> {
 
     /// `diag(S)`, floored.
     fn preconditioner(&self) -> Vec<f64> {
-        let mut squares = vec![0.0; self.sums.len()];
-        self.support.each(|i, j, v| squares[i] += v * v * self.weights[j]);
-        let each = (0..self.sums.len()).map(|i| {
-            let (d, r) = (self.diagonal[i], self.sums[i]);
-            (d - r * r * squares[i]).max(1e-14 * d).max(f64::MIN_POSITIVE)
-        });
-        each.collect()
+        let mut out = Vec::with_capacity(self.sums.len());
+        for block in self.support.blocks() {
+            block.squares(self.weights, |i, square| {
+                let (d, r) = (self.diagonal[i], self.sums[i]);
+                out.push((d - r * r * square).max(1e-14 * d).max(f64::MIN_POSITIVE));
+            });
+        }
+        out
     }
 
     /// Whether a product is worth sharing.

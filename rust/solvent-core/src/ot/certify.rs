@@ -151,10 +151,10 @@ pub(super) fn evaluate(
     };
     let reg = problem.reg;
     let make = |_| Block { f, g, reg, hard, buffer: vec![0.0; GROUP * m], out: empty() };
-    let mut all = Evaluated { column_minima: empty().column_minima, ..Evaluated::default() };
+    let mut all = empty();
     over_blocks(problem.cost(), monitor, make, |block| {
         all.rows.extend(block.out.rows);
-        add_to(&mut all.columns, block.out.columns);
+        add_to(&mut all.columns, &block.out.columns);
         all.row_minima.extend(block.out.row_minima);
         all.moments.iter_mut().zip(block.out.moments).for_each(|(a, b)| a.merge(b));
         all.column_minima.iter_mut().zip(&block.out.column_minima).for_each(|(a, b)| *a = a.min(*b));
@@ -408,7 +408,7 @@ pub(super) fn scaled(
         // Potentials far off: any plan will do, and rows that begin at their largest exponent cannot overflow.
         let hard_rows = Side::new(a.weights().to_vec(), f64::INFINITY);
         let moderate: Vec<f64> = g.iter().map(|g| if g.is_finite() { *g } else { 0.0 }).collect();
-        let swept = start(problem.cost(), &hard_rows, &moderate, reg, monitor)?;
+        let swept = start::<f64>(problem.cost(), &hard_rows, &moderate, reg, monitor)?;
         (f, g) = (swept.f, moderate);
         (rows, columns) = (a.weights().to_vec(), swept.columns);
     }

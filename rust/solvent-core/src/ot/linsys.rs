@@ -167,7 +167,7 @@ mod tests {
         let (n, m) = (90, 70);
         let mut rng = Philox::new(5, 1, 0);
         let mut support = Support::new(m);
-        let mut block = support::Block::new(0);
+        let mut block = support::Block::new(0..n, m);
         let (mut sums, mut columns) = (vec![0.0; n], vec![0.0; m]);
         for (i, sum) in sums.iter_mut().enumerate() {
             let row: Vec<f64> = (0..m).map(|j| if (i + j) % 9 < 4 { rng.uniform() } else { 0.0 }).collect();

@@ -15,6 +15,9 @@ pub struct Support {
 #[derive(Debug, Clone, Default)]
 pub struct Block {
     first: usize,
+    /// How many rows there will be.
+    expected: usize,
+    columns: usize,
     rows: Vec<Row>,
     positions: Vec<u32>,
     shares: Vec<f64>,
@@ -51,22 +54,25 @@ const FULL: f64 = 0.12;
 const DOWN: f64 = 1.0 - 1.2e-7;
 
 impl Block {
-    /// No rows yet; the first to come is this one.
-    pub fn new(first: usize) -> Self {
-        Self { first, ..Self::default() }
+    /// No rows yet; these are to come, each of so many columns.
+    pub fn new(expected: Range<usize>, columns: usize) -> Self {
+        Self { first: expected.start, expected: expected.len(), columns, ..Self::default() }
     }
 
     /// Adds a row of the plan with this sum, of which these positions are to be kept.
-    pub fn push(&mut self, p: &[f64], sum: f64, positions: &[u32]) {
+    pub fn push<P: Copy + Into<f64>>(&mut self, p: &[P], sum: f64, positions: &[u32]) {
         let share = if sum > 0.0 { 1.0 / sum } else { 0.0 };
         if positions.len() as f64 > FULL * p.len() as f64 && p.len() > 64 {
             let start = self.full.len();
-            self.full.extend(p.iter().map(|&p| (p * share * DOWN) as f32));
+            if start == 0 {
+                self.full.reserve_exact(((self.expected - self.rows.len()) * self.columns).min(1 << 20));
+            }
+            self.full.extend(p.iter().map(|&p| (p.into() * share * DOWN) as f32));
             self.rows.push(Row::Full(start));
         } else {
             let start = self.positions.len();
             self.positions.extend_from_slice(positions);
-            self.shares.extend(positions.iter().map(|&j| p[j as usize] * share));
+            self.shares.extend(positions.iter().map(|&j| p[j as usize].into() * share));
             self.rows.push(Row::Few(start, self.positions.len()));
         }
     }
@@ -78,7 +84,7 @@ impl Block {
 
     /// Gives all memory back.
     pub fn clear(&mut self) {
-        *self = Self::new(self.first);
+        *self = Self::new(self.first..self.first + self.expected, self.columns);
     }
 
     /// The rows of these: four full ones together, which share what is read beside them, or one.

@@ -179,8 +179,8 @@ pub fn step(
     }
     // Differences of the dual below this are rounding.
     let size = |p: &[f64], w: &Side| p.iter().zip(w.weights()).map(|(p, w)| p.abs() * w).sum::<f64>();
-    let slack = 4.0 * f64::EPSILON * (size(&from.f, &problem.a) + size(&from.g, &problem.b))
-        + from.blur * reg * mass;
+    let slack =
+        4.0 * f64::EPSILON * (size(&from.f, &problem.a) + size(&from.g, &problem.b)) + from.blur * reg * mass;
     for trial in 0..=HALVINGS {
         let (along, cut) = shortened(&x, farthest, *reach, trial);
         let slope: f64 = residual.iter().zip(&along).map(|(r, x)| r * reg * x).sum();

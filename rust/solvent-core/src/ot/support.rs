@@ -117,7 +117,8 @@ impl Block {
                     }
                 }
                 Held::Full(start) => {
-                    let (rows, x) = (&self.full[start..start + group.count * m], &x[from..from + group.count]);
+                    let (rows, x) =
+                        (&self.full[start..start + group.count * m], &x[from..from + group.count]);
                     solvent_simd::dispatch(kernels::AddScaled { rows, x, out });
                 }
             }

@@ -9,8 +9,8 @@ mod probe;
 mod sweep;
 
 pub use kernels::{
-    AddRows, ColumnMin, CostDot, Dot, Entry, Exponentials, Extent, GROUP, Keep, Moments, Precision, RowExtent,
-    RowMax, SLACK,
+    AddRows, ColumnMin, CostDot, Dot, Entry, Exponentials, Extent, GROUP, Keep, Moments, Precision,
+    RowExtent, RowMax, SLACK,
 };
 pub use probe::{Probed, Thresholds, probe};
 pub use sweep::{Swept, column_minima, columns, start, sweep};

@@ -61,7 +61,7 @@ pub enum Trial {
 pub fn room(problem: &Problem<'_>) -> usize {
     let (n, m) = problem.cost().shape();
     match problem.cost() {
-        Cost::Points(_) => (128 * (n + m)).max(1 << 26),
+        Cost::Points(_) => (128 * (n + m)).max(1 << 24),
         Cost::F64(_) | Cost::F32(_) => 1 << 30,
     }
 }

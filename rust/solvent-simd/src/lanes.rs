@@ -177,7 +177,10 @@ pub trait F64s: Lanes<Scalar = f64> {
 }
 
 /// Some lanes of `f32`.
-pub trait F32s: Lanes<Scalar = f32> {}
+pub trait F32s: Lanes<Scalar = f32> {
+    /// Reads the first `LANES` values of `a`, rounded to nearest. Panics if there are fewer.
+    fn load_f64(a: &[f64]) -> Self;
+}
 
 /// An instruction set: the lane types that belong together.
 pub trait Simd: Copy {

@@ -225,4 +225,9 @@ impl<V: F64s, const N: usize> F64s for Pack<V, N> {
     }
 }
 
-impl<V: F32s, const N: usize> F32s for Pack<V, N> {}
+impl<V: F32s, const N: usize> F32s for Pack<V, N> {
+    #[inline(always)]
+    fn load_f64(a: &[f64]) -> Self {
+        each!(i, [V::load_f64(a); N], V::load_f64(&a[i * V::LANES..]))
+    }
+}

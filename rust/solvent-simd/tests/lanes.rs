@@ -143,7 +143,21 @@ impl Kernel for Primitives {
         let mut wrong = Vec::new();
         primitives::<S::F64>(&mut wrong);
         primitives::<Pack<S::F64, 4>>(&mut wrong);
+        narrowing::<S::F32>(&mut wrong);
+        narrowing::<Pack<S::F32, 2>>(&mut wrong);
         wrong
+    }
+}
+
+#[inline(always)]
+fn narrowing<V: F32s>(wrong: &mut Vec<String>) {
+    // Ties, underflow and overflow among them.
+    let ends = [1e300, -1e-300, 1.0 + 2f64.powi(-24), 1.0 + 3.0 * 2f64.powi(-24), f64::INFINITY];
+    let x: Vec<f64> = (0..V::LANES).map(|i| if i % 3 == 0 { ends[i % 5] } else { i as f64 / 7.0 }).collect();
+    let mut out = vec![0f32; V::LANES];
+    V::load_f64(&x).store(&mut out);
+    if !out.iter().zip(&x).all(|(a, b)| *a == *b as f32) {
+        wrong.push(format!("narrowed {out:?}"));
     }
 }
 

@@ -50,13 +50,16 @@ def balanced(C, a, b, reg, tol=1e-13, sweeps=10, newton=40):
     """(f, g) of the balanced problem, in the gauge <f, a> = <g, b>; Newton at every stage of the annealing."""
     finite = C[np.isfinite(C)]
     r, g, total = max(reg, np.ptp(finite) / 2), np.zeros(len(b)), a.sum()
+    rounds = 50
     while True:
         for _ in range(sweeps):
             f = transform_rows(C, b, g, r)
             g = transform_columns(C, a, f, r)
         f, g = _newton(C, a, b, f, g, r, tol if r == reg else 1e-4, newton)
-        if r == reg:
+        if r == reg and (rounds == 0 or np.abs(plan(C, a, b, f, g, r).sum(1) - a).sum() <= 10 * tol * total):
             break
+        # Where a nearly disconnected plan holds Newton's steps short, more sweeps and more steps do it.
+        rounds -= r == reg
         r = max(reg, r / 2)
     shift = (g @ b - f @ a) / (total + b.sum())
     return f + shift, g - shift

@@ -8,6 +8,7 @@ use super::certify::{Bracket, judge};
 use super::newton::{self, Point, Trial, exact_columns};
 use super::passes::{Swept, column_minima, columns, start, sweep};
 use super::problem::Problem;
+use super::side::Side;
 use crate::base::monitor::{Method, Monitor, Progress};
 use crate::base::status::Status;
 use crate::base::sum::dot2;
@@ -41,16 +42,18 @@ pub struct Counts {
     pub stages: u64,
 }
 
-/// Sinkhorn steps that begin a stage, at most.
-const WARMING: u64 = 3;
-/// Newton takes over once an error is more than this share of the one before.
-const SLOW: f64 = 0.3;
+/// A Newton step costs about as much as so many sweeps: it takes over where more would be needed.
+const WORTH: f64 = 3.0;
+/// In single precision entries of weights below e^this, of a mass of 1, could vanish.
+const LIGHT: f64 = -50.0;
 /// Rescues in a row after which a stage is begun again from the last good one, and in all before Newton is given up.
 const IN_A_ROW: u64 = 2;
 /// See there.
 const IN_ALL: u64 = 5;
 /// How often the target is tightened because the certificate did not hold.
 const TIGHTENINGS: u32 = 5;
+/// Single precision does while it blurs entries by no more than this share.
+const BLUR: f64 = 1e-3;
 /// Passes without one per cent of progress.
 const PATIENCE: u64 = 200;
 
@@ -146,6 +149,17 @@ impl<'p, 'a> Ascent<'p, 'a> {
         if self.schedule.at_end() { self.goal } else { STAGE_ERROR * self.problem.a.mass() }
     }
 
+    /// The share by which single precision may blur entries, where it does for a pass; 0 where double is due. The end of a
+    /// schedule is double's but for its first passes, which `begins` says.
+    fn blur(&self, begins: bool) -> f64 {
+        let (a, b) = (&self.problem.a, &self.problem.b);
+        let size = |p: &[f64]| p.iter().fold(0.0_f64, |m, p| m.max(p.abs()));
+        let light = |side: &Side| side.logs().iter().any(|&l| l < LIGHT + side.mass().ln());
+        let blur = 4.0 * f64::from(f32::EPSILON) * (size(&self.f) + size(&self.g) + self.problem.largest())
+            / self.reg();
+        if blur > BLUR || self.schedule.at_end() && !begins || light(a) || light(b) { 0.0 } else { blur }
+    }
+
     /// Takes a row update and makes the columns exact for it; where their sums are out of range, from scratch.
     fn accept(&mut self, swept: Swept, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
         let (problem, reg) = (self.problem, self.reg());
@@ -163,7 +177,11 @@ impl<'p, 'a> Ascent<'p, 'a> {
     /// The first pass of a stage.
     fn begin(&mut self, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
         let (problem, reg) = (self.problem, self.reg());
-        let swept = start(problem.cost(), &problem.a, &self.g, reg, monitor)?;
+        let swept = if self.blur(true) > 0.0 {
+            start::<f32>(problem.cost(), &problem.a, &self.g, reg, monitor)?
+        } else {
+            start::<f64>(problem.cost(), &problem.a, &self.g, reg, monitor)?
+        };
         self.counts.passes += 1;
         self.accept(swept, monitor)?;
         self.state = State::Sweep { taken: 0, before: f64::INFINITY };
@@ -172,7 +190,12 @@ impl<'p, 'a> Ascent<'p, 'a> {
 
     fn sweep(&mut self, taken: u64, before: f64, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
         let (problem, reg) = (self.problem, self.reg());
-        let swept = sweep(problem.cost(), &problem.a, &self.f, &self.g, reg, monitor)?;
+        let single = self.blur(taken == 0) > 0.0;
+        let swept = if single {
+            sweep::<f32>(problem.cost(), &problem.a, &self.f, &self.g, reg, monitor)?
+        } else {
+            sweep::<f64>(problem.cost(), &problem.a, &self.f, &self.g, reg, monitor)?
+        };
         self.counts.passes += 1;
         self.error = problem.a.error(&self.f, &swept.sums, reg);
         if !self.error.is_finite() {
@@ -180,9 +203,11 @@ impl<'p, 'a> Ascent<'p, 'a> {
             self.counts.rescues += 1;
             return Ok(());
         }
-        let reached = self.error <= self.stage_goal();
+        let reached = self.error <= self.stage_goal() && !(single && self.schedule.at_end());
         self.accept(swept, monitor)?;
-        let slow = taken >= WARMING || taken > 0 && self.error > SLOW * before;
+        // How many more sweeps it takes at the present rate.
+        let more = (self.stage_goal() / self.error).ln() / (self.error / before).min(1.0).ln();
+        let slow = taken > 0 && more > WORTH;
         self.state = if reached {
             State::Judge
         } else if self.finish == Finish::Newton && slow {
@@ -198,7 +223,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
         let hoped = self.error / problem.a.mass();
         let (f, g) = (self.f.clone(), self.g.clone());
         self.counts.passes += 1;
-        match Point::at(problem, reg, f, g, hoped, monitor)? {
+        match Point::at(problem, reg, f, g, hoped, self.blur(false), monitor)? {
             Trial::Point(point) => self.arrive(point),
             Trial::OutOfRange => self.rescue(monitor)?,
             Trial::TooLarge => {
@@ -317,7 +342,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     fn value(&self) -> f64 {
         let reg = self.reg();
         let (a, b) = (&self.problem.a, &self.problem.b);
-        let zero = |side: &super::side::Side| side.logs().iter().map(|l| reg * l).collect::<Vec<f64>>();
+        let zero = |side: &Side| side.logs().iter().map(|l| reg * l).collect::<Vec<f64>>();
         let total =
             if b.hard() { b.mass() } else { (0..self.g.len()).map(|j| b.target(j, self.g[j], reg)).sum() };
         a.gain(&zero(a), &self.f, reg) + b.gain(&zero(b), &self.g, reg) - reg * (total - a.mass() * b.mass())
@@ -376,7 +401,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
                 }
                 continue;
             };
-            let swept = sweep(problem.cost(), &problem.a, &f, &g, reg, monitor)?;
+            let swept = sweep::<f64>(problem.cost(), &problem.a, &f, &g, reg, monitor)?;
             self.counts.passes += 1;
             let error = problem.a.error(&f, &swept.sums, reg);
             if error < 0.5 * problem.a.mass() || first && error.is_finite() {

@@ -1,4 +1,4 @@
-//! Conjugate gradients with a diagonal preconditioner, for the systems that have no form of their own.
+//! Conjugate gradients with a diagonal preconditioner.
 
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -7,12 +7,17 @@ use crate::base::monitor::Monitor;
 pub trait Operator {
     /// `A x`.
     fn product(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted>;
+
+    /// What a residual is measured by: the 2-norm, unless another is nearer to what the system is solved for.
+    fn size(&self, residual: &[f64]) -> f64 {
+        dot(residual, residual).sqrt()
+    }
 }
 
 /// Iterations between looks at the clock and the signals.
 const WATCH: u64 = 16;
 
-/// Solves `A x = rhs` from 0 until the residual's norm is `accuracy` times that of rhs; returns x and the number of
+/// Solves `A x = rhs` from 0 until the residual's size is `accuracy` times that of rhs; returns x and the number of
 /// iterations, at most `most`. `diagonal` is positive. Where rounding leaves no descent, x is what was reached.
 pub fn solve(
     matrix: &impl Operator,
@@ -28,7 +33,7 @@ pub fn solve(
     let mut z: Vec<f64> = residual.iter().zip(diagonal).map(|(r, d)| r / d).collect();
     let mut p = z.clone();
     let mut rz = dot(&residual, &z);
-    let goal = accuracy * accuracy * dot(rhs, rhs);
+    let goal = accuracy * matrix.size(rhs);
     for iteration in 1..=most {
         let q = matrix.product(&p, monitor)?;
         let pq = dot(&p, &q);
@@ -41,7 +46,7 @@ pub fn solve(
             residual[i] -= step * q[i];
             z[i] = residual[i] / diagonal[i];
         }
-        if dot(&residual, &residual) <= goal {
+        if matrix.size(&residual) <= goal {
             return Ok((x, iteration));
         }
         if iteration % WATCH == 0 {

@@ -45,7 +45,7 @@ pub fn adjoint(
     let tiny = vec![1e-15 / n as f64; m];
     let columns: Vec<f64> = tiny.iter().enumerate().map(|(j, t)| t * b.target(j, g[j], reg)).collect();
     let thresholds = Thresholds { row: 1e-15 / m as f64, columns: &columns, room: usize::MAX };
-    let probed = probe(problem.cost(), f, g, reg, thresholds, monitor)?;
+    let probed = probe::<f64>(problem.cost(), f, g, reg, thresholds, monitor)?;
     let diagonal: Vec<f64> = (0..n).map(|i| probed.rows[i] + a.curvature(i, f[i], reg)).collect();
     let across: Vec<f64> = (0..m).map(|j| probed.columns[j] + b.curvature(j, g[j], reg)).collect();
     let inverse: Vec<f64> = across.iter().map(|c| 1.0 / c).collect();

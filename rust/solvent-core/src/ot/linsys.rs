@@ -5,6 +5,7 @@
 //! where both marginals are hard. P is replaced by its support, the diagonal keeps the full row sums: S stays a symmetric
 //! M-matrix with nonnegative row sums, so it is positive semidefinite for every support.
 
+use super::cg::{self, Operator};
 use super::support::{Block, Support};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -25,8 +26,6 @@ pub struct Laplacian<'a> {
 const SHIFT: f64 = 1e-14;
 /// Threads share a product from this many entries on.
 const SHARED: usize = 100_000;
-/// Iterations between looks at the clock and the signals.
-const WATCH: u64 = 16;
 
 impl<'a> Laplacian<'a> {
     /// All slices are as long as the support has rows, `weights` as it has columns.
@@ -36,13 +35,14 @@ impl<'a> Laplacian<'a> {
 
     /// `diag(S)`, floored.
     fn preconditioner(&self) -> Vec<f64> {
-        let mut squares = vec![0.0; self.sums.len()];
-        self.support.each(|i, j, v| squares[i] += v * v * self.weights[j]);
-        let each = (0..self.sums.len()).map(|i| {
-            let (d, r) = (self.diagonal[i], self.sums[i]);
-            (d - r * r * squares[i]).max(1e-14 * d).max(f64::MIN_POSITIVE)
-        });
-        each.collect()
+        let mut out = Vec::with_capacity(self.sums.len());
+        for block in self.support.blocks() {
+            block.squares(self.weights, |i, square| {
+                let (d, r) = (self.diagonal[i], self.sums[i]);
+                out.push((d - r * r * square).max(1e-14 * d).max(f64::MIN_POSITIVE));
+            });
+        }
+        out
     }
 
     /// Whether a product is worth sharing.
@@ -70,13 +70,17 @@ impl<'a> Laplacian<'a> {
         out.iter_mut().zip(self.weights).for_each(|(o, w)| *o *= w);
         Ok(out)
     }
+}
 
-    /// `S x`.
+impl Operator for Laplacian<'_> {
     fn product(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
         let w = self.answer(x, monitor)?;
         let rows = |block: &Block| {
             let mut out = Vec::new();
-            block.dots(&w, |i, dot| out.push(self.diagonal[i] * x[i] - self.sums[i] * dot));
+            block.dots(&w, |i, dot| {
+                let d = self.diagonal[i];
+                out.push(d * x[i] - self.sums[i] * dot + SHIFT * d * x[i]);
+            });
             out
         };
         let parts = if self.shared() {
@@ -86,10 +90,14 @@ impl<'a> Laplacian<'a> {
         };
         Ok(parts.concat())
     }
+
+    /// The 1-norm, as the error of a marginal is.
+    fn size(&self, residual: &[f64]) -> f64 {
+        residual.iter().map(|r| r.abs()).sum()
+    }
 }
 
-/// Solves `S x = rhs` until the residual's l1 norm is `accuracy` times that of rhs, by conjugate gradients with the
-/// diagonal as preconditioner. Returns x and the number of iterations.
+/// Solves `S x = rhs` until the residual's l1 norm is `accuracy` times that of rhs. Returns x and the number of iterations.
 pub fn solve(
     matrix: &Laplacian<'_>,
     rhs: &[f64],
@@ -97,60 +105,7 @@ pub fn solve(
     most: u64,
     monitor: &mut Monitor<'_>,
 ) -> Result<(Vec<f64>, u64), Aborted> {
-    let n = rhs.len();
-    let d = matrix.preconditioner();
-    let mut x = vec![0.0; n];
-    let mut residual = rhs.to_vec();
-    let mut z: Vec<f64> = residual.iter().zip(&d).map(|(r, d)| r / d).collect();
-    let mut p = z.clone();
-    let mut rz = dot(&residual, &z);
-    let goal = accuracy * residual.iter().map(|r| r.abs()).sum::<f64>();
-    for iteration in 1..=most {
-        let mut q = matrix.product(&p, monitor)?;
-        q.iter_mut().zip(&p).zip(matrix.diagonal).for_each(|((q, p), d)| *q += SHIFT * d * p);
-        let pq = dot(&p, &q);
-        let step = rz / pq;
-        // Rounding has taken over, or the right-hand side was zero.
-        if !(pq > 0.0 && step.is_finite()) {
-            return Ok((x, iteration - 1));
-        }
-        let mut size = 0.0;
-        for i in 0..n {
-            x[i] += step * p[i];
-            residual[i] -= step * q[i];
-            z[i] = residual[i] / d[i];
-            size += residual[i].abs();
-        }
-        if size <= goal {
-            return Ok((x, iteration));
-        }
-        if iteration % WATCH == 0 {
-            monitor.poll()?;
-            if monitor.expired() {
-                return Ok((x, iteration));
-            }
-        }
-        let next = dot(&residual, &z);
-        let beta = next / rz;
-        rz = next;
-        for i in 0..n {
-            p[i] = z[i] + beta * p[i];
-        }
-    }
-    Ok((x, most))
-}
-
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    // Four sums side by side, in a fixed order.
-    let mut sums = [0.0; 4];
-    let (head, tail) = (x.len() / 4 * 4, x.len());
-    for i in (0..head).step_by(4) {
-        for k in 0..4 {
-            sums[k] += x[i + k] * y[i + k];
-        }
-    }
-    let rest: f64 = (head..tail).map(|i| x[i] * y[i]).sum();
-    ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest
+    cg::solve(matrix, &matrix.preconditioner(), rhs, accuracy, most, monitor)
 }
 
 #[cfg(test)]
@@ -166,7 +121,7 @@ mod tests {
         let (n, m) = (90, 70);
         let mut rng = Philox::new(5, 1, 0);
         let mut support = Support::new(m);
-        let mut block = support::Block::new(0);
+        let mut block = support::Block::new(0..n, m);
         let (mut sums, mut columns) = (vec![0.0; n], vec![0.0; m]);
         for (i, sum) in sums.iter_mut().enumerate() {
             let row: Vec<f64> = (0..m).map(|j| if (i + j) % 9 < 4 { rng.uniform() } else { 0.0 }).collect();

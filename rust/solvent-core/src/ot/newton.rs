@@ -28,6 +28,8 @@ const ITERATIONS: u64 = 3000;
 /// A point with exact columns, and the plan there as far as a direction needs it.
 #[derive(Debug, Clone)]
 pub struct Point {
+    /// The share by which entries may be off for the precision they were computed in.
+    pub blur: f64,
     /// The rows' potentials.
     pub f: Vec<f64>,
     /// The columns' potentials, exact for f.
@@ -59,7 +61,7 @@ pub enum Trial {
 pub fn room(problem: &Problem<'_>) -> usize {
     let (n, m) = problem.cost().shape();
     match problem.cost() {
-        Cost::Points(_) => (128 * (n + m)).max(1 << 26),
+        Cost::Points(_) => (128 * (n + m)).max(1 << 24),
         Cost::F64(_) | Cost::F32(_) => 1 << 30,
     }
 }
@@ -73,20 +75,26 @@ pub fn exact_columns(side: &Side, g: &[f64], sums: &[f64], reg: f64) -> Option<(
 }
 
 impl Point {
-    /// The plan at `f` and near `g`, whose columns are made exact; `expected` is the error that is hoped for.
+    /// The plan at `f` and near `g`, whose columns are made exact; `expected` is the error that is hoped for. Entries may
+    /// be off by the share `blur` where it is not 0.
     pub fn at(
         problem: &Problem<'_>,
         reg: f64,
         f: Vec<f64>,
         g: Vec<f64>,
         expected: f64,
+        blur: f64,
         monitor: &mut Monitor<'_>,
     ) -> Result<Trial, Aborted> {
         let (n, m) = (f.len(), g.len());
         let drop = (0.1 * expected).min(DROP);
         let columns: Vec<f64> = (0..m).map(|j| drop / n as f64 * problem.b.target(j, g[j], reg)).collect();
         let thresholds = Thresholds { row: drop / m as f64, columns: &columns, room: room(problem) };
-        let probed = probe(problem.cost(), &f, &g, reg, thresholds, monitor)?;
+        let probed = if blur > 0.0 {
+            probe::<f32>(problem.cost(), &f, &g, reg, thresholds, monitor)?
+        } else {
+            probe::<f64>(problem.cost(), &f, &g, reg, thresholds, monitor)?
+        };
         if probed.support.overflowed() {
             return Ok(Trial::TooLarge);
         }
@@ -103,7 +111,7 @@ impl Point {
         // Where columns were far off, what was dropped at the trial point may matter at the exact ones.
         let doubt = if farthest > 0.5 { f64::INFINITY } else { (drop + 4e-7) * farthest * total };
         let (taken, support) = (probed.rows, probed.support);
-        Ok(Trial::Point(Self { f, g: exact, sums, error, doubt, taken, factors, support }))
+        Ok(Trial::Point(Self { blur, f, g: exact, sums, error, doubt, taken, factors, support }))
     }
 
     /// Newton's system here.
@@ -171,7 +179,8 @@ pub fn step(
     }
     // Differences of the dual below this are rounding.
     let size = |p: &[f64], w: &Side| p.iter().zip(w.weights()).map(|(p, w)| p.abs() * w).sum::<f64>();
-    let slack = 4.0 * f64::EPSILON * (size(&from.f, &problem.a) + size(&from.g, &problem.b));
+    let slack =
+        4.0 * f64::EPSILON * (size(&from.f, &problem.a) + size(&from.g, &problem.b)) + from.blur * reg * mass;
     for trial in 0..=HALVINGS {
         let (along, cut) = shortened(&x, farthest, *reach, trial);
         let slope: f64 = residual.iter().zip(&along).map(|(r, x)| r * reg * x).sum();
@@ -185,7 +194,7 @@ pub fn step(
         // Near the end a step squares the error; the accuracy of the direction limits it before.
         let hoped = from.error * accuracy.max(1e-3);
         done.passes += 1;
-        match Point::at(problem, reg, f, g, hoped / mass, monitor)? {
+        match Point::at(problem, reg, f, g, hoped / mass, from.blur, monitor)? {
             Trial::Point(to) => {
                 let gained = problem.a.gain(&from.f, &to.f, reg) + problem.b.gain(&from.g, &to.g, reg)
                     - reg * (total(&problem.b, &to.g, reg) - total(&problem.b, &from.g, reg));

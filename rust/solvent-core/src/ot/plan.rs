@@ -242,10 +242,10 @@ impl<'p, 'a> Plan<'p, 'a> {
             }
         }
         let m = self.g.len();
-        let mut all = vec![Vec::new(); u.len()];
+        let mut all = vec![vec![0.0; m]; u.len()];
         let make = || Sums { u, out: vec![vec![0.0; m]; u.len()] };
         self.over(monitor, make, |block| {
-            all.iter_mut().zip(block.out).for_each(|(all, part)| add_to(all, part));
+            all.iter_mut().zip(block.out).for_each(|(all, part)| add_to(all, &part));
         })?;
         Ok(all)
     }

@@ -325,7 +325,7 @@ fn fill(
     let folded: Vec<f64> = g.iter().zip(other.logs()).map(|(g, l)| g + reg * l).collect();
     // A side of weights 1: its folded potential is its potential.
     let side = Side::new(vec![1.0; gone.len()], own.tau());
-    let swept = start(&whole.select(&gone, columns), &side, &folded, reg, monitor)?;
+    let swept = start::<f64>(&whole.select(&gone, columns), &side, &folded, reg, monitor)?;
     for (&i, &f) in gone.iter().zip(&swept.f) {
         full[i] = if f.is_nan() { f64::INFINITY } else { f };
     }

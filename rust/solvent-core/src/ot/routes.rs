@@ -39,7 +39,7 @@ pub fn routed(
     let least = vec![2.0 * missing; m];
     let thresholds = Thresholds { row: f64::INFINITY, columns: &least, room: usize::MAX };
     let (f, g) = (rounded.f.clone(), rounded.g.clone());
-    let found = probe(problem.cost(), &f, &g, reg, thresholds, monitor)?;
+    let found = probe::<f64>(problem.cost(), &f, &g, reg, thresholds, monitor)?;
     let mut edges: Vec<Edge> = Vec::new();
     let mut joined = Components::new(n + m);
     found.support.each(|i, j, share| {

@@ -103,11 +103,11 @@ fn evaluate(
         entries: Vec::new(),
     };
     let mut all =
-        Plan { rows: Vec::new(), columns: Vec::new(), total: 0.0, entries: Vec::new(), partly: false };
+        Plan { rows: Vec::new(), columns: vec![0.0; m], total: 0.0, entries: Vec::new(), partly: false };
     over_blocks(problem.cost(), monitor, make, |block| {
         all.partly |= block.entries.len() > most;
         all.rows.extend(block.rows);
-        add_to(&mut all.columns, block.columns);
+        add_to(&mut all.columns, &block.columns);
         if !all.partly {
             all.entries.extend(block.entries);
         }
@@ -240,9 +240,9 @@ impl<'p, 'a> Iteration<'p, 'a> {
     fn sinkhorn(&mut self, taken: u64, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
         let (problem, reg) = (self.problem, self.problem.reg);
         let swept: Swept = if taken == 0 {
-            start(problem.cost(), &problem.a, &self.g, reg, monitor)?
+            start::<f64>(problem.cost(), &problem.a, &self.g, reg, monitor)?
         } else {
-            sweep(problem.cost(), &problem.a, &self.f, &self.g, reg, monitor)?
+            sweep::<f64>(problem.cost(), &problem.a, &self.f, &self.g, reg, monitor)?
         };
         self.counts.passes += 1;
         if taken > 0 {

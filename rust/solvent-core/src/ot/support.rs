@@ -1,5 +1,7 @@
 //! The entries of a plan that matter, row by row: a row with few is kept by position, a full one whole.
 
+use std::ops::Range;
+
 /// Rows of `V = diag(1/r) P`: what is kept of each row, as shares of the row's sum. Kept in the blocks they were found in.
 #[derive(Debug, Clone, Default)]
 pub struct Support {
@@ -13,6 +15,9 @@ pub struct Support {
 #[derive(Debug, Clone, Default)]
 pub struct Block {
     first: usize,
+    /// How many rows there will be.
+    expected: usize,
+    columns: usize,
     rows: Vec<Row>,
     positions: Vec<u32>,
     shares: Vec<f64>,
@@ -27,6 +32,21 @@ enum Row {
     Full(usize),
 }
 
+/// Rows of a block that are treated alike.
+struct Group {
+    /// The first of them, within the block.
+    first: usize,
+    count: usize,
+    held: Held,
+}
+
+enum Held {
+    /// `positions` and `shares` of one row.
+    Few(Range<usize>),
+    /// `full`, from here on, row after row.
+    Full(usize),
+}
+
 /// Above this share of the columns a row is kept whole, in single precision: a direction needs no more, and memory runs
 /// ahead where positions do not.
 const FULL: f64 = 0.12;
@@ -34,22 +54,25 @@ const FULL: f64 = 0.12;
 const DOWN: f64 = 1.0 - 1.2e-7;
 
 impl Block {
-    /// No rows yet; the first to come is this one.
-    pub fn new(first: usize) -> Self {
-        Self { first, ..Self::default() }
+    /// No rows yet; these are to come, each of so many columns.
+    pub fn new(expected: Range<usize>, columns: usize) -> Self {
+        Self { first: expected.start, expected: expected.len(), columns, ..Self::default() }
     }
 
     /// Adds a row of the plan with this sum, of which these positions are to be kept.
-    pub fn push(&mut self, p: &[f64], sum: f64, positions: &[u32]) {
+    pub fn push<P: Copy + Into<f64>>(&mut self, p: &[P], sum: f64, positions: &[u32]) {
         let share = if sum > 0.0 { 1.0 / sum } else { 0.0 };
         if positions.len() as f64 > FULL * p.len() as f64 && p.len() > 64 {
             let start = self.full.len();
-            self.full.extend(p.iter().map(|&p| (p * share * DOWN) as f32));
+            if start == 0 {
+                self.full.reserve_exact(((self.expected - self.rows.len()) * self.columns).min(1 << 20));
+            }
+            self.full.extend(p.iter().map(|&p| (p.into() * share * DOWN) as f32));
             self.rows.push(Row::Full(start));
         } else {
             let start = self.positions.len();
             self.positions.extend_from_slice(positions);
-            self.shares.extend(positions.iter().map(|&j| p[j as usize] * share));
+            self.shares.extend(positions.iter().map(|&j| p[j as usize].into() * share));
             self.rows.push(Row::Few(start, self.positions.len()));
         }
     }
@@ -61,21 +84,42 @@ impl Block {
 
     /// Gives all memory back.
     pub fn clear(&mut self) {
-        *self = Self::new(self.first);
+        *self = Self::new(self.first..self.first + self.expected, self.columns);
+    }
+
+    /// The rows of these: four full ones together, which share what is read beside them, or one.
+    fn groups(&self) -> impl Iterator<Item = Group> + '_ {
+        let mut r = 0;
+        std::iter::from_fn(move || {
+            let first = r;
+            let group = match *self.rows.get(r)? {
+                Row::Few(start, end) => Group { first, count: 1, held: Held::Few(start..end) },
+                Row::Full(start) => {
+                    let four = self.rows.get(r..r + 4);
+                    let full = four.is_some_and(|rows| rows.iter().all(|row| matches!(row, Row::Full(_))));
+                    Group { first, count: if full { 4 } else { 1 }, held: Held::Full(start) }
+                }
+            };
+            r += group.count;
+            Some(group)
+        })
     }
 
     /// `out += V^T x` over these rows; `x` is of all rows.
     pub fn add_transposed(&self, x: &[f64], out: &mut [f64]) {
-        for (row, &x) in self.rows.iter().zip(&x[self.first..]) {
-            match *row {
-                Row::Few(start, end) => {
-                    for (&j, &v) in self.positions[start..end].iter().zip(&self.shares[start..end]) {
-                        out[j as usize] += v * x;
+        let m = out.len();
+        for group in self.groups() {
+            let from = self.first + group.first;
+            match group.held {
+                Held::Few(range) => {
+                    for (&j, &v) in self.positions[range.clone()].iter().zip(&self.shares[range]) {
+                        out[j as usize] += v * x[from];
                     }
                 }
-                Row::Full(start) => {
-                    let row = &self.full[start..start + out.len()];
-                    solvent_simd::dispatch(kernels::AddScaled { row, x, out });
+                Held::Full(start) => {
+                    let (rows, x) =
+                        (&self.full[start..start + group.count * m], &x[from..from + group.count]);
+                    solvent_simd::dispatch(kernels::AddScaled { rows, x, out });
                 }
             }
         }
@@ -83,14 +127,34 @@ impl Block {
 
     /// Calls `f(i, (V w)_i)` for these rows.
     pub fn dots(&self, w: &[f64], mut f: impl FnMut(usize, f64)) {
+        let m = w.len();
+        for group in self.groups() {
+            let from = self.first + group.first;
+            match group.held {
+                Held::Few(range) => f(from, gathered(&self.positions[range.clone()], &self.shares[range], w)),
+                Held::Full(start) => {
+                    let rows = &self.full[start..start + group.count * m];
+                    let mut out = [0.0; 4];
+                    solvent_simd::dispatch(kernels::Dots { rows, w, out: &mut out[..group.count] });
+                    out[..group.count].iter().enumerate().for_each(|(r, &dot)| f(from + r, dot));
+                }
+            }
+        }
+    }
+
+    /// Calls `f(i, sum_j V_ij^2 w_j)` for these rows.
+    pub fn squares(&self, w: &[f64], mut f: impl FnMut(usize, f64)) {
         for (r, row) in self.rows.iter().enumerate() {
-            let dot = match *row {
-                Row::Few(start, end) => gathered(&self.positions[start..end], &self.shares[start..end], w),
+            let sum = match *row {
+                Row::Few(start, end) => {
+                    let held = self.positions[start..end].iter().zip(&self.shares[start..end]);
+                    held.map(|(&j, &v)| v * v * w[j as usize]).sum()
+                }
                 Row::Full(start) => {
-                    solvent_simd::dispatch(kernels::Dot { row: &self.full[start..start + w.len()], w })
+                    solvent_simd::dispatch(kernels::Squares { row: &self.full[start..start + w.len()], w })
                 }
             };
-            f(self.first + r, dot);
+            f(self.first + r, sum);
         }
     }
 
@@ -179,10 +243,10 @@ impl Support {
 mod kernels {
     use solvent_simd::{F64s, Kernel, Lanes, Simd};
 
-    /// `out += x row`.
+    /// `out += sum_r x_r row_r`; the rows, one after the other, are as long as `out`.
     pub struct AddScaled<'a> {
-        pub row: &'a [f32],
-        pub x: f64,
+        pub rows: &'a [f32],
+        pub x: &'a [f64],
         pub out: &'a mut [f64],
     }
 
@@ -190,49 +254,106 @@ mod kernels {
         type Output = ();
         #[inline(always)]
         fn run<S: Simd>(self) {
-            let lanes = S::F64::LANES;
-            let body = self.out.len() - self.out.len() % lanes;
-            let x = S::F64::splat(self.x);
-            let mut j = 0;
-            while j < body {
-                let o = &mut self.out[j..j + lanes];
-                S::F64::load_f32(&self.row[j..j + lanes]).mul_add(x, S::F64::load(o)).store(o);
-                j += lanes;
-            }
-            for j in body..self.out.len() {
-                self.out[j] += f64::from(self.row[j]) * self.x;
+            match self.x.len() {
+                4 => add_scaled::<S::F64, 4>(self.rows, self.x, self.out),
+                _ => add_scaled::<S::F64, 1>(self.rows, self.x, self.out),
             }
         }
     }
 
-    /// `row . w`.
-    pub struct Dot<'a> {
+    #[inline(always)]
+    fn add_scaled<V: F64s, const R: usize>(rows: &[f32], x: &[f64], out: &mut [f64]) {
+        let m = out.len();
+        let rows = &rows[..R * m];
+        let body = m - m % V::LANES;
+        let mut each = [V::splat(0.0); R];
+        for r in 0..R {
+            each[r] = V::splat(x[r]);
+        }
+        let mut j = 0;
+        while j < body {
+            let o = &mut out[j..j + V::LANES];
+            let mut sum = V::load(o);
+            for r in 0..R {
+                sum = V::load_f32(&rows[r * m + j..r * m + j + V::LANES]).mul_add(each[r], sum);
+            }
+            sum.store(o);
+            j += V::LANES;
+        }
+        for j in body..m {
+            for r in 0..R {
+                out[j] += f64::from(rows[r * m + j]) * x[r];
+            }
+        }
+    }
+
+    /// `out_r = row_r . w`; the rows, one after the other, are as long as `w`.
+    pub struct Dots<'a> {
+        pub rows: &'a [f32],
+        pub w: &'a [f64],
+        pub out: &'a mut [f64],
+    }
+
+    impl Kernel for Dots<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            match self.out.len() {
+                4 => dots::<S::F64, 4>(self.rows, self.w, self.out),
+                _ => dots::<S::F64, 1>(self.rows, self.w, self.out),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn dots<V: F64s, const R: usize>(rows: &[f32], w: &[f64], out: &mut [f64]) {
+        let m = w.len();
+        let rows = &rows[..R * m];
+        let body = m - m % (2 * V::LANES);
+        let mut sums = [[V::splat(0.0); 2]; R];
+        let mut j = 0;
+        while j < body {
+            for s in 0..2 {
+                let at = j + s * V::LANES;
+                let w = V::load(&w[at..at + V::LANES]);
+                for r in 0..R {
+                    sums[r][s] = V::load_f32(&rows[r * m + at..r * m + at + V::LANES]).mul_add(w, sums[r][s]);
+                }
+            }
+            j += 2 * V::LANES;
+        }
+        for r in 0..R {
+            out[r] = (sums[r][0] + sums[r][1]).reduce_sum();
+            for j in body..m {
+                out[r] += f64::from(rows[r * m + j]) * w[j];
+            }
+        }
+    }
+
+    /// `sum_j row_j^2 w_j`.
+    pub struct Squares<'a> {
         pub row: &'a [f32],
         pub w: &'a [f64],
     }
 
-    impl Kernel for Dot<'_> {
+    impl Kernel for Squares<'_> {
         type Output = f64;
         #[inline(always)]
         fn run<S: Simd>(self) -> f64 {
             let lanes = S::F64::LANES;
-            let mut sums = [S::F64::splat(0.0); 4];
-            let n = self.row.len();
-            let body = n - n % (4 * lanes);
+            let mut sums = [S::F64::splat(0.0); 2];
+            let body = self.row.len() - self.row.len() % (2 * lanes);
             let mut j = 0;
             while j < body {
-                for s in 0..4 {
+                for s in 0..2 {
                     let at = j + s * lanes;
-                    let row = S::F64::load_f32(&self.row[at..at + lanes]);
-                    sums[s] = row.mul_add(S::F64::load(&self.w[at..at + lanes]), sums[s]);
+                    let v = S::F64::load_f32(&self.row[at..at + lanes]);
+                    sums[s] = (v * v).mul_add(S::F64::load(&self.w[at..at + lanes]), sums[s]);
                 }
-                j += 4 * lanes;
+                j += 2 * lanes;
             }
-            let mut total = ((sums[0] + sums[1]) + (sums[2] + sums[3])).reduce_sum();
-            for j in body..n {
-                total += f64::from(self.row[j]) * self.w[j];
-            }
-            total
+            let rest: f64 = (body..self.row.len()).map(|j| f64::from(self.row[j]).powi(2) * self.w[j]).sum();
+            (sums[0] + sums[1]).reduce_sum() + rest
         }
     }
 }

@@ -202,7 +202,12 @@ impl F64s for F64x2 {
     }
 }
 
-impl F32s for F32x4 {}
+impl F32s for F32x4 {
+    #[inline(always)]
+    fn load_f64(a: &[f64]) -> Self {
+        Self(from_fn(|i| a[i] as f32))
+    }
+}
 
 #[cfg(test)]
 mod tests {

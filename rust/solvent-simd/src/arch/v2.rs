@@ -74,5 +74,11 @@ mod single {
 
     crate::arch::sse_avx::register!(F32x4, Mask32x4, __m128, f32, 4, i32, false);
 
-    impl F32s for F32x4 {}
+    impl F32s for F32x4 {
+        #[inline(always)]
+        fn load_f64(a: &[f64]) -> Self {
+            let a = &a[..4];
+            Self::load(&[a[0] as f32, a[1] as f32, a[2] as f32, a[3] as f32])
+        }
+    }
 }

@@ -92,5 +92,17 @@ mod single {
     names!(__m256, _mm256_cmp_ps);
     crate::arch::sse_avx::register!(F32x8, Mask32x8, __m256, f32, 8, i32, true);
 
-    impl F32s for F32x8 {}
+    // SAFETY: the bounds are checked, the features are `dispatch`'s.
+    #[allow(clippy::undocumented_unsafe_blocks, reason = "given above")]
+    impl F32s for F32x8 {
+        #[inline(always)]
+        fn load_f64(a: &[f64]) -> Self {
+            assert!(a.len() >= 8);
+            Self(unsafe {
+                let low = _mm256_cvtpd_ps(_mm256_loadu_pd(a.as_ptr()));
+                let high = _mm256_cvtpd_ps(_mm256_loadu_pd(a.as_ptr().add(4)));
+                _mm256_set_m128(high, low)
+            })
+        }
+    }
 }

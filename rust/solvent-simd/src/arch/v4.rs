@@ -150,5 +150,15 @@ mod single {
 
     crate::arch::avx512::register!(F32x16, Mask16, __mmask16, __m512, f32, 16);
 
-    impl F32s for F32x16 {}
+    impl F32s for F32x16 {
+        #[inline(always)]
+        fn load_f64(a: &[f64]) -> Self {
+            assert!(a.len() >= 16);
+            Self(unsafe {
+                let low = _mm512_cvtpd_ps(_mm512_loadu_pd(a.as_ptr()));
+                let high = _mm512_cvtpd_ps(_mm512_loadu_pd(a.as_ptr().add(8)));
+                _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+            })
+        }
+    }
 }

@@ -152,7 +152,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     fn begin(&mut self, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
         let (problem, reg) = (self.setting.problem, self.reg());
         let exact = Side::new(problem.a.weights().to_vec(), f64::INFINITY);
-        let swept = start(problem.cost(), &exact, &self.columns.psi, reg, monitor)?;
+        let swept = start::<f64>(problem.cost(), &exact, &self.columns.psi, reg, monitor)?;
         self.counts.passes += 1;
         self.f = swept.f;
         if self.setting.capped {
@@ -175,7 +175,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
 
     fn sweep(&mut self, taken: u64, before: f64, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
         let (problem, reg) = (self.setting.problem, self.reg());
-        let swept = sweep(problem.cost(), &self.rows, &self.f, &self.columns.psi, reg, monitor)?;
+        let swept = sweep::<f64>(problem.cost(), &self.rows, &self.f, &self.columns.psi, reg, monitor)?;
         self.counts.passes += 1;
         self.error = self.setting.error(&self.f, &swept.sums, reg);
         if !self.error.is_finite() {

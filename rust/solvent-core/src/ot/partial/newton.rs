@@ -165,7 +165,7 @@ impl Point {
         let even = setting.mass / m as f64;
         let least: Vec<f64> = problem.b.weights().iter().map(|b| drop / n as f64 * b.min(even)).collect();
         let thresholds = Thresholds { row: drop / m as f64, columns: &least, room: room(problem) };
-        let probed = probe(problem.cost(), &f, &near.psi, reg, thresholds, monitor)?;
+        let probed = probe::<f64>(problem.cost(), &f, &near.psi, reg, thresholds, monitor)?;
         if probed.support.overflowed() {
             return Ok(None);
         }

@@ -3,21 +3,24 @@
 //!
 //! The last columns run through the same vector code as the others, padded so that their exponentials are 0.
 
-use solvent_simd::{F64s, Kernel, Lanes, Mask, Simd, exp2};
+use solvent_simd::real::Real as _;
+use solvent_simd::{F32s, F64s, Kernel, Lanes, Mask, Simd, exp2};
 
 /// Rows that share one load of the columns' potentials.
 pub const GROUP: usize = 4;
-/// The most lanes of an `f64` register.
-const MAX_LANES: usize = 8;
+/// The most lanes of a register.
+const MAX_LANES: usize = 16;
 /// What [`Mask::positions`] wants behind its output.
 pub const SLACK: usize = MAX_LANES + solvent_simd::lanes::SLACK;
 
-/// An element of a cost, read as `f64`.
+/// An element of a cost.
 pub trait Entry: Copy + Send + Sync + 'static {
     /// What pads a row.
     const PAD: Self;
     /// The first `V::LANES` of `a`, widened.
     fn load<V: F64s>(a: &[Self]) -> V;
+    /// The first `V::LANES` of `a`, rounded.
+    fn load_single<V: F32s>(a: &[Self]) -> V;
 }
 
 impl Entry for f64 {
@@ -26,6 +29,10 @@ impl Entry for f64 {
     fn load<V: F64s>(a: &[f64]) -> V {
         V::load(a)
     }
+    #[inline(always)]
+    fn load_single<V: F32s>(a: &[f64]) -> V {
+        V::load_f64(a)
+    }
 }
 
 impl Entry for f32 {
@@ -33,6 +40,58 @@ impl Entry for f32 {
     #[inline(always)]
     fn load<V: F64s>(a: &[f32]) -> V {
         V::load_f32(a)
+    }
+    #[inline(always)]
+    fn load_single<V: F32s>(a: &[f32]) -> V {
+        V::load(a)
+    }
+}
+
+/// What exponentials are computed in: `f64`, or `f32` where the answer is only on its way.
+pub trait Precision: solvent_simd::real::Real + Into<f64> + Default + Send + Sync {
+    /// Its registers.
+    type Lanes<S: Simd>: Lanes<Scalar = Self>;
+    /// Some elements of a cost.
+    fn load<S: Simd, T: Entry>(a: &[T]) -> Self::Lanes<S>;
+}
+
+impl Precision for f64 {
+    type Lanes<S: Simd> = S::F64;
+    #[inline(always)]
+    fn load<S: Simd, T: Entry>(a: &[T]) -> S::F64 {
+        T::load(a)
+    }
+}
+
+impl Precision for f32 {
+    type Lanes<S: Simd> = S::F32;
+    #[inline(always)]
+    fn load<S: Simd, T: Entry>(a: &[T]) -> S::F32 {
+        T::load_single(a)
+    }
+}
+
+/// Elements of a cost from `j` on; behind its end (`PART`) stands what pads it.
+#[inline(always)]
+fn entries<S: Simd, P: Precision, T: Entry, const PART: bool>(a: &[T], j: usize) -> P::Lanes<S> {
+    if PART {
+        let mut padded = [T::PAD; MAX_LANES];
+        padded[..a.len() - j].copy_from_slice(&a[j..]);
+        P::load::<S, T>(&padded)
+    } else {
+        P::load::<S, T>(&a[j..j + P::Lanes::<S>::LANES])
+    }
+}
+
+/// Lanes of `a` from `j` on; behind its end (`PART`) stands 0.
+#[inline(always)]
+fn numbers<V: Lanes, const PART: bool>(a: &[V::Scalar], j: usize) -> V {
+    if PART {
+        let mut padded = [V::Scalar::ZERO; MAX_LANES];
+        padded[..a.len() - j].copy_from_slice(&a[j..]);
+        V::load(&padded)
+    } else {
+        V::load(&a[j..j + V::LANES])
     }
 }
 
@@ -50,9 +109,9 @@ fn at<V: F64s, T: Entry, const PART: bool>(a: &[T], j: usize, pad: T) -> V {
 
 /// Writes lanes to `out` from `j` on, as many as there is room for (`PART`).
 #[inline(always)]
-fn put<V: F64s, const PART: bool>(v: V, out: &mut [f64], j: usize) {
+fn put<V: Lanes, const PART: bool>(v: V, out: &mut [V::Scalar], j: usize) {
     if PART {
-        let mut padded = [0.0; MAX_LANES];
+        let mut padded = [V::Scalar::ZERO; MAX_LANES];
         v.store(&mut padded);
         let rest = out.len() - j;
         out[j..].copy_from_slice(&padded[..rest]);
@@ -92,30 +151,30 @@ macro_rules! grouped {
 
 /// `buffer[r, j] = 2^(((f_r + g_j) - C_rj) scale)` and its row sums; entries below 2^-1021 are 0, those of infinite
 /// cost too. Rows of the buffer are as long as `g`.
-pub struct Exponentials<'a, T> {
+pub struct Exponentials<'a, T, P> {
     /// A group of rows of the cost.
     pub rows: &'a [&'a [T]],
     /// Their potentials.
-    pub f: &'a [f64],
+    pub f: &'a [P],
     /// The columns' potentials.
-    pub g: &'a [f64],
+    pub g: &'a [P],
     /// log2(e)/reg.
     pub scale: f64,
     /// Out: the exponentials.
-    pub buffer: &'a mut [f64],
+    pub buffer: &'a mut [P],
     /// Out: their sums over each row.
     pub sums: &'a mut [f64],
 }
 
-impl<T: Entry> Kernel for Exponentials<'_, T> {
+impl<T: Entry, P: Precision> Kernel for Exponentials<'_, T, P> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
         let m = self.g.len();
         grouped!(
             self.rows.len(),
-            exponentials::<S::F64, T, GROUP>(self.rows, self.f, self.g, self.scale, self.buffer, self.sums),
-            |r| exponentials::<S::F64, T, 1>(
+            exponentials::<S, T, P, GROUP>(self.rows, self.f, self.g, self.scale, self.buffer, self.sums),
+            |r| exponentials::<S, T, P, 1>(
                 &self.rows[r..],
                 &self.f[r..],
                 self.g,
@@ -128,81 +187,83 @@ impl<T: Entry> Kernel for Exponentials<'_, T> {
 }
 
 #[inline(always)]
-fn exponentials<V: F64s, T: Entry, const R: usize>(
+fn exponentials<S: Simd, T: Entry, P: Precision, const R: usize>(
     rows: &[&[T]],
-    f: &[f64],
-    g: &[f64],
+    f: &[P],
+    g: &[P],
     scale: f64,
-    buffer: &mut [f64],
+    buffer: &mut [P],
     sums: &mut [f64],
 ) {
     let m = g.len();
-    let mut total = [V::splat(0.0); R];
-    let mut potential = [V::splat(0.0); R];
+    let mut total = [P::Lanes::<S>::splat(P::ZERO); R];
+    let mut potential = [P::Lanes::<S>::splat(P::ZERO); R];
     let mut row = [rows[0]; R];
     for r in 0..R {
-        potential[r] = V::splat(f[r]);
+        potential[r] = P::Lanes::<S>::splat(f[r]);
         row[r] = &rows[r][..m];
     }
     let buffer = &mut buffer[..R * m];
-    let scale = V::splat(scale);
+    let scale = P::Lanes::<S>::splat(P::of(scale));
     lanes!(
-        V,
+        P::Lanes::<S>,
         m,
-        |j| exponentials_at::<V, T, R, false>(&row, &potential, g, scale, buffer, &mut total, j),
-        exponentials_at::<V, T, R, true>(&row, &potential, g, scale, buffer, &mut total, j)
+        |j| exponentials_at::<S, T, P, R, false>(&row, &potential, g, scale, buffer, &mut total, j),
+        exponentials_at::<S, T, P, R, true>(&row, &potential, g, scale, buffer, &mut total, j)
     );
     for r in 0..R {
-        sums[r] = total[r].reduce_sum();
+        sums[r] = total[r].reduce_sum().into();
     }
 }
 
 #[inline(always)]
-fn exponentials_at<V: F64s, T: Entry, const R: usize, const PART: bool>(
+fn exponentials_at<S: Simd, T: Entry, P: Precision, const R: usize, const PART: bool>(
     row: &[&[T]; R],
-    potential: &[V; R],
-    g: &[f64],
-    scale: V,
-    buffer: &mut [f64],
-    total: &mut [V; R],
+    potential: &[P::Lanes<S>; R],
+    g: &[P],
+    scale: P::Lanes<S>,
+    buffer: &mut [P],
+    total: &mut [P::Lanes<S>; R],
     j: usize,
 ) {
     let m = g.len();
-    let gj = at::<V, f64, PART>(g, j, 0.0);
+    let gj = numbers::<P::Lanes<S>, PART>(g, j);
     for r in 0..R {
-        let c = at::<V, T, PART>(row[r], j, T::PAD);
+        let c = entries::<S, P, T, PART>(row[r], j);
         let p = exp2(((potential[r] + gj) - c) * scale);
         total[r] = total[r] + p;
-        put::<V, PART>(p, &mut buffer[r * m..(r + 1) * m], j);
+        put::<P::Lanes<S>, PART>(p, &mut buffer[r * m..(r + 1) * m], j);
     }
 }
 
 /// `out_j += sum_r weight_r buffer[r, j]`.
-pub struct AddRows<'a> {
+pub struct AddRows<'a, P> {
     /// Rows one after the other, as long as `out`.
-    pub buffer: &'a [f64],
+    pub buffer: &'a [P],
     /// One a row.
-    pub weights: &'a [f64],
+    pub weights: &'a [P],
     /// In and out.
-    pub out: &'a mut [f64],
+    pub out: &'a mut [P],
 }
 
-impl Kernel for AddRows<'_> {
+impl<P: Precision> Kernel for AddRows<'_, P> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self) {
         let m = self.out.len();
-        grouped!(self.weights.len(), add_rows::<S::F64, GROUP>(self.buffer, self.weights, self.out), |r| {
-            add_rows::<S::F64, 1>(&self.buffer[r * m..], &self.weights[r..], self.out)
-        });
+        grouped!(
+            self.weights.len(),
+            add_rows::<P::Lanes<S>, GROUP>(self.buffer, self.weights, self.out),
+            |r| add_rows::<P::Lanes<S>, 1>(&self.buffer[r * m..], &self.weights[r..], self.out)
+        );
     }
 }
 
 #[inline(always)]
-fn add_rows<V: F64s, const R: usize>(buffer: &[f64], weights: &[f64], out: &mut [f64]) {
+fn add_rows<V: Lanes, const R: usize>(buffer: &[V::Scalar], weights: &[V::Scalar], out: &mut [V::Scalar]) {
     let m = out.len();
     let buffer = &buffer[..R * m];
-    let mut weight = [V::splat(0.0); R];
+    let mut weight = [V::splat(V::Scalar::ZERO); R];
     for r in 0..R {
         weight[r] = V::splat(weights[r]);
     }
@@ -215,16 +276,16 @@ fn add_rows<V: F64s, const R: usize>(buffer: &[f64], weights: &[f64], out: &mut 
 }
 
 #[inline(always)]
-fn add_rows_at<V: F64s, const R: usize, const PART: bool>(
-    buffer: &[f64],
+fn add_rows_at<V: Lanes, const R: usize, const PART: bool>(
+    buffer: &[V::Scalar],
     weight: &[V; R],
-    out: &mut [f64],
+    out: &mut [V::Scalar],
     j: usize,
 ) {
     let m = out.len();
-    let mut sum = at::<V, f64, PART>(out, j, 0.0);
+    let mut sum = numbers::<V, PART>(out, j);
     for r in 0..R {
-        sum = at::<V, f64, PART>(&buffer[r * m..(r + 1) * m], j, 0.0).mul_add(weight[r], sum);
+        sum = numbers::<V, PART>(&buffer[r * m..(r + 1) * m], j).mul_add(weight[r], sum);
     }
     put::<V, PART>(sum, out, j);
 }
@@ -364,44 +425,45 @@ fn moments_at<V: F64s, T: Entry, const PART: bool>(it: &Moments<'_, T>, sums: &m
 
 /// The positions of the entries of a row of exponentials that matter: those above the row's threshold or their column's.
 /// Returns how many; what follows them in `out` is scratch.
-pub struct Keep<'a> {
+pub struct Keep<'a, P> {
     /// The row of exponentials.
-    pub p: &'a [f64],
+    pub p: &'a [P],
     /// The row's threshold.
-    pub row: f64,
+    pub row: P,
     /// The columns' thresholds.
-    pub columns: &'a [f64],
+    pub columns: &'a [P],
     /// Room for all positions and [`SLACK`].
     pub out: &'a mut [u32],
 }
 
-impl Kernel for Keep<'_> {
+impl<P: Precision> Kernel for Keep<'_, P> {
     type Output = usize;
     #[inline(always)]
     fn run<S: Simd>(self) -> usize {
         let m = self.columns.len();
         let mut kept = 0;
         lanes!(
-            S::F64,
+            P::Lanes::<S>,
             m,
-            |j| kept += keep_at::<S::F64, false>(self.p, self.row, self.columns, &mut self.out[kept..], j),
-            kept += keep_at::<S::F64, true>(self.p, self.row, self.columns, &mut self.out[kept..], j)
+            |j| kept +=
+                keep_at::<P::Lanes<S>, false>(self.p, self.row, self.columns, &mut self.out[kept..], j),
+            kept += keep_at::<P::Lanes<S>, true>(self.p, self.row, self.columns, &mut self.out[kept..], j)
         );
         kept
     }
 }
 
 #[inline(always)]
-fn keep_at<V: F64s, const PART: bool>(
-    p: &[f64],
-    row: f64,
-    columns: &[f64],
+fn keep_at<V: Lanes, const PART: bool>(
+    p: &[V::Scalar],
+    row: V::Scalar,
+    columns: &[V::Scalar],
     out: &mut [u32],
     j: usize,
 ) -> usize {
-    let threshold = at::<V, f64, PART>(columns, j, f64::INFINITY).min(V::splat(row));
-    let p = at::<V, f64, PART>(p, j, 0.0);
-    p.gt(threshold).positions(j as u32, out)
+    // Behind the end both are 0, and 0 is not above 0.
+    let threshold = numbers::<V, PART>(columns, j).min(V::splat(row));
+    numbers::<V, PART>(p, j).gt(threshold).positions(j as u32, out)
 }
 
 /// `sum_j x_j y_j` where `x` is a row of the cost (0 where it is infinite) and `y` is finite.

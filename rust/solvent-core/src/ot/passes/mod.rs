@@ -9,8 +9,8 @@ mod probe;
 mod sweep;
 
 pub use kernels::{
-    AddRows, ColumnMin, CostDot, Dot, Entry, Exponentials, Extent, GROUP, Keep, Moments, RowExtent, RowMax,
-    SLACK,
+    AddRows, ColumnMin, CostDot, Dot, Entry, Exponentials, Extent, GROUP, Keep, Moments, Precision,
+    RowExtent, RowMax, SLACK,
 };
 pub use probe::{Probed, Thresholds, probe};
 pub use sweep::{Swept, column_minima, columns, start, sweep};
@@ -64,13 +64,9 @@ pub fn over_blocks<B: Visit + Send>(
     })
 }
 
-/// Adds `part` to `sum`, entry by entry; an empty sum becomes the part.
-pub fn add_to(sum: &mut Vec<f64>, part: Vec<f64>) {
-    if sum.is_empty() {
-        *sum = part;
-    } else {
-        sum.iter_mut().zip(&part).for_each(|(s, p)| *s += p);
-    }
+/// Adds `part` to `sum`, entry by entry.
+pub fn add_to<P: Copy + Into<f64>>(sum: &mut [f64], part: &[P]) {
+    sum.iter_mut().zip(part).for_each(|(s, &p)| *s += p.into());
 }
 
 #[cfg(test)]
@@ -119,14 +115,14 @@ mod tests {
             let by_column: Vec<f64> = (0..m).map(|j| (0..n).map(|i| p(i, j)).sum()).collect();
             let mut silent = Silent;
             let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
-            let swept = sweep(&cost, &a, &f, &g, reg, &mut monitor).unwrap();
+            let swept = sweep::<f64>(&cost, &a, &f, &g, reg, &mut monitor).unwrap();
             close(&swept.sums, &rows);
             let updated: Vec<f64> =
                 (0..m).map(|j| (0..n).map(|i| p(i, j) * a.weights()[i] / rows[i]).sum()).collect();
             close(&swept.columns, &updated);
             close(&columns(&cost, &f, &g, reg, &mut monitor).unwrap(), &by_column);
             // Rows made exact from the columns' potentials alone.
-            let begun = start(&cost, &a, &g, reg, &mut monitor).unwrap();
+            let begun = start::<f64>(&cost, &a, &g, reg, &mut monitor).unwrap();
             for i in 0..n {
                 let sum: f64 = (0..m).map(|j| entry(&c, &begun.f, &g, reg, i, j)).sum();
                 assert!((sum - a.weights()[i]).abs() <= 1e-12 * sum);
@@ -134,7 +130,7 @@ mod tests {
             // Everything is kept, shares of the rows' sums.
             let none = vec![0.0; m];
             let thresholds = Thresholds { row: 0.0, columns: &none, room: usize::MAX };
-            let probed = probe(&cost, &f, &g, reg, thresholds, &mut monitor).unwrap();
+            let probed = probe::<f64>(&cost, &f, &g, reg, thresholds, &mut monitor).unwrap();
             close(&probed.rows, &rows);
             close(&probed.columns, &by_column);
             let mut back = vec![0.0; m];
@@ -167,7 +163,7 @@ mod tests {
         let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
         let none = vec![0.0; 40];
         let thresholds = Thresholds { row: 0.0, columns: &none, room: 1000 };
-        let probed = probe(&cost, &f, &g, 0.05, thresholds, &mut monitor).unwrap();
+        let probed = probe::<f64>(&cost, &f, &g, 0.05, thresholds, &mut monitor).unwrap();
         assert!(probed.support.overflowed() && probed.support.entries() == 0 && probed.rows.len() == 50);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::cost::{Cost, Visit};
 use super::super::support::{self, Support};
-use super::{AddRows, Entry, Exponentials, Keep, SLACK, add_to, over_blocks, scale};
+use super::{AddRows, Entry, Exponentials, Keep, Precision, SLACK, add_to, over_blocks, scale};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use solvent_simd::dispatch;
@@ -31,37 +31,42 @@ pub struct Probed {
     pub support: Support,
 }
 
-struct Block<'a> {
+struct Block<'a, P> {
     f: &'a [f64],
-    g: &'a [f64],
+    g: &'a [P],
     reg: f64,
-    thresholds: Thresholds<'a>,
-    buffer: Vec<f64>,
+    /// d/m.
+    row: f64,
+    /// The columns' thresholds.
+    thresholds: &'a [P],
+    buffer: Vec<P>,
     positions: Vec<u32>,
     /// What is left of the room.
     room: &'a AtomicUsize,
     rows: Vec<f64>,
-    columns: Vec<f64>,
+    columns: Vec<P>,
     support: support::Block,
 }
 
-impl Visit for Block<'_> {
+impl<P: Precision> Visit for Block<'_, P> {
     fn group<T: Entry>(&mut self, first: usize, rows: &[&[T]]) {
         let m = self.g.len();
         let mut sums = [0.0; super::GROUP];
-        let f = &self.f[first..first + rows.len()];
-        let buffer = &mut self.buffer;
+        let mut f = [P::ZERO; super::GROUP];
+        for (r, f) in f[..rows.len()].iter_mut().enumerate() {
+            *f = P::of(self.f[first + r]);
+        }
+        let (f, buffer) = (&f[..rows.len()], &mut self.buffer);
         dispatch(Exponentials { rows, f, g: self.g, scale: scale(self.reg), buffer, sums: &mut sums });
         let buffer = &self.buffer[..rows.len() * m];
-        dispatch(AddRows { buffer, weights: &[1.0; super::GROUP][..rows.len()], out: &mut self.columns });
+        dispatch(AddRows { buffer, weights: &[P::ONE; super::GROUP][..rows.len()], out: &mut self.columns });
         let before = self.support.bytes();
         for (p, &sum) in buffer.chunks_exact(m).zip(&sums) {
             if self.room.load(Ordering::Relaxed) == 0 {
                 break;
             }
-            let threshold = self.thresholds.row * sum;
-            let columns = self.thresholds.columns;
-            let kept = dispatch(Keep { p, row: threshold, columns, out: &mut self.positions });
+            let (row, columns) = (P::of(self.row * sum), self.thresholds);
+            let kept = dispatch(Keep { p, row, columns, out: &mut self.positions });
             self.support.push(p, sum, &self.positions[..kept]);
         }
         let more = self.support.bytes() - before;
@@ -76,7 +81,7 @@ impl Visit for Block<'_> {
 }
 
 /// Row sums, column sums and support of the plan at (f, g).
-pub fn probe(
+pub fn probe<P: Precision>(
     cost: &Cost<'_>,
     f: &[f64],
     g: &[f64],
@@ -86,22 +91,25 @@ pub fn probe(
 ) -> Result<Probed, Aborted> {
     let m = g.len();
     let room = AtomicUsize::new(thresholds.room);
+    let rounded = |x: &[f64]| x.iter().map(|&x| P::of(x)).collect::<Vec<P>>();
+    let (g, columns) = (rounded(g), rounded(thresholds.columns));
     let make = |range: std::ops::Range<usize>| Block {
         f,
-        g,
+        g: &g,
         reg,
-        thresholds,
-        buffer: vec![0.0; super::GROUP * m],
+        row: thresholds.row,
+        thresholds: &columns,
+        buffer: vec![P::ZERO; super::GROUP * m],
         positions: vec![0; m + SLACK],
         room: &room,
         rows: Vec::with_capacity(range.len()),
-        columns: vec![0.0; m],
-        support: support::Block::new(range.start),
+        columns: vec![P::ZERO; m],
+        support: support::Block::new(range, m),
     };
-    let mut all = Probed { support: Support::new(m), ..Probed::default() };
+    let mut all = Probed { support: Support::new(m), columns: vec![0.0; m], ..Probed::default() };
     over_blocks(cost, monitor, make, |block| {
         all.rows.extend(block.rows);
-        add_to(&mut all.columns, block.columns);
+        add_to(&mut all.columns, &block.columns);
         all.support.push(block.support);
     })?;
     if room.load(Ordering::Relaxed) == 0 {

@@ -2,10 +2,11 @@
 
 use super::super::cost::{Cost, Visit};
 use super::super::side::Side;
-use super::{AddRows, ColumnMin, Entry, Exponentials, RowMax, add_to, over_blocks, scale};
+use super::{AddRows, ColumnMin, Entry, Exponentials, Precision, RowMax, add_to, over_blocks, scale};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use solvent_simd::dispatch;
+use std::ops::Range;
 
 /// What a row update gives.
 #[derive(Debug, Default)]
@@ -18,17 +19,21 @@ pub struct Swept {
     pub columns: Vec<f64>,
 }
 
-struct Rows<'a> {
+struct Rows<'a, P> {
     /// None: each row begins at its largest exponent.
     f: Option<&'a [f64]>,
     g: &'a [f64],
+    /// g, rounded.
+    rounded: &'a [P],
     reg: f64,
     side: &'a Side,
-    buffer: Vec<f64>,
-    out: Swept,
+    buffer: Vec<P>,
+    columns: Vec<P>,
+    sums: Vec<f64>,
+    moved: Vec<f64>,
 }
 
-impl Visit for Rows<'_> {
+impl<P: Precision> Visit for Rows<'_, P> {
     fn group<T: Entry>(&mut self, first: usize, rows: &[&[T]]) {
         let (count, m) = (rows.len(), self.g.len());
         let mut f = [0.0; super::GROUP];
@@ -41,25 +46,25 @@ impl Visit for Rows<'_> {
         let mut sums = [0.0; super::GROUP];
         dispatch(Exponentials {
             rows,
-            f: &f[..count],
-            g: self.g,
+            f: &f.map(P::of)[..count],
+            g: self.rounded,
             scale: scale(self.reg),
             buffer: &mut self.buffer,
             sums: &mut sums,
         });
-        let mut weights = [0.0; super::GROUP];
+        let mut weights = [P::ZERO; super::GROUP];
         for r in 0..count {
             let (moved, factor) = self.side.exact(first + r, f[r], sums[r], self.reg);
-            self.out.f.push(moved);
-            weights[r] = factor;
+            self.moved.push(moved);
+            weights[r] = P::of(factor);
         }
-        self.out.sums.extend_from_slice(&sums[..count]);
+        self.sums.extend_from_slice(&sums[..count]);
         let buffer = &self.buffer[..count * m];
-        dispatch(AddRows { buffer, weights: &weights[..count], out: &mut self.out.columns });
+        dispatch(AddRows { buffer, weights: &weights[..count], out: &mut self.columns });
     }
 }
 
-fn rows_pass(
+fn rows_pass<P: Precision>(
     cost: &Cost<'_>,
     side: &Side,
     f: Option<&[f64]>,
@@ -68,37 +73,41 @@ fn rows_pass(
     monitor: &mut Monitor<'_>,
 ) -> Result<Swept, Aborted> {
     let m = g.len();
-    let make = |_| Rows {
+    let rounded: Vec<P> = g.iter().map(|&g| P::of(g)).collect();
+    let make = |range: Range<usize>| Rows {
         f,
         g,
+        rounded: &rounded,
         reg,
         side,
-        buffer: vec![0.0; super::GROUP * m],
-        out: Swept { columns: vec![0.0; m], ..Swept::default() },
+        buffer: vec![P::ZERO; super::GROUP * m],
+        columns: vec![P::ZERO; m],
+        sums: Vec::with_capacity(range.len()),
+        moved: Vec::with_capacity(range.len()),
     };
-    let mut all = Swept::default();
+    let mut all = Swept { columns: vec![0.0; m], ..Swept::default() };
     over_blocks(cost, monitor, make, |block| {
-        all.sums.extend(block.out.sums);
-        all.f.extend(block.out.f);
-        add_to(&mut all.columns, block.out.columns);
+        all.sums.extend(block.sums);
+        all.f.extend(block.moved);
+        add_to(&mut all.columns, &block.columns);
     })?;
     Ok(all)
 }
 
 /// Makes the rows exact from any column potentials: each row begins at its largest exponent, so that nothing overflows
 /// and no row vanishes. `sums` are relative to that beginning.
-pub fn start(
+pub fn start<P: Precision>(
     cost: &Cost<'_>,
     side: &Side,
     g: &[f64],
     reg: f64,
     monitor: &mut Monitor<'_>,
 ) -> Result<Swept, Aborted> {
-    rows_pass(cost, side, None, g, reg, monitor)
+    rows_pass::<P>(cost, side, None, g, reg, monitor)
 }
 
 /// Makes the rows exact from potentials that are nearly so.
-pub fn sweep(
+pub fn sweep<P: Precision>(
     cost: &Cost<'_>,
     side: &Side,
     f: &[f64],
@@ -106,7 +115,7 @@ pub fn sweep(
     reg: f64,
     monitor: &mut Monitor<'_>,
 ) -> Result<Swept, Aborted> {
-    rows_pass(cost, side, Some(f), g, reg, monitor)
+    rows_pass::<P>(cost, side, Some(f), g, reg, monitor)
 }
 
 struct Columns<'a> {
@@ -138,8 +147,8 @@ pub fn columns(
 ) -> Result<Vec<f64>, Aborted> {
     let m = g.len();
     let make = |_| Columns { f, g, reg, buffer: vec![0.0; super::GROUP * m], sums: vec![0.0; m] };
-    let mut all = Vec::new();
-    over_blocks(cost, monitor, make, |block| add_to(&mut all, block.sums))?;
+    let mut all = vec![0.0; m];
+    over_blocks(cost, monitor, make, |block| add_to(&mut all, &block.sums))?;
     Ok(all)
 }
 

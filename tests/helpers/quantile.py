@@ -118,7 +118,7 @@ def highs_basis(a, b, tau):
 
 
 def proven_optimum(a, b, tau):
-    """The exact least objective of a generic problem: HiGHS's vertex, solved and proven optimal in rationals."""
+    """The exact least objective of a generic problem (tau n no integer): HiGHS's vertex, solved and proven optimal in rationals."""
     d = a.shape[1]
     x, _ = highs_basis(a, b, tau)
     rows = rows_of(a, b, tau)

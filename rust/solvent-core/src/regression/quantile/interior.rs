@@ -9,9 +9,10 @@
 
 use super::QuantileError;
 use super::design::{GROUP, padded, panel_rows};
-use super::kernels::{Apply, Assemble, Correct, Panel, Predict, Ratios, Rows};
+use super::kernels::{Apply, Assemble, Collect, Correct, Panel, Predict, Ratios, Rows};
 use crate::base::dense::{Cholesky, Matrix};
 use crate::base::monitor::Monitor;
+use crate::base::sum::Dd;
 use crate::base::view::MatrixView;
 use solvent_simd::dispatch;
 
@@ -161,19 +162,18 @@ impl Interior {
         (0..self.width).map(|j| self.entry(i, j)).collect()
     }
 
-    /// `y - X x`, slab by slab.
-    pub fn residuals(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<Vec<f64>>, QuantileError> {
+    /// `y - X x`.
+    pub fn residuals(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, QuantileError> {
         let mut products = self.apply(x, monitor)?;
-        for (product, slab) in products.iter_mut().zip(&self.slabs) {
-            product.iter_mut().zip(&slab.y).for_each(|(r, y)| *r = y - *r);
-        }
+        let sides = self.slabs.iter().flat_map(|slab| &slab.y);
+        products.iter_mut().zip(sides).for_each(|(r, y)| *r = y - *r);
         Ok(products)
     }
 
-    /// `X x`, slab by slab.
-    pub fn apply(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<Vec<f64>>, QuantileError> {
+    /// `X x`.
+    pub fn apply(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, QuantileError> {
         let (stride, width) = (self.stride, self.width);
-        Ok(monitor.map_items(self.slabs.iter(), |slab: &Slab| {
+        let parts = monitor.map_items(self.slabs.iter(), |slab: &Slab| {
             let mut out = vec![0.0; slab.rows];
             for start in (0..slab.rows).step_by(stride) {
                 let m = (slab.rows - start).min(stride);
@@ -181,7 +181,50 @@ impl Interior {
                 dispatch(Apply { panel, c: x, out: &mut out[start..start + m] });
             }
             out
-        })?)
+        })?;
+        Ok(parts.concat())
+    }
+
+    /// `|y| + |X| c`.
+    pub fn sizes(&self, c: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, QuantileError> {
+        let (stride, width) = (self.stride, self.width);
+        let parts = monitor.map_items(self.slabs.iter(), |slab: &Slab| {
+            let mut out: Vec<f64> = slab.y.iter().map(|y| y.abs()).collect();
+            for start in (0..slab.rows).step_by(stride) {
+                let m = (slab.rows - start).min(stride);
+                for (j, c) in c.iter().enumerate() {
+                    let column = &slab.x[start * width + j * stride..][..m];
+                    out[start..start + m].iter_mut().zip(column).for_each(|(o, x)| *o += x.abs() * c);
+                }
+            }
+            out
+        })?;
+        Ok(parts.concat())
+    }
+
+    /// `X^T v`, v one for each row that is not null; panels are added up in double-double.
+    pub fn collect(&self, v: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<Dd>, QuantileError> {
+        let (stride, width, per) = (self.stride, self.width, self.slab_rows());
+        let parts = monitor.map_items(self.slabs.iter().enumerate(), |(k, slab)| {
+            let mut total = vec![Dd::ZERO; width];
+            let (mut part, mut own) = (vec![0.0; width], vec![0.0; stride]);
+            for start in (0..slab.rows).step_by(stride) {
+                let m = (slab.rows - start).min(stride);
+                let first = (k * per + start).min(v.len());
+                let last = (first + m).min(v.len());
+                own[..last - first].copy_from_slice(&v[first..last]);
+                own[last - first..].fill(0.0);
+                let panel = Panel { x: &slab.x[start * width..], stride, m, d: width };
+                part.fill(0.0);
+                dispatch(Collect { panel, v: [&own], out: [&mut part[..]] });
+                total.iter_mut().zip(&part).for_each(|(t, p)| *t = *t + Dd::from(*p));
+            }
+            total
+        })?;
+        Ok(parts.into_iter().fold(vec![Dd::ZERO; width], |mut total, part| {
+            total.iter_mut().zip(part).for_each(|(t, p)| *t = *t + p);
+            total
+        }))
     }
 
     /// Starts at `x`, or by least squares where none is given.
@@ -195,10 +238,11 @@ impl Interior {
             None => self.least_squares(monitor)?,
         };
         let residuals = self.residuals(&self.x, monitor)?;
-        let total: f64 = residuals.iter().flatten().map(|r| r.abs()).sum();
+        let total: f64 = residuals.iter().map(|r| r.abs()).sum();
         // Not 0 where everything is interpolated already.
         let mean = (total / self.count.max(1) as f64).max(f64::MIN_POSITIVE.sqrt());
-        for (slab, residuals) in self.slabs.iter_mut().zip(&residuals) {
+        let per = self.slab_rows();
+        for (slab, residuals) in self.slabs.iter_mut().zip(residuals.chunks(per)) {
             for i in 0..slab.rows {
                 let (lo, hi, r) = (slab.lo[i], slab.hi[i], residuals[i]);
                 if !warm {

@@ -6,7 +6,7 @@
 //! slope, which changes at every row whose residual passes zero, is no longer negative.
 
 use super::QuantileError;
-use super::interior::Interior;
+use super::interior::{Interior, Slab};
 use crate::base::dense::{Matrix, Qr, Triangle, solve_triangular};
 use crate::base::monitor::Monitor;
 use crate::base::sum::Dd;
@@ -40,9 +40,13 @@ struct Walk<'p> {
     x: Vec<f64>,
     residual: Vec<f64>,
     dual: Vec<f64>,
+    lo: Vec<f64>,
+    hi: Vec<f64>,
     /// Residuals below this are 0.
     floor: Vec<f64>,
     inside: Vec<bool>,
+    /// X^T a over the rows outside of the basis.
+    rest: Vec<Dd>,
 }
 
 /// A row whose residual passes zero after `at`.
@@ -86,18 +90,25 @@ pub fn polish(
     let count = program.count;
     let mut inside = vec![false; count];
     basis.iter().for_each(|&i| inside[i] = true);
+    let flat = |of: fn(&Slab) -> &[f64]| -> Vec<f64> {
+        program.slabs.iter().flat_map(|slab| of(slab)).copied().take(count).collect()
+    };
     let mut walk = Walk {
         program,
         basis,
         inverse,
         x: vec![0.0; program.width],
-        residual: vec![0.0; count],
-        dual: vec![0.0; count],
-        floor: vec![0.0; count],
+        residual: Vec::new(),
+        dual: flat(|slab| &slab.p),
+        lo: flat(|slab| &slab.lo),
+        hi: flat(|slab| &slab.hi),
+        floor: Vec::new(),
         inside,
+        rest: Vec::new(),
     };
     walk.settle(monitor)?;
     walk.snap();
+    walk.sum(monitor)?;
     for _ in 0..pivots {
         walk.balance();
         let Some((k, up)) = walk.worst() else { return Ok(walk.finish(monitor)?) };
@@ -183,58 +194,62 @@ impl Walk<'_> {
                 self.x[j] += (0..d).map(|k| self.inverse.get(j, k) * rest[k]).sum::<f64>();
             }
         }
-        let residuals = program.residuals(&self.x, monitor)?;
-        let size = self.x.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-        for i in 0..program.count {
-            let (slab, at) = program.place(i);
-            self.residual[i] = if self.inside[i] { 0.0 } else { residuals[slab][at] };
-            let row: f64 = (0..d).map(|j| program.entry(i, j).abs()).sum();
-            self.floor[i] = 64.0 * f64::EPSILON * (program.slabs[slab].y[at].abs() + row * size);
+        self.residual = program.residuals(&self.x, monitor)?;
+        self.residual.truncate(program.count);
+        self.basis.iter().for_each(|&i| self.residual[i] = 0.0);
+        if self.floor.is_empty() {
+            let sizes: Vec<f64> = self.x.iter().map(|x| x.abs()).collect();
+            self.floor = program.sizes(&sizes, monitor)?;
+            self.floor.truncate(program.count);
+            self.floor.iter_mut().for_each(|floor| *floor *= 64.0 * f64::EPSILON);
         }
         Ok(())
     }
 
-    fn box_of(&self, i: usize) -> (f64, f64) {
-        let (slab, at) = self.program.place(i);
-        (self.program.slabs[slab].lo[at], self.program.slabs[slab].hi[at])
-    }
-
-    /// The dual where the residual has a sign; the interior's where it has none.
+    /// From the interior's p: the dual where the residual has a sign; the interior's where it has none.
     fn snap(&mut self) {
-        for i in 0..self.program.count {
-            let (lo, hi) = self.box_of(i);
-            let (slab, at) = self.program.place(i);
+        for i in 0..self.dual.len() {
+            let (lo, hi) = (self.lo[i], self.hi[i]);
             self.dual[i] = if self.residual[i].abs() > self.floor[i] {
                 if self.residual[i] > 0.0 { hi } else { lo }
             } else {
-                (self.program.slabs[slab].p[at] + lo).clamp(lo, hi)
+                (self.dual[i] + lo).clamp(lo, hi)
             };
+        }
+    }
+
+    /// X^T a over the rows outside of the basis.
+    fn sum(&mut self, monitor: &mut Monitor<'_>) -> Result<(), QuantileError> {
+        self.basis.iter().for_each(|&i| self.dual[i] = 0.0);
+        self.rest = self.program.collect(&self.dual, monitor)?;
+        Ok(())
+    }
+
+    /// Changes the dual of a row outside of the basis.
+    fn assign(&mut self, i: usize, dual: f64) {
+        let change = dual - self.dual[i];
+        self.dual[i] = dual;
+        for j in 0..self.rest.len() {
+            self.rest[j] = self.rest[j] + Dd::product(self.program.entry(i, j), change);
         }
     }
 
     /// The dual on the basis, from X^T a = 0.
     fn balance(&mut self) {
         let (program, d) = (self.program, self.program.width);
-        let (stride, per) = (program.stride, program.slab_rows());
-        let mut rest = vec![Dd::ZERO; d];
-        for (k, slab) in program.slabs.iter().enumerate() {
-            for start in (0..slab.rows).step_by(stride) {
-                let first = k * per + start;
-                let m = (slab.rows - start).min(stride).min(program.count.saturating_sub(first));
-                for j in 0..d {
-                    let column = &slab.x[start * d + j * stride..][..m];
-                    let mut part = [0.0; 8];
-                    for (at, x) in column.iter().enumerate() {
-                        let i = first + at;
-                        part[at % 8] += if self.inside[i] { 0.0 } else { x * self.dual[i] };
-                    }
-                    rest[j] = rest[j] + Dd::from(part.iter().sum::<f64>());
-                }
+        // Once more from what is left of X^T a = 0, which the inverse's own rounding was lost in.
+        self.basis.iter().for_each(|&i| self.dual[i] = 0.0);
+        for _ in 0..2 {
+            let mut left = self.rest.clone();
+            for &i in &self.basis {
+                let a = self.dual[i];
+                (0..d).for_each(|j| left[j] = left[j] + Dd::product(program.entry(i, j), a));
             }
-        }
-        for k in 0..d {
-            self.dual[self.basis[k]] =
-                -(0..d).fold(Dd::ZERO, |s, j| s + Dd::from(self.inverse.get(j, k)) * rest[j]).to_f64();
+            for k in 0..d {
+                let column = self.inverse.column(k).iter().zip(&left);
+                self.dual[self.basis[k]] -=
+                    column.fold(Dd::ZERO, |s, (n, l)| s + Dd::from(*n) * *l).to_f64();
+            }
         }
     }
 
@@ -242,7 +257,7 @@ impl Walk<'_> {
     fn worst(&self) -> Option<(usize, bool)> {
         let mut worst = (INSIDE, None);
         for (k, &i) in self.basis.iter().enumerate() {
-            let (lo, hi) = self.box_of(i);
+            let (lo, hi) = (self.lo[i], self.hi[i]);
             let (over, under) = ((self.dual[i] - hi) / (hi - lo), (lo - self.dual[i]) / (hi - lo));
             if over > worst.0 || over.is_nan() {
                 worst = (over, Some((k, true)));
@@ -262,23 +277,19 @@ impl Walk<'_> {
         let sign = if up { 1.0 } else { -1.0 };
         let dx: Vec<f64> = (0..d).map(|j| -sign * self.inverse.get(j, k)).collect();
         let moved = program.apply(&dx, monitor)?;
-        let rate = |i: usize| {
-            let (slab, at) = program.place(i);
-            -moved[slab][at]
-        };
-        let (lo, hi) = self.box_of(leaving);
+        let (lo, hi) = (self.lo[leaving], self.hi[leaving]);
         let mut slope = if up { hi - self.dual[leaving] } else { self.dual[leaving] - lo };
         let mut crossings = Vec::new();
-        let largest = moved.iter().flatten().fold(0.0f64, |m, v| m.max(v.abs()));
-        for i in (0..program.count).filter(|i| !self.inside[*i]) {
-            let (g, r, (lo, hi)) = (rate(i), self.residual[i], self.box_of(i));
-            if g.abs() <= 1e-13 * largest {
+        let largest = moved.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        for i in 0..program.count {
+            let (g, r, lo, hi) = (-moved[i], self.residual[i], self.lo[i], self.hi[i]);
+            if r * g > 0.0 && r.abs() > self.floor[i] || g.abs() <= 1e-13 * largest || self.inside[i] {
                 continue;
             }
             if r.abs() <= self.floor[i] {
                 let gain = if g > 0.0 { (hi - self.dual[i]) * g } else { (self.dual[i] - lo) * -g };
                 crossings.push(Crossing { at: 0.0, row: i, gain });
-            } else if r * g < 0.0 {
+            } else {
                 crossings.push(Crossing { at: -r / g, row: i, gain: g.abs() * (hi - lo) });
             }
         }
@@ -294,14 +305,16 @@ impl Walk<'_> {
         };
         let length = entering.at;
         for i in 0..program.count {
-            self.residual[i] = if self.inside[i] { 0.0 } else { self.residual[i] + length * rate(i) };
+            self.residual[i] = if self.inside[i] { 0.0 } else { self.residual[i] - length * moved[i] };
         }
         for i in passed {
-            let (lo, hi) = self.box_of(i);
-            self.dual[i] = if rate(i) > 0.0 { hi } else { lo };
+            self.assign(i, if moved[i] < 0.0 { self.hi[i] } else { self.lo[i] });
         }
         self.x.iter_mut().zip(&dx).for_each(|(x, dx)| *x += length * dx);
-        self.dual[leaving] = if up { hi } else { lo };
+        // One leaves the sum, the other comes into it.
+        self.assign(entering.row, 0.0);
+        self.dual[leaving] = 0.0;
+        self.assign(leaving, if up { hi } else { lo });
         self.residual[leaving] = length * sign;
         self.residual[entering.row] = 0.0;
         self.inside[leaving] = false;
@@ -334,17 +347,16 @@ impl Walk<'_> {
         self.settle(monitor)?;
         for i in 0..self.program.count {
             if !self.inside[i] && self.residual[i].abs() > self.floor[i] {
-                let (lo, hi) = self.box_of(i);
-                self.dual[i] = if self.residual[i] > 0.0 { hi } else { lo };
+                self.dual[i] = if self.residual[i] > 0.0 { self.hi[i] } else { self.lo[i] };
             }
         }
+        self.sum(monitor)?;
         self.balance();
         if self.worst().is_some() {
             return Ok(None);
         }
         for &i in &self.basis {
-            let (lo, hi) = self.box_of(i);
-            self.dual[i] = self.dual[i].clamp(lo, hi);
+            self.dual[i] = self.dual[i].clamp(self.lo[i], self.hi[i]);
         }
         Ok(Some(Vertex { x: self.x, dual: self.dual, basis: self.basis, inverse: self.inverse }))
     }

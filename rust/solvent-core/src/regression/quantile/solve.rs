@@ -16,9 +16,9 @@ use crate::base::sum::Dd;
 /// Relative gap at which a sample's fit is good enough.
 const PILOT: f64 = 1e-6;
 /// Relative gaps at which a vertex is looked for.
-const LEVELS: [f64; 3] = [1e-6, 1e-9, 1e-12];
+const LEVELS: [f64; 4] = [1e-7, 1e-9, 1e-11, 1e-13];
 /// Rows that stay out of the globs, in sample sizes.
-const BAND: f64 = 0.8;
+const BAND: f64 = 1.2;
 /// Wrong signs that are put right without a new sample, as a share of those rows.
 const WRONG: f64 = 0.1;
 /// Rounds of putting right.
@@ -291,7 +291,8 @@ impl<'a, 'p> Descent<'a, 'p> {
         let rank = self.frame.rank();
         let held = self.basis.take();
         let first = held.and_then(|origins| self.selection.places(self.problem, self.frame, &origins));
-        let pivots = if first.is_some() { rank + 10 } else { 2 * rank };
+        let last = self.level + 1 == LEVELS.len() || self.program.stuck;
+        let pivots = if last { 2 * rank } else { rank / 2 + 5 };
         polish(&self.program, self.selection.special(), first, pivots, monitor)
     }
 

@@ -1,0 +1,69 @@
+"""Checks of what a regression is given, shared by the functions that take a design, right sides and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvent._validate import as_float_array, check_entries
+
+__all__ = ["check_coefficients", "check_design", "check_right_side", "check_weights"]
+
+
+def check_design(a: Any) -> tuple[Any, tuple[int, int], np.dtype[Any]]:
+    """`a` as the core takes it (an array, or a tuple of compressed rows), its shape and its dtype.
+
+    The entries of a dense array are checked by the core, in its first pass.
+    """
+    if hasattr(a, "tocsr") and hasattr(a, "toarray"):
+        return _check_sparse(a)
+    array = as_float_array(a, "a", finite=False)
+    if array.ndim != 2:
+        raise ValueError(f"a has shape {array.shape}; expected a 2-D array (n_rows, n_columns)")
+    if not (array.flags.aligned and (array.flags.c_contiguous or array.flags.f_contiguous)):
+        array = np.ascontiguousarray(array)
+    return array, array.shape, array.dtype
+
+
+def _check_sparse(a: Any) -> tuple[Any, tuple[int, int], np.dtype[Any]]:
+    rows = a.tocsr()
+    if rows.dtype.kind not in "biuf" or rows.dtype.char == "g":
+        raise TypeError(f"a has dtype {rows.dtype}; expected real numbers (float32 or float64)")
+    dtype = np.dtype(np.float32) if rows.dtype.char in "ef" else np.dtype(np.float64)
+    data = np.ascontiguousarray(rows.data, dtype=np.float64)
+    if not np.isfinite(data).all():
+        k = int(np.argmin(np.isfinite(data)))
+        i = int(np.searchsorted(rows.indptr, k, side="right")) - 1
+        raise ValueError(f"a[{i}, {rows.indices[k]}] is {float(data[k])!r}; expected finite values")
+    indptr = np.ascontiguousarray(rows.indptr, dtype=np.int64)
+    indices = np.ascontiguousarray(rows.indices, dtype=np.int32)
+    return (indptr, indices, data, int(rows.shape[1])), (int(rows.shape[0]), int(rows.shape[1])), dtype
+
+
+def check_right_side(b: Any, n: int) -> NDArray[np.float64]:
+    """`b` of shape (n,), finite, in float64."""
+    array = as_float_array(b, "b")
+    if array.shape != (n,):
+        raise ValueError(f"b has shape {array.shape} but a has {n} rows; expected ({n},)")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def check_weights(weights: Any, n: int) -> NDArray[np.float64] | None:
+    """None, or weights of shape (n,), finite and not negative, in float64."""
+    if weights is None:
+        return None
+    array = as_float_array(weights, "weights", finite=False)
+    if array.shape != (n,):
+        raise ValueError(f"weights has shape {array.shape} but a has {n} rows; expected ({n},)")
+    check_entries(array, "weights", lambda w: np.isfinite(w) & (w >= 0), "expected finite values >= 0")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def check_coefficients(x: Any, name: str, d: int) -> NDArray[np.float64]:
+    """`x` of shape (d,), finite, in float64."""
+    array = as_float_array(x, name)
+    if array.shape != (d,):
+        raise ValueError(f"{name} has shape {array.shape} but a has {d} columns; expected ({d},)")
+    return np.ascontiguousarray(array, dtype=np.float64)

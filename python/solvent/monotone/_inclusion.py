@@ -167,8 +167,7 @@ def _check_restart(restart: Any) -> float | None:
     """None: the method's own factor; 0: none."""
     if restart is True or restart is False:
         return None if restart else 0.0
-    factor = check_scalar(restart, "restart", gt=0, lt=1)
-    return factor
+    return check_scalar(restart, "restart", gt=0, lt=1)
 
 
 def _check_method(method: str, n: int, kind: str) -> str:
@@ -338,9 +337,7 @@ def solve_inclusion(
     """
     operator = as_operator(F)
     prox = operator.prox if prox is None else prox
-    check_choice(kind, "kind", (*KINDS, None)) if kind is not None else None
-    known = operator.kind if kind is None else kind
-    check_choice(known, "kind", KINDS)
+    known = operator.kind if kind is None else check_choice(kind, "kind", KINDS)
     tuning = _Tuning.of(options)
     _check_method(method, operator.n, known)
     factor = _check_restart(restart)

@@ -66,9 +66,14 @@ class Operator:
     #: The prox that serves where a run is given none.
     prox: Prox | None = None
 
-    def _spec(self, dim: int) -> tuple[Any, ...]:
-        """The core's description, in dimension `dim`."""
+    def _data(self) -> tuple[Any, ...]:
+        """The core's description."""
         raise NotImplementedError
+
+    def _spec(self, dim: int) -> tuple[Any, ...]:
+        """The same in dimension `dim`, which data fix and callables do not."""
+        del dim
+        return self._data()
 
     @property
     def _single(self) -> bool:
@@ -83,6 +88,12 @@ class Operator:
     @cached_property
     def _constants(self) -> tuple[float, float] | None:
         return None if self.dim is None else _core.monotone.constants(self._spec(self.dim))
+
+    def _known(self) -> tuple[float | None, float | None]:
+        """L and L_avg, if they are known without further work."""
+        found: tuple[float, float] | None = self.__dict__.get("_constants")
+        # A constant F has L = 0, which no step can be made from.
+        return found if found is not None and min(found) > 0 else (None, None)
 
     @property
     def L(self) -> float | None:
@@ -259,7 +270,7 @@ class LogisticRegression(Operator):
         self._b = _labels(b, self.n)
         self.reg = check_scalar(reg, "reg", ge=0)
 
-    def _spec(self, dim: int) -> tuple[Any, ...]:
+    def _data(self) -> tuple[Any, ...]:
         return ("logistic", self._A.spec, self._b, self.reg)
 
     @property
@@ -314,7 +325,7 @@ class DROLogistic(Operator):
         self.reg = check_scalar(reg, "reg", ge=0)
         self.prox = Product([(None, d), (WeightBall(self.rho), self.n)])
 
-    def _spec(self, dim: int) -> tuple[Any, ...]:
+    def _data(self) -> tuple[Any, ...]:
         return ("dro", self._A.spec, self._b, self.rho, self.reg)
 
     @property
@@ -358,7 +369,7 @@ class MatrixGame(Operator):
         self.shape = self._M.shape
         self.dim, self.n = sum(self.shape), max(self.shape)
 
-    def _spec(self, dim: int) -> tuple[Any, ...]:
+    def _data(self) -> tuple[Any, ...]:
         return ("game", self._M.spec)
 
     @property
@@ -417,7 +428,7 @@ class Quadratic(Operator):
             )
         self.kind = kind
 
-    def _spec(self, dim: int) -> tuple[Any, ...]:
+    def _data(self) -> tuple[Any, ...]:
         return ("quadratic", self._Q, self._c, self._constant)
 
     @property
@@ -493,10 +504,13 @@ class FiniteSum(Operator):
         self.dim = None if dim is None else check_int(dim, "dim", ge=1)
         self.kind = check_choice(kind, "kind", KINDS)
         self._functions = (full, batch, diff)
-        self._given = tuple(
-            None if value is None else check_scalar(value, name, gt=0)
-            for name, value in (("L", L), ("L_avg", L_avg))
+        self._given = (
+            None if L is None else check_scalar(L, "L", gt=0),
+            None if L_avg is None else check_scalar(L_avg, "L_avg", gt=0),
         )
+
+    def _known(self) -> tuple[float | None, float | None]:
+        return self._given
 
     @property
     def L(self) -> float | None:

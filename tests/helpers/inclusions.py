@@ -15,13 +15,13 @@ def logistic(rng, n, d=10, cond=10.0):
 
 
 def skew_sum(rng, n, d=12, cond=3.0):
-    """Matrices of a bilinear saddle (n, d, d) and shifts (n, d): monotone, not cocoercive; and the solution."""
+    """Matrices of a bilinear saddle (n, d, d) and shifts (n, d): monotone, not cocoercive; and the solution, >= 0."""
     h = d // 2
     coupling = np.diag(np.logspace(0, -np.log10(cond), h)) + rng.normal(size=(n, h, h)) / np.sqrt(h)
     B = np.zeros((n, d, d))
     B[:, :h, h:] = coupling
     B[:, h:, :h] = -coupling.transpose(0, 2, 1)
-    solution = rng.normal(size=d)
+    solution = np.abs(rng.normal(size=d))
     return B, np.tile(-B.mean(axis=0) @ solution, (n, 1)), solution
 
 
@@ -48,7 +48,9 @@ def affine_value(B, c, x):
 def logistic_value(A, b, reg, x):
     """The gradient of the logistic loss in long double."""
     A, b, x = np.asarray(A, dtype=LD), np.asarray(b, dtype=LD), np.asarray(x, dtype=LD)
-    return A.T @ (-b / (1 + np.exp(b * (A @ x)))) / len(b) + LD(reg) * x
+    with np.errstate(over="ignore"):
+        slopes = -b / (1 + np.exp(b * (A @ x)))
+    return A.T @ slopes / len(b) + LD(reg) * x
 
 
 def box_residual(f, x, lo, hi):

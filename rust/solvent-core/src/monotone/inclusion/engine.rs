@@ -18,8 +18,9 @@ use crate::monotone::vector::{difference, norm};
 const GROWTH: f64 = 1e3;
 /// How often it may.
 const HALVINGS: u32 = 40;
-/// Passes without a new best residual, at least; beyond that a quarter of all so far.
-const PATIENCE: f64 = 50.0;
+/// Passes without a new best residual, at least; beyond that half of all so far. Deterministic methods on saddles turn
+/// for a hundred steps and more before the residual falls again.
+const PATIENCE: f64 = 200.0;
 /// What counts as new: a hundredth less.
 const NEW: f64 = 0.99;
 /// A failed certificate is tried again where the residual has fallen by this.
@@ -291,7 +292,7 @@ impl<'a> Engine<'a> {
         }
         let n = self.context.n as f64;
         let waited = (self.context.evaluations - self.landmark.1) as f64 / n;
-        if waited <= PATIENCE.max((self.context.evaluations - self.prepared) as f64 / n / 4.0) {
+        if waited <= PATIENCE.max((self.context.evaluations - self.prepared) as f64 / n / 2.0) {
             return Ok(());
         }
         let point = self.best.clone();
@@ -325,7 +326,7 @@ impl<'a> Engine<'a> {
     fn hint(&self) -> String {
         match self.negative {
             Some(product) => format!("F is not monotone: <F(u) - F(v), u - v> = {product:.3e} was seen"),
-            None => "if F is monotone, pass L, or another method".to_owned(),
+            None => "either there is no solution, or another method or a smaller eta has to be tried".to_owned(),
         }
     }
 

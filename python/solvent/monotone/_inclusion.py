@@ -95,7 +95,7 @@ class InclusionResult(Result):
     certificate: Certificate  # never without
     _mu: float | None = None
 
-    def certify(self, F: Any, prox: Any = None, *, workers: int | None = None) -> Certificate:  # type: ignore[override]
+    def certify(self, F: Any, prox: Any = None, *, workers: int | None = None) -> Certificate:
         """Judge `x` and `g` as they are now.
 
         Parameters

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Kind = Literal["gradient", "cocoercive", "monotone"]
-KINDS = ("gradient", "cocoercive", "monotone")
+KINDS: tuple[Kind, ...] = ("gradient", "cocoercive", "monotone")
 
 _Vector = NDArray[np.float64]
 
@@ -187,14 +187,17 @@ def _vector(a: ArrayLike, name: str) -> _Vector:
 class _Matrix:
     """A data matrix, dense (C order) or in compressed rows, as the core borrows it."""
 
+    spec: Any
+    single: bool
+    shape: tuple[int, int]
+
     def __init__(self, a: Any, name: str) -> None:
         a = _host(a, name)
-        self.spec: Any
         if hasattr(a, "tocsr"):
             rows = a.tocsr()
             if rows.dtype.kind not in "biuf":
                 raise TypeError(f"{name} has dtype {rows.dtype}; expected real numbers (float32 or float64)")
-            self.single = rows.dtype == np.float32
+            self.single = bool(rows.dtype == np.float32)
             self.shape = (int(rows.shape[0]), int(rows.shape[1]))
             data = np.ascontiguousarray(rows.data, dtype=np.float64)
             if not np.isfinite(data).all():
@@ -211,7 +214,7 @@ class _Matrix:
         array = as_float_array(a, name)
         if array.ndim != 2 or 0 in array.shape:
             raise ValueError(f"{name} has shape {array.shape}; expected (n, m) with n, m >= 1")
-        self.single = array.dtype == np.float32
+        self.single = bool(array.dtype == np.float32)
         self.shape = (array.shape[0], array.shape[1])
         self.spec = np.ascontiguousarray(array, dtype=np.float64)
 
@@ -495,7 +498,8 @@ class FiniteSum(Operator):
         L: float | None = None,
         L_avg: float | None = None,
     ) -> None:
-        for name, function in (("full", full), ("batch", batch), ("diff", diff)):
+        given: dict[str, Any] = {"full": full, "batch": batch, "diff": diff}
+        for name, function in given.items():
             if not callable(function) and (function is not None or name == "full"):
                 raise TypeError(f"{name} = {function!r}; expected a callable")
         self.n = check_int(n, "n", ge=1)

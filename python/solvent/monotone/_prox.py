@@ -56,7 +56,7 @@ class Prox:
         if self.dim is not None and self.dim != dim:
             raise ValueError(f"{name} has {dim} coordinates but {self!r} has {self.dim}; expected as many")
 
-    def __call__(self, v: ArrayLike, t: float = 1.0, out: _Vector | None = None) -> Any:
+    def __call__(self, v: ArrayLike, t: float = 1.0, out: Any = None) -> Any:
         """Evaluate the resolvent.
 
         Parameters
@@ -339,7 +339,8 @@ class Product(Prox):
 
     def __init__(self, parts: Sequence[tuple[Prox | None, int]]) -> None:
         checked = []
-        for k, part in enumerate(parts):
+        given: list[Any] = list(parts)
+        for k, part in enumerate(given):
             if not isinstance(part, tuple | list) or len(part) != 2:
                 raise TypeError(f"parts[{k}] = {part!r}; expected a pair (prox, size)")
             prox, size = part

@@ -139,8 +139,12 @@ impl Scheme for Resolvent {
     }
 
     fn eta(&self, context: &Context<'_>) -> f64 {
-        let root = if self.exact { 1.0 } else { (context.n as f64).sqrt() };
-        context.eta.unwrap_or(root / context.constants.average)
+        let own = if self.exact {
+            1.0 / context.constants.full
+        } else {
+            (context.n as f64).sqrt() / context.constants.average
+        };
+        context.eta.unwrap_or(own)
     }
 
     fn probe(&self, context: &Context<'_>) -> f64 {

@@ -43,16 +43,17 @@ pub(super) fn scheme(method: Method, problem: Problem<'_>, options: &Options) ->
 pub(super) enum Stage {
     /// The method stays.
     Settled,
-    /// Cocoercive: deterministic steps first, for this many passes from the start; they stay if they do well.
+    /// Cocoercive: deterministic steps first; after some passes they stay if they do well, and are watched.
     Trial,
-    /// L-SVRG, as long as the residual halves every so often; `mark` is the last one that did, `since` when.
-    Watched { mark: f64, since: f64 },
+    /// Stays as long as the residual halves every so often; `mark` is the last one that did, `since` when.
+    Watched { mark: f64, since: f64, next: Method },
 }
 
 /// Passes of the trial, and the drop of the residual it is judged by.
 const TRIAL: (f64, f64) = (8.0, 0.1);
-/// Passes in which the residual has to halve.
+/// Passes in which the residual has to halve; and those of inexact Halpern, which may drift a while.
 const HALVING: f64 = 20.0;
+const DRIFT: f64 = 40.0;
 
 /// The first method of `auto`, and what to watch.
 ///
@@ -66,7 +67,9 @@ pub(super) fn first(problem: Problem<'_>, constants: Constants) -> (Method, Stag
         Kind::Gradient => (Method::Halpern, Stage::Settled),
         Kind::Cocoercive => (Method::Halpern, Stage::Trial),
         Kind::Monotone if n >= MANY && constants.average < 0.5 * (n as f64).sqrt() * constants.full => {
-            (Method::VrHalpern, Stage::Settled)
+            // On sets, Halpern may drift along a face where extragradient walks.
+            let watched = Stage::Watched { mark: f64::INFINITY, since: 0.0, next: Method::Extragradient };
+            (Method::VrHalpern, watched)
         }
         Kind::Monotone => (Method::Ogda, Stage::Settled),
     }
@@ -86,22 +89,28 @@ impl Stage {
             Self::Settled => None,
             Self::Trial if passes < TRIAL.0 => None,
             Self::Trial if best <= TRIAL.1 * start => {
-                *self = Self::Settled;
+                *self = Self::Watched { mark: best, since: passes, next: Method::LSvrg };
                 None
             }
             Self::Trial => {
-                *self = Self::Watched { mark: best, since: passes };
+                *self = Self::Watched { mark: best, since: passes, next: Method::VrHalpern };
                 Some(Method::LSvrg)
             }
-            Self::Watched { mark, .. } if best <= 0.5 * mark && !guarded => {
-                *self = Self::Watched { mark: best, since: passes };
+            Self::Watched { mark, next, .. } if best <= 0.5 * mark && !guarded => {
+                *self = Self::Watched { mark: best, since: passes, next };
                 None
             }
-            Self::Watched { since, .. } if passes - since > HALVING || guarded => {
-                *self = Self::Settled;
-                Some(Method::VrHalpern)
+            Self::Watched { since, next, .. } => {
+                let window = if next == Method::Extragradient { DRIFT } else { HALVING };
+                if passes - since <= window && !guarded {
+                    return None;
+                }
+                *self = match next {
+                    Method::LSvrg => Self::Watched { mark: best, since: passes, next: Method::VrHalpern },
+                    _ => Self::Settled,
+                };
+                Some(next)
             }
-            Self::Watched { .. } => None,
         }
     }
 }

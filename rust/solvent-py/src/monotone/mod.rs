@@ -1,5 +1,16 @@
 //! `solvent._core.monotone`. Python has validated shapes and scalars.
 
+mod inclusion;
+mod operator;
+mod prox;
+
 /// Monotone inclusions, fixed points, matrix games and linear programs by Halpern iterations.
 #[pyo3::pymodule(submodule)]
-pub mod monotone {}
+pub mod monotone {
+    #[pymodule_export]
+    use super::inclusion::{certify_inclusion, solve_inclusion};
+    #[pymodule_export]
+    use super::operator::{constants, evaluate, symmetry};
+    #[pymodule_export]
+    use super::prox::{distance, resolve};
+}

@@ -1,0 +1,485 @@
+//! The run: exact points from a scheme, measured, guarded and certified.
+
+use super::certify::{Judged, Payload, Terms, judge};
+use super::constants::{cosine, estimate, estimate_average, ratio};
+use super::options::{Method, Options, Problem};
+use super::stages::{self, Stage};
+use super::InclusionError;
+use crate::base::certificate::Certificate;
+use crate::base::error::Aborted;
+use crate::base::monitor::{self, Budget, Monitor, Observer, Progress, drive};
+use crate::base::outcome::Outcome;
+use crate::base::status::Status;
+use crate::monotone::operator::Constants;
+use crate::monotone::scheme::{Context, Point, Scheme};
+use crate::monotone::vector::{difference, norm};
+
+/// The guard fires where the residual is this many times the best.
+const GROWTH: f64 = 1e3;
+/// How often it may.
+const HALVINGS: u32 = 40;
+/// Passes without a new best residual, at least; beyond that half of all so far. Deterministic methods on saddles turn
+/// for a hundred steps and more before the residual falls again.
+const PATIENCE: f64 = 200.0;
+/// What counts as new. Anchored methods drift for long at almost the same residual where the solution is far.
+const NEW: f64 = 1.0 - 1e-9;
+/// A failed certificate is tried again where the residual has fallen by this.
+const AGAIN: f64 = 0.7;
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Solution {
+    /// x.
+    pub x: Vec<f64>,
+    /// An element of G(x); none where G = 0.
+    pub g: Option<Vec<f64>>,
+    /// Norm of an element of F(x) + G(x).
+    pub residual: f64,
+    /// Evaluations of components.
+    pub evaluations: u64,
+    /// Products of the data with a vector.
+    pub products: f64,
+    /// New anchors.
+    pub restarts: u64,
+    /// The method that ran last.
+    pub method: &'static str,
+    /// Constants as used at the end.
+    pub constants: Constants,
+    /// Step of the resolvent that g belongs to.
+    pub eta: f64,
+    /// The common fields.
+    pub outcome: Outcome,
+}
+
+/// Solves `0 ∈ F(u) + G(u)` from `start`.
+pub fn solve(
+    problem: Problem<'_>,
+    options: &Options,
+    start: Vec<f64>,
+    observer: &mut dyn Observer,
+) -> Result<Solution, InclusionError> {
+    let mut monitor = Monitor::new(options.budget, observer, const { &<Engine<'_> as monitor::Method<3>>::EXTRAS });
+    let mut engine = Engine::prepare(problem, options, start, &mut monitor)?;
+    let status = drive(&mut engine, &mut monitor)?;
+    monitor::Method::finish(engine, status, monitor)
+}
+
+/// A pair that was judged.
+struct Candidate {
+    x: Vec<f64>,
+    g: Option<Vec<f64>>,
+    judged: Judged,
+    h: f64,
+}
+
+struct Engine<'a> {
+    problem: Problem<'a>,
+    options: &'a Options,
+    context: Context<'a>,
+    scheme: Box<dyn Scheme>,
+    stage: Stage,
+    at: Point,
+    best: Point,
+    /// Residual at the start.
+    first: f64,
+    scale: f64,
+    /// Evaluations before the first step.
+    prepared: u64,
+    /// The best residual that counted as new, and the evaluations it took.
+    landmark: (f64, u64),
+    retried: bool,
+    halvings: u32,
+    /// Restarts of schemes that were given up.
+    restarts: u64,
+    /// The most negative `<F(u) - F(v), u - v>` seen.
+    negative: Option<f64>,
+    /// A certificate is tried below this residual.
+    attempt_below: f64,
+    candidate: Option<Candidate>,
+    ended: Option<(Status, String)>,
+}
+
+impl<'a> Engine<'a> {
+    /// Evaluates F at the start, settles constants, scale and method.
+    fn prepare(
+        problem: Problem<'a>,
+        options: &'a Options,
+        start: Vec<f64>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Self, Aborted> {
+        let mut context = Context::new(problem.operator, problem.prox, options.eta, options.seed);
+        let mut f = vec![0.0; start.len()];
+        context.full(&start, &mut f, monitor)?;
+        let mut ended = None;
+        let mut at = Point::new(start, f, &context)?;
+        let start = at.u.clone();
+        let finite = at.residual.is_finite();
+        if !finite {
+            ended = Some((Status::Diverged, not_finite(&at, 1.0)));
+        } else if at.residual == 0.0 {
+            // Stationary for one step is stationary for all: nothing else has to be known.
+            context.constants = known(options).unwrap_or(context.constants);
+        } else {
+            context.constants = settle(problem, options, &at, &mut context, monitor)?;
+        }
+        let (method, stage) = match options.method {
+            Method::Auto => stages::first(problem, context.constants),
+            method => (method, Stage::Settled),
+        };
+        let scheme = stages::scheme(method, problem, options);
+        context.h = scheme.probe(&context);
+        if finite {
+            at.measure(&context)?;
+        }
+        if problem.operator.components() > 1 {
+            let root = context.root() + 1;
+            context.arrange(options.batch.unwrap_or(root).max(root), options.memory_limit);
+        }
+        let size = f64::EPSILON.sqrt() * (norm(&at.f) + context.constants.full * norm(&start));
+        let scale = if options.relative { at.residual.max(size) } else { 1.0 };
+        let scale = if scale > 0.0 && scale.is_finite() { scale } else { 1.0 };
+        let mut engine = Self {
+            problem,
+            options,
+            scheme,
+            stage,
+            best: at.clone(),
+            first: at.residual,
+            scale,
+            prepared: context.evaluations,
+            landmark: (at.residual, context.evaluations),
+            retried: false,
+            halvings: 0,
+            restarts: 0,
+            negative: None,
+            attempt_below: f64::INFINITY,
+            candidate: None,
+            ended,
+            at,
+            context,
+        };
+        let n = engine.context.n as u64;
+        engine.context.stop_at = engine.prepared.saturating_add(options.budget.maxiter.saturating_mul(n));
+        engine.scheme.begin(&engine.at, &engine.context);
+        Ok(engine)
+    }
+
+    fn passes(&self) -> f64 {
+        self.context.evaluations as f64 / self.context.n as f64
+    }
+
+    /// The pair that a point stands for, judged.
+    fn judge(&mut self, point: &Point, monitor: &mut Monitor<'_>) -> Result<Candidate, Aborted> {
+        let h = self.context.h;
+        let single = |x: &mut Vec<f64>| {
+            if self.options.single {
+                x.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+            }
+        };
+        let (mut x, mut g) = (point.u.clone(), None);
+        if self.problem.prox.is_some() {
+            x.clone_from(&point.next);
+            let pull = |j: usize| (point.u[j] - h * point.f[j] - x[j]) / h;
+            let mut pulls: Vec<f64> = (0..x.len()).map(pull).collect();
+            single(&mut pulls);
+            g = Some(pulls);
+        }
+        single(&mut x);
+        let known = (x == point.u).then_some(point.f.as_slice());
+        let payload = Payload { x: &x, g: g.as_deref(), h, known };
+        let terms = Terms { scale: self.scale, relative: self.options.relative, mu: self.options.mu };
+        let judged = judge(self.problem.operator, self.problem.prox, payload, terms, monitor)?;
+        self.context.evaluations += judged.evaluations * self.context.n as u64;
+        Ok(Candidate { x, g, judged, h })
+    }
+
+    /// The bound of the current point: its certificate where that may meet the target, else what its residual allows.
+    fn bound(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, Aborted> {
+        let (residual, tol) = (self.at.residual, self.options.budget.tol);
+        let cheap = residual / self.scale;
+        if !cheap.is_finite() {
+            return Ok(None);
+        }
+        if cheap > tol && residual > 0.0 {
+            // |F(u⁺) + g| <= (1 + hL) |u - u⁺|/h where L is a Lipschitz constant.
+            let factor = if self.problem.prox.is_some() {
+                1.0 + self.context.h * self.context.constants.full
+            } else {
+                1.0
+            };
+            return Ok(Some(factor * cheap));
+        }
+        if residual > self.attempt_below {
+            return Ok(None);
+        }
+        self.attempt_below = AGAIN * residual;
+        let point = self.at.clone();
+        let candidate = self.judge(&point, monitor)?;
+        let (bound, judged) = (candidate.judged.certificate.bound, &candidate.judged);
+        if residual == 0.0 && judged.residual == 0.0 {
+            self.ended = Some((Status::Converged, Status::Converged.describe().to_owned()));
+        } else if bound > tol {
+            if judged.residual <= 4.0 * judged.allowance {
+                self.ended = Some((Status::RoundingFloor, floor(bound)));
+            } else if self.options.single && judged.residual > 4.0 * residual.max(judged.allowance) {
+                self.ended = Some((Status::RoundingFloor, floor(bound)));
+            }
+        }
+        if self.candidate.as_ref().is_none_or(|old| bound < old.judged.certificate.bound) {
+            self.candidate = Some(candidate);
+        }
+        Ok(Some(bound))
+    }
+
+    /// Back to the best point, as a new beginning.
+    fn fall_back(&mut self) -> Result<(), Aborted> {
+        self.context.h = self.scheme.probe(&self.context);
+        self.best.measure(&self.context)?;
+        self.at = self.best.clone();
+        self.scheme.begin(&self.at, &self.context);
+        Ok(())
+    }
+
+    /// Another method, from the best point.
+    fn change(&mut self, method: Method) -> Result<(), Aborted> {
+        self.restarts += self.scheme.restarts();
+        self.scheme = stages::scheme(method, self.problem, self.options);
+        self.landmark = (self.best.residual, self.context.evaluations);
+        self.fall_back()
+    }
+
+    /// What the step from `before` to the current point says of the constants; true where it had to be undone.
+    fn check(&mut self, before: &Point) -> Result<bool, Aborted> {
+        if !(self.at.residual.is_finite() && self.at.residual <= GROWTH * self.best.residual) {
+            self.halvings += 1;
+            if self.halvings > HALVINGS {
+                self.ended = Some((Status::Diverged, self.grown()));
+                return Ok(true);
+            }
+            self.context.halve();
+            self.fall_back()?;
+            return Ok(true);
+        }
+        let (change, step) = (difference(&self.at.f, &before.f), difference(&self.at.u, &before.u));
+        // Differences that are mostly rounding say nothing.
+        let size = norm(&before.f) + self.context.constants.full * norm(&before.u);
+        if norm(&change) <= 1e-9 * size {
+            return Ok(false);
+        }
+        let angle = cosine(&change, &step);
+        if angle < -1e-8 {
+            let product = angle * norm(&change) * norm(&step);
+            self.negative = Some(self.negative.map_or(product, |old| old.min(product)));
+        }
+        let ratio = ratio(&change, &step, self.problem.kind);
+        if self.options.eta.is_none() && ratio > 1.05 * self.context.constants.full {
+            let raised = 1.1 * ratio;
+            let average = self.context.constants.average * (raised / self.context.constants.full);
+            self.context.constants = Constants { full: raised, average };
+            if self.at.residual < self.best.residual {
+                self.best = self.at.clone();
+            }
+            self.fall_back()?;
+        }
+        Ok(false)
+    }
+
+    /// Where patience is at an end: once more with half the step, then no more.
+    fn watch(&mut self, monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
+        if self.best.residual < NEW * self.landmark.0 {
+            self.landmark = (self.best.residual, self.context.evaluations);
+            return Ok(());
+        }
+        let n = self.context.n as f64;
+        let waited = (self.context.evaluations - self.landmark.1) as f64 / n;
+        if waited <= PATIENCE.max((self.context.evaluations - self.prepared) as f64 / n / 2.0) {
+            return Ok(());
+        }
+        let point = self.best.clone();
+        let candidate = self.judge(&point, monitor)?;
+        let judged = &candidate.judged;
+        let size = norm(&point.f) + self.context.constants.full * norm(&point.u);
+        let dust = if judged.allowance.is_nan() {
+            16.0 * f64::EPSILON * size.max(self.context.constants.full * norm(&candidate.x))
+        } else {
+            4.0 * judged.allowance
+        };
+        let rounded = self.options.single && judged.residual > 4.0 * point.residual;
+        if judged.residual <= dust || rounded {
+            self.ended = Some((Status::RoundingFloor, floor(judged.certificate.bound)));
+        } else if self.retried {
+            self.ended = Some((Status::Stalled, self.stuck(waited)));
+        } else {
+            self.retried = true;
+            self.context.halve();
+            self.landmark.1 = self.context.evaluations;
+            self.fall_back()?;
+        }
+        if self.candidate.as_ref().is_none_or(|old| {
+            judged_bound(&candidate) < judged_bound(old)
+        }) {
+            self.candidate = Some(candidate);
+        }
+        Ok(())
+    }
+
+    fn hint(&self) -> String {
+        match self.negative {
+            Some(product) => format!("F is not monotone: <F(u) - F(v), u - v> = {product:.3e} was seen"),
+            None => "either there is no solution, or another method or a smaller eta has to be tried".to_owned(),
+        }
+    }
+
+    fn stuck(&self, waited: f64) -> String {
+        format!(
+            "no new best residual in {waited:.0} passes, also with half the step; the best is {:.3e}. {}",
+            self.best.residual,
+            self.hint()
+        )
+    }
+
+    fn grown(&self) -> String {
+        if self.at.residual.is_finite() {
+            format!("the residual grew {GROWTH:.0e}-fold whatever the step ({HALVINGS} halvings). {}", self.hint())
+        } else {
+            not_finite(&self.at, self.passes())
+        }
+    }
+}
+
+fn judged_bound(candidate: &Candidate) -> f64 {
+    candidate.judged.certificate.bound
+}
+
+/// Constants that the caller gave.
+fn known(options: &Options) -> Option<Constants> {
+    let full = options.lipschitz?;
+    Some(Constants { full, average: options.average.unwrap_or(full) })
+}
+
+/// The caller's constants, else the operator's own, else estimates.
+fn settle(
+    problem: Problem<'_>,
+    options: &Options,
+    at: &Point,
+    context: &mut Context<'_>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Constants, Aborted> {
+    let own = match (options.lipschitz, options.average) {
+        (Some(full), Some(average)) => return Ok(Constants { full, average }),
+        _ => problem.operator.constants(monitor)?,
+    };
+    let full = match (options.lipschitz, own) {
+        (Some(full), _) => full,
+        (None, Some(own)) => own.full,
+        (None, None) => estimate(problem, &at.u, &at.f, options.seed, context, monitor)?,
+    };
+    // F is constant as far as can be seen: any step will do.
+    let full = if full > 0.0 && full.is_finite() { full } else { 1.0 };
+    let average = match (options.average, own) {
+        (Some(average), _) => average,
+        (None, Some(own)) => own.average.max(full),
+        (None, None) => {
+            return estimate_average(problem, &at.u, full, options.seed, context, monitor);
+        }
+    };
+    Ok(Constants { full, average })
+}
+
+fn not_finite(at: &Point, passes: f64) -> String {
+    let value = at.f.iter().find(|f| !f.is_finite()).copied().unwrap_or(at.residual);
+    let value = if value.is_nan() { "nan".to_owned() } else { format!("{value}") };
+    format!("F returned {value} at pass {passes:.0}; lower eta or pass L")
+}
+
+fn floor(bound: f64) -> String {
+    format!("rounding allows no bound much below {bound:.2e} for these data; raise tol")
+}
+
+impl monitor::Method<3> for Engine<'_> {
+    type Solution = Solution;
+    type Error = InclusionError;
+    const EXTRAS: [&'static str; 3] = ["residual", "restarts", "eta"];
+
+    fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, InclusionError> {
+        Ok(self.bound(monitor)?)
+    }
+
+    fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<3>, InclusionError> {
+        let mut bound = None;
+        if self.ended.is_none() {
+            let before = self.at.clone();
+            self.scheme.advance(&mut self.at, &mut self.context, monitor)?;
+            if self.at.residual < self.best.residual {
+                self.best = self.at.clone();
+            }
+            bound = self.bound(monitor)?;
+            if self.ended.is_none() {
+                let guarded = self.check(&before)?;
+                let passes = (self.context.evaluations - self.prepared) as f64 / self.context.n as f64;
+                if let Some(method) = self.stage.review(passes, self.first, self.best.residual, guarded) {
+                    self.change(method)?;
+                }
+            }
+            if self.ended.is_none() {
+                self.watch(monitor)?;
+            }
+        }
+        let done = (self.context.evaluations - self.prepared).div_ceil(self.context.n as u64);
+        let restarts = (self.restarts + self.scheme.restarts()) as f64;
+        let extras = [self.at.residual, restarts, self.scheme.eta(&self.context)];
+        Ok(Progress { units: done - monitor.nit(), bound, extras })
+    }
+
+    fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
+        self.ended.as_ref().map(|(status, _)| *status)
+    }
+
+    fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution, InclusionError> {
+        let point = self.best.clone();
+        let tol = self.options.budget.tol;
+        let settled = self.candidate.as_ref().is_some_and(|it| judged_bound(it) <= tol);
+        // The candidate may be older than the best point: both are judged.
+        if !settled && !(status == Status::RoundingFloor && self.candidate.is_some()) {
+            let last = self.judge(&point, &mut monitor)?;
+            if self.candidate.as_ref().is_none_or(|old| judged_bound(&last) <= judged_bound(old)) {
+                self.candidate = Some(last);
+            }
+        }
+        let Candidate { x, g, judged, h } = self.candidate.take().expect("one was just judged");
+        let certificate = judged.certificate;
+        let mut outcome = Outcome::new(monitor.end(status), Some(certificate));
+        if let Some((ended, message)) = &self.ended
+            && *ended == outcome.status
+        {
+            outcome.message.clone_from(message);
+        }
+        if outcome.status == Status::RoundingFloor && self.ended.is_none() {
+            let bound = outcome.certificate.as_ref().map_or(f64::NAN, |it| it.bound);
+            outcome.message = floor(bound);
+        }
+        Ok(Solution {
+            x,
+            g,
+            residual: judged.residual,
+            evaluations: self.context.evaluations,
+            products: self.problem.operator.products() * self.passes(),
+            restarts: self.restarts + self.scheme.restarts(),
+            method: self.scheme.name(),
+            constants: self.context.constants,
+            eta: h,
+            outcome,
+        })
+    }
+}
+
+/// A certificate of any pair, for the bindings.
+pub fn certificate(
+    problem: Problem<'_>,
+    payload: Payload<'_>,
+    terms: Terms,
+    observer: &mut dyn Observer,
+) -> Result<Certificate, InclusionError> {
+    let mut monitor = Monitor::new(Budget::new(0.0, 1), observer, &[]);
+    Ok(judge(problem.operator, problem.prox, payload, terms, &mut monitor)?.certificate)
+}

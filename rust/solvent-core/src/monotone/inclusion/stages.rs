@@ -1,0 +1,116 @@
+//! Which method runs, and when `auto` takes another.
+
+use super::options::{Method, Options, Problem};
+use crate::monotone::halpern::{Reflected, Resolvent};
+use crate::monotone::operator::{Constants, Kind};
+use crate::monotone::scheme::Scheme;
+use crate::monotone::variance::{Extragradient, LSvrg, Ogda, Page, ReducedExtragradient};
+
+/// From this many components on, `auto` reduces variance.
+const MANY: usize = 256;
+/// Factors at which anchored methods restart by themselves.
+const STOCHASTIC: f64 = 0.3;
+const DETERMINISTIC: f64 = 0.2;
+
+/// The scheme of a method (not of `Auto`).
+pub(super) fn scheme(method: Method, problem: Problem<'_>, options: &Options) -> Box<dyn Scheme> {
+    let many = problem.operator.components() > 1;
+    let monotone = problem.kind == Kind::Monotone;
+    match method {
+        Method::Auto => unreachable!("auto is settled before"),
+        Method::Halpern if monotone => {
+            Box::new(Resolvent::new(options.restart.factor(DETERMINISTIC), None, true))
+        }
+        Method::Halpern => Box::new(Reflected::new(options.restart.factor(DETERMINISTIC))),
+        Method::VrHalpern if monotone => {
+            Box::new(Resolvent::new(options.restart.factor(STOCHASTIC), options.batch, false))
+        }
+        Method::VrHalpern => Box::new(Page::new(
+            options.restart.factor(STOCHASTIC),
+            options.batch,
+            options.paper,
+            options.c,
+        )),
+        Method::LSvrg => Box::new(LSvrg::new(options.batch)),
+        Method::Extragradient if many => Box::new(ReducedExtragradient::new(options.batch)),
+        Method::Extragradient => Box::new(Extragradient::new()),
+        Method::Ogda => Box::new(Ogda::default()),
+    }
+}
+
+/// What `auto` does next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Stage {
+    /// The method stays.
+    Settled,
+    /// Cocoercive: deterministic steps first; after some passes they stay if they do well, and are watched.
+    Trial,
+    /// Stays as long as the residual halves every so often; `mark` is the last one that did, `since` when.
+    Watched { mark: f64, since: f64, next: Method },
+}
+
+/// Passes of the trial, and the drop of the residual it is judged by.
+const TRIAL: (f64, f64) = (8.0, 0.1);
+/// Passes in which the residual has to halve; and those of inexact Halpern, which may drift a while.
+const HALVING: f64 = 20.0;
+const DRIFT: f64 = 40.0;
+
+/// The first method of `auto`, and what to watch.
+///
+/// For a monotone F the variance-reduced method costs `n + √n L_avg/ε` evaluations and a deterministic one `n L/ε`, each
+/// up to its constant: with `L_avg` not well below `√n L` there is nothing to gain.
+pub(super) fn first(problem: Problem<'_>, constants: Constants) -> (Method, Stage) {
+    let n = problem.operator.components();
+    match problem.kind {
+        Kind::Gradient | Kind::Cocoercive if n < 2 => (Method::Halpern, Stage::Settled),
+        Kind::Gradient if n >= MANY => (Method::LSvrg, Stage::Settled),
+        Kind::Gradient => (Method::Halpern, Stage::Settled),
+        Kind::Cocoercive => (Method::Halpern, Stage::Trial),
+        Kind::Monotone if n >= MANY && constants.average < 0.5 * (n as f64).sqrt() * constants.full => {
+            // On sets, Halpern may drift along a face where extragradient walks.
+            let watched = Stage::Watched { mark: f64::INFINITY, since: 0.0, next: Method::Extragradient };
+            (Method::VrHalpern, watched)
+        }
+        Kind::Monotone => (Method::Ogda, Stage::Settled),
+    }
+}
+
+impl Stage {
+    /// Judges the run after so many passes; returns the method to go on with if it is another. `guarded`: the guard has
+    /// just fired.
+    pub(super) fn review(
+        &mut self,
+        passes: f64,
+        start: f64,
+        best: f64,
+        guarded: bool,
+    ) -> Option<Method> {
+        match *self {
+            Self::Settled => None,
+            Self::Trial if passes < TRIAL.0 => None,
+            Self::Trial if best <= TRIAL.1 * start => {
+                *self = Self::Watched { mark: best, since: passes, next: Method::LSvrg };
+                None
+            }
+            Self::Trial => {
+                *self = Self::Watched { mark: best, since: passes, next: Method::VrHalpern };
+                Some(Method::LSvrg)
+            }
+            Self::Watched { mark, next, .. } if best <= 0.5 * mark && !guarded => {
+                *self = Self::Watched { mark: best, since: passes, next };
+                None
+            }
+            Self::Watched { since, next, .. } => {
+                let window = if next == Method::Extragradient { DRIFT } else { HALVING };
+                if passes - since <= window && !guarded {
+                    return None;
+                }
+                *self = match next {
+                    Method::LSvrg => Self::Watched { mark: best, since: passes, next: Method::VrHalpern },
+                    _ => Self::Settled,
+                };
+                Some(next)
+            }
+        }
+    }
+}

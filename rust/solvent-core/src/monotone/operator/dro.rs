@@ -1,0 +1,214 @@
+//! Distributionally robust logistic regression: the saddle of
+//! `Σ q_i log(1 + exp(-b_i a_i.w)) + (reg/2) |w|²`, minimised over w and maximised over the weights q in the simplex
+//! within the distance rho of the uniform ones ([`Ball`](crate::monotone::prox::WeightBall)). `u = (w, q)`,
+//! `F(u) = (Σ q_i c_i a_i + reg w, -ℓ)` with `c_i = -b_i σ(-b_i a_i.w)` and `ℓ_i = log(1 + exp(-b_i a_i.w))`;
+//! component i has the terms of row i, times n.
+
+use super::blocks::Blocks;
+use super::logistic::{Slopes, gram_norm};
+use super::{Constants, Operator, Pick, Rows, gamma};
+use crate::base::error::Aborted;
+use crate::base::monitor::Monitor;
+use solvent_simd::{F64s, Kernel, Lanes, Simd, dispatch, exp, log1p};
+
+/// See the [module](self).
+pub struct DroLogistic<'a> {
+    rows: Rows<'a>,
+    labels: &'a [f64],
+    rho: f64,
+    reg: f64,
+    blocks: Blocks,
+}
+
+impl<'a> DroLogistic<'a> {
+    /// Rows `a_i` with their labels 1 or -1.
+    pub fn new(rows: Rows<'a>, labels: &'a [f64], rho: f64, reg: f64) -> Self {
+        assert_eq!(rows.count(), labels.len(), "one label a row");
+        let blocks = Blocks::new(rows.size(), rows.columns());
+        Self { rows, labels, rho, reg, blocks }
+    }
+
+    /// Slopes c and losses ℓ of the rows picked at w.
+    fn terms(&self, part: Pick<'_>, w: &[f64], slopes: &mut [f64], losses: &mut [f64]) {
+        let labels: Vec<f64> = (0..part.len()).map(|k| self.labels[part.at(k)]).collect();
+        self.rows.dots(part, w, slopes);
+        losses.copy_from_slice(slopes);
+        dispatch(Losses { labels: &labels, z: losses });
+        dispatch(Slopes { labels: &labels, z: slopes });
+    }
+}
+
+impl Operator for DroLogistic<'_> {
+    fn dim(&self) -> usize {
+        self.rows.columns() + self.labels.len()
+    }
+
+    fn components(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn products(&self) -> f64 {
+        2.0
+    }
+
+    fn full(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
+        let d = self.rows.columns();
+        let (w, q) = u.split_at(d);
+        let (sum, losses) = out.split_at_mut(d);
+        sum.fill(0.0);
+        let mut first = 0;
+        let part = |range: std::ops::Range<usize>| {
+            let pick = Pick::Run { first: range.start, len: range.len() };
+            let (mut c, mut l, mut sum) = (vec![0.0; range.len()], vec![0.0; range.len()], vec![0.0; d]);
+            self.terms(pick, w, &mut c, &mut l);
+            c.iter_mut().zip(&q[range]).for_each(|(c, q)| *c *= q);
+            self.rows.accumulate(pick, &c, &mut sum);
+            (l, sum)
+        };
+        monitor.fold_blocks(self.labels.len(), self.blocks.size(), 64, part, |(l, part): (Vec<f64>, Vec<f64>)| {
+            for (out, l) in losses[first..].iter_mut().zip(&l) {
+                *out = -l;
+            }
+            first += l.len();
+            sum.iter_mut().zip(&part).for_each(|(out, part)| *out += part);
+            Ok::<(), Aborted>(())
+        })?;
+        sum.iter_mut().zip(w).for_each(|(out, w)| *out += self.reg * w);
+        Ok(())
+    }
+
+    fn batch(
+        &self,
+        u: &[f64],
+        pick: Pick<'_>,
+        out: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), Aborted> {
+        let d = self.rows.columns();
+        let (w, q) = u.split_at(d);
+        out.fill(0.0);
+        let weight = self.labels.len() as f64 / pick.len() as f64;
+        let (mut c, mut l) = (vec![0.0; pick.len()], vec![0.0; pick.len()]);
+        self.terms(pick, w, &mut c, &mut l);
+        for k in 0..pick.len() {
+            c[k] *= weight * q[pick.at(k)];
+            out[d + pick.at(k)] -= weight * l[k];
+        }
+        self.rows.accumulate(pick, &c, &mut out[..d]);
+        out[..d].iter_mut().zip(w).for_each(|(out, w)| *out += self.reg * w);
+        monitor.poll()
+    }
+
+    fn diff(
+        &self,
+        u: &[f64],
+        v: &[f64],
+        pick: Pick<'_>,
+        out: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), Aborted> {
+        let d = self.rows.columns();
+        out.fill(0.0);
+        let weight = self.labels.len() as f64 / pick.len() as f64;
+        let (mut c, mut l) = (vec![0.0; pick.len()], vec![0.0; pick.len()]);
+        let (mut other_c, mut other_l) = (vec![0.0; pick.len()], vec![0.0; pick.len()]);
+        self.terms(pick, &u[..d], &mut c, &mut l);
+        self.terms(pick, &v[..d], &mut other_c, &mut other_l);
+        for k in 0..pick.len() {
+            let i = d + pick.at(k);
+            c[k] = weight * (u[i] * c[k] - v[i] * other_c[k]);
+            out[i] -= weight * (l[k] - other_l[k]);
+        }
+        self.rows.accumulate(pick, &c, &mut out[..d]);
+        for (out, (u, v)) in out[..d].iter_mut().zip(u.iter().zip(v)) {
+            *out += self.reg * (u - v);
+        }
+        monitor.poll()
+    }
+
+    /// On the set of weights, the Jacobian's block in w is at most `max_i q_i |A|²/4 + reg` (and `max_i |a_i|²/4 + reg`),
+    /// the blocks that couple w and q at most |A| each, and skew: `L` is their sum. Those of component i are n times
+    /// `|a_i|²/4` times `max q`, and `n |a_i|`.
+    fn constants(&self, monitor: &mut Monitor<'_>) -> Result<Option<Constants>, Aborted> {
+        let n = self.labels.len();
+        let gram = gram_norm(&self.rows, monitor)?;
+        let heaviest = (1.0 / n as f64 + self.rho).min(1.0);
+        let norms: Vec<f64> = (0..n).map(|i| self.rows.norm2(i)).collect();
+        let largest = norms.iter().fold(0.0f64, |m, &x| m.max(x));
+        let full = 0.25 * (heaviest * gram).min(largest) + self.reg + gram.sqrt();
+        let square = |x: &f64| (n as f64 * (0.25 * heaviest * x + x.sqrt()) + self.reg).powi(2);
+        let average = (norms.iter().map(square).sum::<f64>() / n as f64).sqrt();
+        Ok(Some(Constants { full, average: average.max(full) }))
+    }
+
+    /// As in [`Logistic`](super::Logistic), with the weights: `z_i` errs by `δ_i`, `ℓ_i` by `min(δ_i, c_i (e^δ_i - 1)) + 6u ℓ_i`
+    /// (its slope is c_i, at most 1), and `q_i c_i` as there, with one rounding more.
+    fn allowance(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
+        let (n, d) = (self.labels.len(), self.rows.columns());
+        let (w, q) = u.split_at(d);
+        let (dots, sums) = (gamma(self.rows.longest() + 2), self.blocks.gamma(n) + gamma(7));
+        let (sum, losses) = out.split_at_mut(d);
+        sum.fill(0.0);
+        let mut first = 0;
+        let part = |range: std::ops::Range<usize>| {
+            let pick = Pick::Run { first: range.start, len: range.len() };
+            let (mut c, mut l, mut size) = (vec![0.0; range.len()], vec![0.0; range.len()], vec![0.0; range.len()]);
+            let mut sum = vec![0.0; d];
+            self.terms(pick, w, &mut c, &mut l);
+            self.rows.dots_of_magnitudes(pick, w, &mut size);
+            for k in 0..range.len() {
+                let (slope, delta) = (c[k].abs(), dots * size[k]);
+                let steep = 1.01 * slope * delta.exp_m1();
+                l[k] = 1.001 * (delta.min(steep) + gamma(6) * l[k]) + 1e-300;
+                c[k] = q[range.start + k].abs() * (slope * sums + (0.25 * delta).min(steep) + 1e-300);
+            }
+            self.rows.accumulate_magnitudes(pick, &c, &mut sum);
+            (l, sum)
+        };
+        monitor.fold_blocks(n, self.blocks.size(), 64, part, |(l, part): (Vec<f64>, Vec<f64>)| {
+            losses[first..first + l.len()].copy_from_slice(&l);
+            first += l.len();
+            sum.iter_mut().zip(&part).for_each(|(out, part)| *out += part);
+            Ok::<(), Aborted>(())
+        })?;
+        for (out, w) in sum.iter_mut().zip(w) {
+            *out = 1.001 * (*out + gamma(3) * (self.reg * w).abs());
+        }
+        Ok(true)
+    }
+}
+
+/// `z_i <- log(1 + exp(-b_i z_i))`.
+struct Losses<'a> {
+    labels: &'a [f64],
+    z: &'a mut [f64],
+}
+
+impl Kernel for Losses<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let lanes = <S::F64 as Lanes>::LANES;
+        let body = self.z.len() - self.z.len() % lanes;
+        for c in (0..body).step_by(lanes) {
+            let b = <S::F64 as Lanes>::load(&self.labels[c..]);
+            loss(b, <S::F64 as Lanes>::load(&self.z[c..])).store(&mut self.z[c..]);
+        }
+        if body < self.z.len() {
+            let rest = self.z.len() - body;
+            let (mut b, mut z) = ([1.0; 8], [0.0; 8]);
+            b[..rest].copy_from_slice(&self.labels[body..]);
+            z[..rest].copy_from_slice(&self.z[body..]);
+            let y = loss(<S::F64 as Lanes>::load(&b), <S::F64 as Lanes>::load(&z));
+            y.store(&mut z);
+            self.z[body..].copy_from_slice(&z[..rest]);
+        }
+    }
+}
+
+/// `max(-t, 0) + log(1 + exp(-|t|))`, t = b z: neither term overflows or cancels.
+#[inline(always)]
+fn loss<V: F64s>(b: V, z: V) -> V {
+    let t = b * z;
+    (-t).max(V::splat(0.0)) + log1p(exp(-t.abs()))
+}

@@ -129,7 +129,7 @@ def test_pure_saddle_points_take_no_step(rng):
         assert result.certify(M) == result.certificate
 
 
-@pytest.mark.parametrize("exponent", [-1060, -500, -3, 7, 500, 1020])
+@pytest.mark.parametrize("exponent", [-1000, -500, -3, 7, 500, 1020])
 def test_powers_of_two_change_nothing(exponent, rng):
     M = rng.integers(-9, 10, (7, 5)).astype(float)
     M[0, 0] = 9.0

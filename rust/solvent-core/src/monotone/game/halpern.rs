@@ -142,7 +142,7 @@ impl<'a> Halpern<'a> {
         self.game.adjoint(xp, Precision::Double, g, monitor)?;
         self.matvecs += 2;
         let pair = Pair { x: xp.clone(), y: yp.clone(), gap: spread(h, g) };
-        if pair.gap < SINGLE * self.game.largest().unwrap_or(f64::INFINITY) {
+        if pair.gap < SINGLE * self.game.magnitude() {
             self.precision = Precision::Double;
         }
         let due = self.total <= CHECK

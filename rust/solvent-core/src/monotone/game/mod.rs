@@ -10,11 +10,13 @@
 //!
 //! The certificate ([`certify`]) reads the payoffs and the two strategies, and nothing of the solver's state.
 
+pub mod basis;
 pub mod certify;
 pub mod halpern;
 pub mod ipm;
 pub mod normal;
 pub mod pair;
+pub mod pivot;
 pub mod polish;
 pub mod problem;
 pub mod products;

@@ -1,43 +1,44 @@
-//! Active-set polish: from a nearly optimal pair to the vertex it points at.
+//! From a nearly optimal pair to a vertex: the exact solution, but for rounding.
 //!
-//! At a unique optimum (x, y) with strict complementarity the supports S, T have the same size, and y_T, x_S and the value
-//! solve two bordered square systems,
-//!
-//! ```text
-//! [ M_ST  -1 ] [y_T]   [0]        [ M_STᵀ  1 ] [x_S]   [ 0]
-//! [ 1ᵀ     0 ] [ v ] = [1]   and  [ -1ᵀ    0 ] [-v ] = [-1]
-//! ```
-//!
-//! the second being the first transposed: one LU for both, refined with residuals in twice the precision. The supports
-//! are guessed from how each strategy's weight compares with its slack; the exact gap decides, whatever the guess.
+//! 1. The supports are guessed from how each strategy's weight compares with its slack, and the square block that they
+//!    span is solved ([`basis`](super::basis)). Near a unique optimum that is all.
+//! 2. Where weights or slacks come out negative, the strategies in doubt are sorted out by pivots
+//!    ([`pivot`](super::pivot)). At a gap of 1e-4 a few dozen of a thousand strategies are in doubt; where the optimum is
+//!    not unique and the block singular, a regular part of it is the start.
+//! 3. The gap of what comes out is computed on the whole game, and decides. Strategies that were left out and turn out
+//!    to matter are taken in, and 2 is repeated.
 
-use super::pair::Pair;
+use super::basis::{Basis, independent};
+use super::pair::{Pair, fitted};
+use super::pivot::Strategy;
 use super::problem::{Payoff, Precision};
-use crate::base::dense::{DenseError, Lu, Matrix};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
-use crate::base::sum::Sum;
 
 /// How much to try.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// Sizes of the supports to try on either side of the guess.
-    pub window: usize,
-    /// Times that strategies of negative weight are dropped.
-    pub repairs: usize,
+    /// Times that strategies in doubt are sorted out.
+    pub rounds: usize,
+    /// Entries of the tableau, at most.
+    pub entries: usize,
 }
 
-/// Before the guess is good: a failing try must cost little.
-pub const QUICK: Effort = Effort { window: 0, repairs: 2 };
-/// Once it should be good.
-pub const FULL: Effort = Effort { window: 6, repairs: 6 };
+/// While the method still goes on: a failing try must cost less than a step.
+pub const QUICK: Effort = Effort { rounds: 3, entries: 250_000 };
+/// Once it does not.
+pub const FULL: Effort = Effort { rounds: 8, entries: usize::MAX };
 
-/// A gap of this many units of `2^-52 max|M|` is zero but for rounding.
+/// A gap of this many units of `2^-52` (in units of the largest payoff) is zero but for rounding.
 const ACCEPT: f64 = 64.0;
+/// Weights and slacks above minus this share of their mean are zero but for rounding.
+const ROUNDING: f64 = 1e-11;
+/// In doubt is who lies less than this many times as far from zero as the worst lies below it.
+const DOUBT: f64 = 2.0;
 
 /// What counts as solved.
-pub fn target(largest: f64) -> f64 {
-    ACCEPT * f64::EPSILON * largest
+pub fn target(magnitude: f64) -> f64 {
+    ACCEPT * f64::EPSILON * magnitude
 }
 
 /// How strongly each strategy's weight outweighs its slack, as a logarithm.
@@ -49,20 +50,16 @@ fn indicators(weights: &[f64], slacks: &[f64]) -> Vec<f64> {
     each.collect()
 }
 
-/// Indices by falling key, ties in their order.
-fn falling(keys: &[f64]) -> Vec<usize> {
+/// The `k` indices of largest key, ascending; of equal keys the first.
+fn leading(keys: &[f64], k: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..keys.len()).collect();
     order.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]));
+    order.truncate(k);
+    order.sort_unstable();
     order
 }
 
-/// `k0, k0 - 1, k0 + 1, k0 - 2, ...` within `1..=most`.
-fn sizes(k0: usize, window: usize, most: usize) -> impl Iterator<Item = usize> {
-    let around = (1..=window).flat_map(move |d| [k0.checked_sub(d), Some(k0 + d)].into_iter().flatten());
-    std::iter::once(k0).chain(around).filter(move |&k| k >= 1 && k <= most)
-}
-
-/// Improves `best` from the pair (x, y), whose products `h = M y` and `g = Mᵀ x` are known; true where the gap is zero
+/// Improves `best` from the pair `from`, whose products `h = M y` and `g = Mᵀ x` are known; true where the gap is zero
 /// but for rounding.
 pub fn polish(
     game: &dyn Payoff,
@@ -73,162 +70,166 @@ pub fn polish(
     monitor: &mut Monitor<'_>,
 ) -> Result<bool, Aborted> {
     let (n, m) = game.shape();
-    let target = target(game.largest().unwrap_or(1.0));
     let (h, g) = products;
     let low = h.iter().fold(f64::INFINITY, |a, &b| a.min(b));
     let high = g.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
     let of_rows = indicators(&from.x, &h.iter().map(|h| h - low).collect::<Vec<_>>());
     let of_columns = indicators(&from.y, &g.iter().map(|g| high - g).collect::<Vec<_>>());
     let positive = |keys: &[f64]| keys.iter().filter(|&&k| k > 0.0).count();
-    let guess = (positive(&of_rows) + positive(&of_columns)) / 2;
-    let (rows, columns) = (falling(&of_rows), falling(&of_columns));
-    let mut trial = Trial { game, target, from, best };
-    for k in sizes(guess.clamp(1, n.min(m)), effort.window, n.min(m)) {
-        let (mut s, mut t) = (rows[..k].to_vec(), columns[..k].to_vec());
-        s.sort_unstable();
-        t.sort_unstable();
-        match trial.supports(s, t, effort.repairs, monitor)? {
-            Verdict::Solved => return Ok(true),
-            Verdict::Unknown => return Ok(false),
-            Verdict::Failed => {}
+    let counts = (positive(&of_rows).max(1), positive(&of_columns).max(1));
+    let k = ((counts.0 + counts.1) / 2).min(n).min(m);
+    let (s, t) = (leading(&of_rows, k), leading(&of_columns, k));
+    let Some(block) = game.block(&s, &t) else { return Ok(false) };
+    let start = match Basis::new(s, t, &block) {
+        Some(basis) => Some(basis),
+        None => {
+            let (s, t) = (leading(&of_rows, counts.0), leading(&of_columns, counts.1));
+            regular(game, &s, &t, from, monitor)?
         }
-    }
-    Ok(false)
+    };
+    monitor.poll()?;
+    let Some(basis) = start else { return Ok(false) };
+    Search { game, target: target(game.magnitude()), best, monitor }.run(basis, effort)
 }
 
-enum Verdict {
-    Solved,
-    Failed,
-    /// Entries are out of reach.
-    Unknown,
+/// A regular basis within given strategies.
+fn regular(
+    game: &dyn Payoff,
+    s: &[usize],
+    t: &[usize],
+    from: &Pair,
+    monitor: &mut Monitor<'_>,
+) -> Result<Option<Basis>, Aborted> {
+    let Some(block) = game.block(s, t) else { return Ok(None) };
+    let (s, t) = independent(s, t, block.view(), (&from.x, &from.y), monitor)?;
+    let block = game.block(&s, &t);
+    Ok(block.and_then(|block| Basis::new(s, t, &block)))
 }
 
-struct Trial<'a> {
+struct Search<'a, 'm> {
     game: &'a dyn Payoff,
     target: f64,
-    from: &'a Pair,
     best: &'a mut Pair,
+    monitor: &'a mut Monitor<'m>,
 }
 
-impl Trial<'_> {
-    /// Tries supports, and what is left of them when strategies of negative weight are dropped.
-    fn supports(
-        &mut self,
-        mut s: Vec<usize>,
-        mut t: Vec<usize>,
-        repairs: usize,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<Verdict, Aborted> {
-        for _ in 0..repairs {
-            let Some(block) = self.game.block(&s, &t) else { return Ok(Verdict::Unknown) };
-            let Ok((x, y)) = vertex(&block) else { return Ok(Verdict::Failed) };
-            monitor.poll()?;
+/// A basis on the whole game: weights of all strategies and their slacks; what the basis fixes is 0.
+struct Whole {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    /// `M y - u`, and `v - Mᵀ x`.
+    z: Vec<f64>,
+    s: Vec<f64>,
+}
+
+/// Values of one kind: which strategies they belong to, in units of their mean.
+fn unit(values: &[f64], of: impl Iterator<Item = usize>) -> f64 {
+    let (sum, count) = of.fold((0.0, 0), |(sum, count), i| (sum + values[i].abs(), count + 1));
+    if count == 0 { 1.0 } else { (sum / f64::from(count)).max(f64::MIN_POSITIVE) }
+}
+
+impl Search<'_, '_> {
+    fn run(mut self, mut basis: Basis, effort: Effort) -> Result<bool, Aborted> {
+        let mut doubt = DOUBT;
+        for round in 0..=effort.rounds {
+            let whole = self.whole(&basis)?;
             let (n, m) = self.game.shape();
-            let (Some(wx), Some(wy)) = (spread(&s, &x, n), spread(&t, &y, m)) else {
-                return Ok(Verdict::Failed);
-            };
-            if self.appraise(wx, wy, monitor)? {
-                return Ok(Verdict::Solved);
+            let (mut in_s, mut in_t) = (vec![false; n], vec![false; m]);
+            basis.s.iter().for_each(|&i| in_s[i] = true);
+            basis.t.iter().for_each(|&j| in_t[j] = true);
+            // Each value in units of the mean of its kind: how far it is from changing sign.
+            let units = [
+                unit(&whole.x, basis.s.iter().copied()),
+                unit(&whole.y, basis.t.iter().copied()),
+                unit(&whole.z, (0..n).filter(|&i| !in_s[i])),
+                unit(&whole.s, (0..m).filter(|&j| !in_t[j])),
+            ];
+            let merit_row = |i: usize| if in_s[i] { whole.x[i] / units[0] } else { whole.z[i] / units[2] };
+            let merit_column =
+                |j: usize| if in_t[j] { whole.y[j] / units[1] } else { whole.s[j] / units[3] };
+            let worst = (0..n).map(merit_row).chain((0..m).map(merit_column)).fold(0.0, f64::min);
+            if worst > -ROUNDING.max(1e-13 * (n + m) as f64) {
+                basis.refine();
+                if self.appraise(&basis)? {
+                    return Ok(true);
+                }
             }
-            if monitor.expired() {
-                return Ok(Verdict::Failed);
+            if round == effort.rounds || self.monitor.expired() {
+                return Ok(false);
             }
-            let kept = |set: &[usize], weights: &[f64]| {
-                set.iter().zip(weights).filter(|(_, w)| **w > 0.0).map(|(&i, _)| i).collect::<Vec<_>>()
-            };
-            let (mut rows, mut columns) = (kept(&s, &x), kept(&t, &y));
-            let k = rows.len().min(columns.len());
-            if k == 0 || (rows.len() == s.len() && columns.len() == t.len()) {
-                return Ok(Verdict::Failed);
+            let limit = -worst * doubt;
+            let rows: Vec<usize> = (0..n).filter(|&i| !in_s[i] && merit_row(i) < limit).collect();
+            let columns: Vec<usize> = (0..m).filter(|&j| !in_t[j] && merit_column(j) < limit).collect();
+            let of_s: Vec<usize> =
+                (0..basis.s.len()).filter(|&a| merit_row(basis.s[a]) < limit).collect();
+            let of_t: Vec<usize> =
+                (0..basis.t.len()).filter(|&b| merit_column(basis.t[b]) < limit).collect();
+            let size = (rows.len() + of_t.len()) * (columns.len() + of_s.len());
+            if size == 0 || size > effort.entries {
+                return Ok(false);
             }
-            trim(&mut rows, &self.from.x, k);
-            trim(&mut columns, &self.from.y, k);
-            (s, t) = (rows, columns);
+            let tableau = basis.tableau(self.game, (&rows, &columns), (&of_s, &of_t), (&whole.z, &whole.s));
+            let Some(mut tableau) = tableau else { return Ok(false) };
+            let pivots = 4 * (tableau.rows.len() + tableau.columns.len()) + 20;
+            let solved = tableau.solve(pivots, self.monitor)?;
+            // Labels have moved: rows hold the column player's strategies that are played, columns the row player's.
+            tableau.columns.iter().for_each(|&c| match c {
+                Strategy::Row(i) => in_s[i] = true,
+                Strategy::Column(j) => in_t[j] = false,
+            });
+            tableau.rows.iter().for_each(|&r| match r {
+                Strategy::Row(i) => in_s[i] = false,
+                Strategy::Column(j) => in_t[j] = true,
+            });
+            let members = |set: &[bool]| (0..set.len()).filter(|&i| set[i]).collect::<Vec<_>>();
+            let (s, t) = (members(&in_s), members(&in_t));
+            let same = s == basis.s && t == basis.t;
+            if !solved || same {
+                doubt *= 8.0;
+            } else {
+                doubt *= 2.0;
+            }
+            if !same {
+                let Some(block) = self.game.block(&s, &t) else { return Ok(false) };
+                let Some(next) = Basis::new(s, t, &block) else { return Ok(false) };
+                basis = next;
+            }
+            self.monitor.poll()?;
         }
-        Ok(Verdict::Failed)
+        Ok(false)
     }
 
-    /// The gap of a candidate, which is kept if it is better.
-    fn appraise(&mut self, x: Vec<f64>, y: Vec<f64>, monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
+    /// Weights and slacks of all strategies at a basis.
+    fn whole(&mut self, basis: &Basis) -> Result<Whole, Aborted> {
         let (n, m) = self.game.shape();
+        let (mut x, mut y) = (vec![0.0; n], vec![0.0; m]);
+        basis.s.iter().zip(&basis.x).for_each(|(&i, &w)| x[i] = w);
+        basis.t.iter().zip(&basis.y).for_each(|(&j, &w)| y[j] = w);
+        let (mut z, mut s) = (vec![0.0; n], vec![0.0; m]);
+        self.game.apply(&y, Precision::Double, &mut z, self.monitor)?;
+        self.game.adjoint(&x, Precision::Double, &mut s, self.monitor)?;
+        z.iter_mut().for_each(|z| *z -= basis.u);
+        s.iter_mut().for_each(|s| *s = basis.v - *s);
+        Ok(Whole { x, y, z, s })
+    }
+
+    /// The gap of a basis, negative weights as 0; it is kept if it is better.
+    fn appraise(&mut self, basis: &Basis) -> Result<bool, Aborted> {
+        let (n, m) = self.game.shape();
+        let spread = |set: &[usize], weights: &[f64], count: usize| {
+            let mut out = vec![0.0; count];
+            set.iter().zip(weights).for_each(|(&i, &w)| out[i] = w);
+            fitted(&out)
+        };
+        let (x, y) = (spread(&basis.s, &basis.x, n), spread(&basis.t, &basis.y, m));
         let (mut h, mut g) = (vec![0.0; n], vec![0.0; m]);
-        self.game.apply(&y, Precision::Double, &mut h, monitor)?;
-        self.game.adjoint(&x, Precision::Double, &mut g, monitor)?;
+        self.game.apply(&y, Precision::Double, &mut h, self.monitor)?;
+        self.game.adjoint(&x, Precision::Double, &mut g, self.monitor)?;
         let candidate = Pair::new(x, y, &h, &g);
         let solved = candidate.gap <= self.target;
         if candidate.gap < self.best.gap {
             *self.best = candidate;
         }
         Ok(solved)
-    }
-}
-
-/// The `k` members of largest weight, in ascending order.
-fn trim(set: &mut Vec<usize>, weights: &[f64], k: usize) {
-    set.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
-    set.truncate(k);
-    set.sort_unstable();
-}
-
-/// The weights at their places, negative ones as 0, scaled to sum 1.
-fn spread(set: &[usize], weights: &[f64], count: usize) -> Option<Vec<f64>> {
-    let mut out = vec![0.0; count];
-    set.iter().zip(weights).for_each(|(&i, w)| out[i] = w.max(0.0));
-    let sum: f64 = out.iter().sum();
-    if !(sum > 0.0 && sum.is_finite()) {
-        return None;
-    }
-    out.iter_mut().for_each(|w| *w /= sum);
-    Some(out)
-}
-
-/// Both players' weights on a square block on which all strategies of both pay the same.
-fn vertex(block: &Matrix<f64>) -> Result<(Vec<f64>, Vec<f64>), DenseError> {
-    let k = block.rows();
-    let bordered = Matrix::from_fn(k + 1, k + 1, |i, j| match (i < k, j < k) {
-        (true, true) => block.get(i, j),
-        (true, false) => -1.0,
-        (false, true) => 1.0,
-        (false, false) => 0.0,
-    });
-    let lu = Lu::new(bordered.view())?;
-    let right = |last: f64| {
-        let mut b = Matrix::zeros(k + 1, 1);
-        b.set(k, 0, last);
-        b
-    };
-    let mut y = right(1.0);
-    lu.solve(&mut y);
-    let mut x = right(-1.0);
-    lu.solve_transpose(&mut x);
-    // One step of refinement for each: the solutions are then as good as doubles can hold them, unless the block is
-    // singular to working precision.
-    let mut rest = right(1.0);
-    residual_rows(&bordered, y.as_slice(), rest.as_mut_slice());
-    lu.solve(&mut rest);
-    y.as_mut_slice().iter_mut().zip(rest.as_slice()).for_each(|(y, d)| *y += d);
-    let mut rest = right(-1.0);
-    residual_columns(&bordered, x.as_slice(), rest.as_mut_slice());
-    lu.solve_transpose(&mut rest);
-    x.as_mut_slice().iter_mut().zip(rest.as_slice()).for_each(|(x, d)| *x += d);
-    let take = |v: Matrix<f64>| v.as_slice()[..k].to_vec();
-    Ok((take(x), take(y)))
-}
-
-/// `b -= A x`, as if in twice the precision.
-fn residual_rows(a: &Matrix<f64>, x: &[f64], b: &mut [f64]) {
-    let mut sums: Vec<Sum> = b.iter().map(|&b| Sum::from_parts(b, 0.0)).collect();
-    for (j, &x) in x.iter().enumerate() {
-        sums.iter_mut().zip(a.column(j)).for_each(|(sum, &a)| sum.add_product(a, -x));
-    }
-    b.iter_mut().zip(sums).for_each(|(b, sum)| *b = sum.value());
-}
-
-/// `b -= Aᵀ x`, as if in twice the precision.
-fn residual_columns(a: &Matrix<f64>, x: &[f64], b: &mut [f64]) {
-    for (j, b) in b.iter_mut().enumerate() {
-        let mut sum = Sum::from_parts(*b, 0.0);
-        a.column(j).iter().zip(x).for_each(|(&a, &x)| sum.add_product(a, -x));
-        *b = sum.value();
     }
 }

@@ -50,6 +50,17 @@ pub trait Payoff: Sync {
     /// The largest magnitude of an entry; `None` where entries are out of reach.
     fn largest(&self) -> Option<f64>;
 
+    /// What 1 is to the methods, whose payoffs may be counted from a constant and in units of their spread. Gaps do not
+    /// depend on the constant.
+    fn unit(&self) -> f64 {
+        1.0
+    }
+
+    /// The largest magnitude that the methods see, in their unit; 1 where entries are out of reach.
+    fn magnitude(&self) -> f64 {
+        self.largest().unwrap_or(1.0)
+    }
+
     /// `out = M y`.
     fn apply(
         &self,
@@ -121,9 +132,15 @@ fn saddle_of(row_max: &[f64], column_min: &[f64]) -> Option<(usize, usize)> {
 }
 
 /// A stored matrix with at least as many rows as columns: what has fewer is kept as `-Mᵀ`, the players changing places.
+///
+/// Where all payoffs lie far from 0 and close together, the methods are given `(M - c)/2^k`: a constant changes no
+/// strategy, and what is rounded off then is small beside the differences. Certificates read M.
 #[derive(Debug)]
 pub struct Dense {
     entries: Vec<f64>,
+    /// `(M - c)/2^k` and its largest magnitude, where that differs from M.
+    centred: Option<(Vec<f64>, f64)>,
+    unit: f64,
     shape: (usize, usize),
     exponent: i32,
     largest: f64,
@@ -158,23 +175,40 @@ impl Dense {
             }
         }
         let largest = ldexp(largest, -exponent);
-        Ok(Self { entries, shape: (rows, columns), exponent, largest, flipped, single: OnceLock::new() })
+        let (centred, unit) = centre(&entries);
+        let (shape, single) = ((rows, columns), OnceLock::new());
+        Ok(Self { entries, centred, unit, shape, exponent, largest, flipped, single })
     }
 
-    /// The entries, row by row.
+    /// The entries as the methods see them, row by row.
     pub fn entries(&self) -> &[f64] {
-        &self.entries
+        self.centred.as_ref().map_or(&self.entries, |(entries, _)| entries)
     }
 
     /// The matrix by rows.
     pub fn rows(&self) -> Rows<'_, f64> {
-        Rows::new(&self.entries, self.shape.1)
+        Rows::new(self.entries(), self.shape.1)
     }
 
     /// The entries in single precision; made when first asked for.
     pub fn single(&self) -> &[f32] {
-        self.single.get_or_init(|| self.entries.iter().map(|&x| x as f32).collect())
+        self.single.get_or_init(|| self.entries().iter().map(|&x| x as f32).collect())
     }
+}
+
+/// Entries counted from their middle, in a power of two near their spread, and that power; `None` and 1 unless the
+/// middle outweighs the spread.
+fn centre(entries: &[f64]) -> (Option<(Vec<f64>, f64)>, f64) {
+    let ends = entries.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &x| (a.min(x), b.max(x)));
+    let (middle, spread) = ((ends.0 + ends.1) / 2.0, ends.1 - ends.0);
+    if spread == 0.0 || middle.abs() <= spread {
+        return (None, 1.0);
+    }
+    let exponent = exponent_of(ends.1 - middle);
+    let factor = 2f64.powi(-exponent);
+    let centred: Vec<f64> = entries.iter().map(|x| (x - middle) * factor).collect();
+    let largest = centred.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    (Some((centred, largest)), 2f64.powi(exponent))
 }
 
 impl Payoff for Dense {
@@ -192,6 +226,14 @@ impl Payoff for Dense {
 
     fn largest(&self) -> Option<f64> {
         Some(self.largest)
+    }
+
+    fn unit(&self) -> f64 {
+        self.unit
+    }
+
+    fn magnitude(&self) -> f64 {
+        self.centred.as_ref().map_or(self.largest, |(_, largest)| *largest)
     }
 
     fn apply(
@@ -221,13 +263,13 @@ impl Payoff for Dense {
     }
 
     fn exactly(&self, x: &[f64], y: &[f64], monitor: &mut Monitor<'_>) -> Result<Products, Aborted> {
-        let (rows, columns) = self.rows().compensated(x, y, monitor)?;
+        let (rows, columns) = Rows::new(&self.entries, self.shape.1).compensated(x, y, monitor)?;
         Ok(Products::compensated(rows, columns))
     }
 
     fn block(&self, s: &[usize], t: &[usize]) -> Option<Matrix<f64>> {
-        let m = self.shape.1;
-        Some(Matrix::from_fn(s.len(), t.len(), |i, j| self.entries[s[i] * m + t[j]]))
+        let (entries, m) = (self.entries(), self.shape.1);
+        Some(Matrix::from_fn(s.len(), t.len(), |i, j| entries[s[i] * m + t[j]]))
     }
 
     fn saddle(&self) -> Option<(usize, usize)> {

@@ -187,7 +187,11 @@ impl End {
 /// How a gap is reported while iterating.
 #[derive(Clone, Copy)]
 struct Scale {
+    /// max|M|, in the methods' unit.
     largest: f64,
+    /// The largest magnitude that the methods see.
+    magnitude: f64,
+    unit: f64,
     relative: bool,
     exponent: i32,
 }
@@ -195,7 +199,9 @@ struct Scale {
 impl Scale {
     fn of(game: &dyn Payoff, options: Options) -> Self {
         Self {
-            largest: game.largest().unwrap_or(1.0).max(f64::MIN_POSITIVE),
+            largest: (game.largest().unwrap_or(1.0) / game.unit()).max(f64::MIN_POSITIVE),
+            magnitude: game.magnitude(),
+            unit: game.unit(),
             relative: options.relative,
             exponent: game.exponent(),
         }
@@ -216,16 +222,17 @@ impl Scale {
         let i = (1..h.len()).fold(0, |k, i| if h[i] < h[k] { i } else { k });
         let j = (1..g.len()).fold(0, |k, j| if g[j] > g[k] { j } else { k });
         self.largest = seen(game, i, j, monitor)?.max(f64::MIN_POSITIVE);
+        self.magnitude = self.largest;
         Ok(2)
     }
 
     fn bound(self, gap: f64) -> f64 {
         let gap = gap.max(0.0);
-        if self.relative { gap / self.largest } else { ldexp(gap, self.exponent) }
+        if self.relative { gap / self.largest } else { self.gap(gap) }
     }
 
     fn gap(self, gap: f64) -> f64 {
-        ldexp(gap.max(0.0), self.exponent)
+        ldexp(gap.max(0.0) * self.unit, self.exponent)
     }
 }
 
@@ -343,7 +350,7 @@ impl Method<1> for Interior<'_> {
         }
         let met = bound(self).is_some_and(|bound| monitor.budget().tol > 0.0 && bound <= monitor.budget().tol);
         let stuck = stepped == Stepped::Stuck || self.since >= PATIENCE;
-        let level = self.best.gap / self.scale.largest;
+        let level = self.best.gap / self.scale.magnitude;
         let effort = match level {
             _ if met || !self.options.polish || self.since > 0 && !stuck => None,
             level if (level <= LATE || stuck) && !self.exhausted => {
@@ -358,7 +365,7 @@ impl Method<1> for Interior<'_> {
             self.try_polish(&ipm.pair(), (&h, &g), effort, monitor)?;
         }
         if stuck && self.over.is_none() {
-            let floor = self.best.gap <= target(self.scale.largest);
+            let floor = self.best.gap <= target(self.scale.magnitude);
             self.over = Some(if floor { Status::RoundingFloor } else { Status::Stalled });
         }
         self.ipm = Some(ipm);
@@ -465,7 +472,7 @@ impl Method<1> for Averaged<'_> {
                 halpern.reset(&self.best);
             }
         }
-        let coarse = COARSE * self.scale.largest;
+        let coarse = COARSE * self.scale.magnitude;
         let due = pair.gap <= coarse && pair.gap <= 0.1 * self.level;
         let met = monitor.budget().tol > 0.0 && self.scale.bound(self.best.gap) <= monitor.budget().tol;
         if self.options.polish && due && !met {

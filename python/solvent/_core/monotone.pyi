@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from . import Info
 
-__all__ = ["certify_inclusion", "constants", "distance", "evaluate", "resolve", "solve_inclusion", "symmetry"]
+__all__ = [
+    "certify_inclusion",
+    "constants",
+    "distance",
+    "evaluate",
+    "game",
+    "game_certify",
+    "resolve",
+    "solve_inclusion",
+    "symmetry",
+]
 
 _Vector: TypeAlias = NDArray[np.float64]
 _Spec: TypeAlias = tuple[Any, ...]
@@ -63,3 +73,33 @@ def constants(operator: _Spec, *, workers: int | None = None) -> tuple[float, fl
 def symmetry(matrices: _Vector, *, workers: int | None = None) -> tuple[float, float, Any, float]: ...
 def resolve(prox: _Spec, v: _Vector, t: float) -> _Vector: ...
 def distance(prox: _Spec, x: _Vector) -> float: ...
+
+_Rows: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32], _Vector, int]
+_Products: TypeAlias = tuple[int, int, Callable[[_Vector], _Vector], Callable[[_Vector], _Vector]]
+_Payoffs: TypeAlias = NDArray[Any] | _Rows | _Products
+
+def game(
+    *,
+    M: _Payoffs,
+    x0: tuple[_Vector, _Vector] | None,
+    method: str,
+    polish: bool,
+    relative: bool,
+    mixed: bool,
+    narrow: bool,
+    tol: float,
+    maxiter: int | None,
+    maxtime: float | None,
+    history: bool,
+    workers: int | None,
+    callback: Callable[[Info], object] | None,
+) -> dict[str, Any]: ...
+def game_certify(
+    *,
+    M: _Payoffs,
+    x: _Vector,
+    y: _Vector,
+    value: float,
+    relative: bool,
+    workers: int | None,
+) -> dict[str, Any]: ...

@@ -5,6 +5,9 @@
 //! crosses is a [`MatrixView`] or an owned, column-major [`Matrix`].
 
 use super::view::{MatrixView, Real};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt;
+use faer::linalg::solvers::Solve as _;
 use faer::linalg::{matmul, solvers, triangular_solve};
 use faer::{Accum, MatMut, MatRef, Par, Side};
 use std::borrow::Cow;
@@ -234,13 +237,71 @@ pub struct Cholesky<T: Field> {
 }
 
 impl<T: Field> Cholesky<T> {
+    /// As [`new`](Self::new), in the memory of the matrix itself.
+    pub fn in_place(mut a: Matrix<T>) -> Result<Self, DenseError> {
+        assert_eq!(a.rows, a.columns, "cholesky: expected a square matrix");
+        let n = a.rows;
+        let finite = (0..n).all(|j| a.column(j)[j..].iter().all(|x| x.to_f64().is_finite()));
+        if !finite {
+            return Err(DenseError::NotFinite);
+        }
+        let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<T>(
+            n,
+            Par::Seq,
+            Default::default(),
+        ));
+        let stack = MemStack::new(&mut memory);
+        let regularization = llt::factor::LltRegularization::default();
+        let factored = llt::factor::cholesky_in_place(
+            a.faer_mut(),
+            regularization,
+            Par::Seq,
+            stack,
+            Default::default(),
+        );
+        match factored {
+            Ok(_) => {
+                (1..n).for_each(|j| a.column_mut(j)[..j].fill(T::default()));
+                Ok(Self { lower: a })
+            }
+            Err(llt::factor::LltError::NonPositivePivot { index }) => {
+                Err(DenseError::NotPositiveDefinite { pivot: index })
+            }
+        }
+    }
+}
+
+/// `P A = L U` of a square matrix, with row interchanges.
+pub struct Lu<T: Field> {
+    factors: solvers::PartialPivLu<T>,
+}
+
+impl<T: Field> Lu<T> {
+    /// Factorises. A singular matrix has a zero pivot; what is solved with it is then not finite.
+    pub fn new(a: MatrixView<'_, T>) -> Result<Self, DenseError> {
+        assert_eq!(a.rows(), a.columns(), "lu: expected a square matrix");
+        Ok(Self { factors: solvers::PartialPivLu::new(Operand::finite(&a)?.faer()) })
+    }
+
+    /// Solves `A X = B` in place.
+    pub fn solve(&self, b: &mut Matrix<T>) {
+        self.factors.solve_in_place(b.faer_mut());
+    }
+
+    /// Solves `A^T X = B` in place.
+    pub fn solve_transpose(&self, b: &mut Matrix<T>) {
+        self.factors.solve_transpose_in_place(b.faer_mut());
+    }
+}
+
+impl<T: Field> Cholesky<T> {
     /// Factorises the symmetric matrix whose lower triangle is given; the upper one is not read.
     pub fn new(a: MatrixView<'_, T>) -> Result<Self, DenseError> {
         assert_eq!(a.rows(), a.columns(), "cholesky: expected a square matrix");
         lower_is_finite(&a)?;
         match solvers::Llt::new(Operand::new(&a).faer(), Side::Lower) {
             Ok(llt) => Ok(Self { lower: Matrix::from_faer(llt.L()) }),
-            Err(faer::linalg::cholesky::llt::factor::LltError::NonPositivePivot { index }) => {
+            Err(llt::factor::LltError::NonPositivePivot { index }) => {
                 Err(DenseError::NotPositiveDefinite { pivot: index })
             }
         }
@@ -383,6 +444,43 @@ mod tests {
             Cholesky::new(MatrixView::column_major(&lower_nan, 2, 2).unwrap()).unwrap_err(),
             DenseError::NotFinite
         );
+    }
+
+    #[test]
+    fn in_place_it_is_the_same_factor() {
+        let b = random(30, 40, 5);
+        let mut a = Matrix::zeros(30, 30);
+        gemm(&mut a, Onto::Replace, 1.0, b.view(), b.view().transpose());
+        let expected = Cholesky::new(a.view()).unwrap();
+        // The upper half is not read.
+        let held = Matrix::from_fn(30, 30, |i, j| if i < j { f64::NAN } else { a.get(i, j) });
+        let factor = Cholesky::in_place(held).unwrap();
+        assert!(distance(factor.lower(), expected.lower()) < 1e-13);
+        let indefinite = Matrix::from_column_major(vec![1.0, 2.0, 2.0, 1.0], 2, 2);
+        assert_eq!(
+            Cholesky::in_place(indefinite).unwrap_err(),
+            DenseError::NotPositiveDefinite { pivot: 1 }
+        );
+        let broken = Matrix::from_column_major(vec![1.0, f64::NAN, 0.0, 1.0], 2, 2);
+        assert_eq!(Cholesky::in_place(broken).unwrap_err(), DenseError::NotFinite);
+    }
+
+    #[test]
+    fn lu_solves_with_the_matrix_and_its_transpose() {
+        for n in [1, 2, 17, 80] {
+            let (a, x) = (random(n, n, 6), random(n, 2, 7));
+            let lu = Lu::new(a.view()).unwrap();
+            let mut b = product(a.view(), x.view());
+            lu.solve(&mut b);
+            assert!(distance(&b, &x) < 1e-9);
+            let mut b = product(a.view().transpose(), x.view());
+            lu.solve_transpose(&mut b);
+            assert!(distance(&b, &x) < 1e-9);
+        }
+        let singular = Matrix::from_column_major(vec![1.0, 2.0, 2.0, 4.0], 2, 2);
+        let mut b = Matrix::from_column_major(vec![1.0, 0.0], 2, 1);
+        Lu::new(singular.view()).unwrap().solve(&mut b);
+        assert!(b.as_slice().iter().any(|x| !x.is_finite()));
     }
 
     #[test]

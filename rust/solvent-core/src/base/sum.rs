@@ -43,6 +43,18 @@ impl Sum {
         Self { head: 0.0, tail: 0.0 }
     }
 
+    /// The running sum that a kernel has kept as two numbers.
+    #[inline(always)]
+    pub const fn from_parts(head: f64, tail: f64) -> Self {
+        Self { head, tail }
+    }
+
+    /// Head and tail, for a kernel to go on with.
+    #[inline(always)]
+    pub const fn parts(self) -> (f64, f64) {
+        (self.head, self.tail)
+    }
+
     /// Adds `x`.
     #[inline(always)]
     pub fn add(&mut self, x: f64) {

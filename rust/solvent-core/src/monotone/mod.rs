@@ -1,5 +1,13 @@
 //! Monotone inclusions, fixed points, matrix games and linear programs by Halpern iterations.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`vector`], [`operator`], [`prox`] | what an inclusion is made of |
+//! | [`scheme`], [`halpern`], [`variance`] | iterations: deterministic, and with variance reduction |
+//! | [`inclusion`] | `0 in F(u) + G(u)`: choice of the iteration, guard, certificate |
+//! | [`game`] | zero-sum matrix games |
 
+pub mod game;
 pub mod halpern;
 pub mod inclusion;
 pub mod operator;

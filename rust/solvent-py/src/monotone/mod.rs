@@ -1,5 +1,6 @@
 //! `solvent._core.monotone`. Python has validated shapes and scalars.
 
+mod game;
 mod inclusion;
 mod operator;
 mod prox;
@@ -7,6 +8,8 @@ mod prox;
 /// Monotone inclusions, fixed points, matrix games and linear programs by Halpern iterations.
 #[pyo3::pymodule(submodule)]
 pub mod monotone {
+    #[pymodule_export]
+    use super::game::{game, game_certify};
     #[pymodule_export]
     use super::inclusion::{certify_inclusion, solve_inclusion};
     #[pymodule_export]

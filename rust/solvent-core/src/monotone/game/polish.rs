@@ -1,0 +1,235 @@
+//! From a nearly optimal pair to a vertex: the exact solution, but for rounding.
+//!
+//! 1. The supports are guessed from how each strategy's weight compares with its slack, and the square block that they
+//!    span is solved ([`basis`](super::basis)). Near a unique optimum that is all.
+//! 2. Where weights or slacks come out negative, the strategies in doubt are sorted out by pivots
+//!    ([`pivot`](super::pivot)). At a gap of 1e-4 a few dozen of a thousand strategies are in doubt; where the optimum is
+//!    not unique and the block singular, a regular part of it is the start.
+//! 3. The gap of what comes out is computed on the whole game, and decides. Strategies that were left out and turn out
+//!    to matter are taken in, and 2 is repeated.
+
+use super::basis::{Basis, independent};
+use super::pair::{Pair, fitted};
+use super::pivot::Strategy;
+use super::problem::{Payoff, Precision};
+use crate::base::error::Aborted;
+use crate::base::monitor::Monitor;
+
+/// How much to try.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Times that strategies in doubt are sorted out.
+    pub rounds: usize,
+    /// Entries of the tableau, at most.
+    pub entries: usize,
+}
+
+/// While the method still goes on: a failing try must cost less than a step.
+pub const QUICK: Effort = Effort { rounds: 3, entries: 250_000 };
+/// Once it does not.
+pub const FULL: Effort = Effort { rounds: 8, entries: usize::MAX };
+
+/// A gap of this many units of `2^-52` (in units of the largest payoff) is zero but for rounding.
+const ACCEPT: f64 = 64.0;
+/// Weights and slacks above minus this share of their mean are zero but for rounding.
+const ROUNDING: f64 = 1e-11;
+/// In doubt is who lies less than this many times as far from zero as the worst lies below it.
+const DOUBT: f64 = 2.0;
+
+/// What counts as solved.
+pub fn target(magnitude: f64) -> f64 {
+    ACCEPT * f64::EPSILON * magnitude
+}
+
+/// How strongly each strategy's weight outweighs its slack, as a logarithm.
+fn indicators(weights: &[f64], slacks: &[f64]) -> Vec<f64> {
+    let count = weights.len() as f64;
+    let weight = weights.iter().sum::<f64>() / count;
+    let slack = slacks.iter().sum::<f64>() / count + f64::MIN_POSITIVE;
+    let each = weights.iter().zip(slacks).map(|(x, s)| ((x + 1e-14) / (s / slack * weight + 1e-14)).ln());
+    each.collect()
+}
+
+/// The `k` indices of largest key, ascending; of equal keys the first.
+fn leading(keys: &[f64], k: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]));
+    order.truncate(k);
+    order.sort_unstable();
+    order
+}
+
+/// Improves `best` from the pair `from`, whose products `h = M y` and `g = Mᵀ x` are known; true where the gap is zero
+/// but for rounding.
+pub fn polish(
+    game: &dyn Payoff,
+    from: &Pair,
+    products: (&[f64], &[f64]),
+    effort: Effort,
+    best: &mut Pair,
+    monitor: &mut Monitor<'_>,
+) -> Result<bool, Aborted> {
+    let (n, m) = game.shape();
+    let (h, g) = products;
+    let low = h.iter().fold(f64::INFINITY, |a, &b| a.min(b));
+    let high = g.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+    let of_rows = indicators(&from.x, &h.iter().map(|h| h - low).collect::<Vec<_>>());
+    let of_columns = indicators(&from.y, &g.iter().map(|g| high - g).collect::<Vec<_>>());
+    let positive = |keys: &[f64]| keys.iter().filter(|&&k| k > 0.0).count();
+    let counts = (positive(&of_rows).max(1), positive(&of_columns).max(1));
+    let k = ((counts.0 + counts.1) / 2).min(n).min(m);
+    let (s, t) = (leading(&of_rows, k), leading(&of_columns, k));
+    let Some(block) = game.block(&s, &t) else { return Ok(false) };
+    let start = match Basis::new(s, t, &block) {
+        Some(basis) => Some(basis),
+        None => {
+            let (s, t) = (leading(&of_rows, counts.0), leading(&of_columns, counts.1));
+            regular(game, &s, &t, from, monitor)?
+        }
+    };
+    monitor.poll()?;
+    let Some(basis) = start else { return Ok(false) };
+    Search { game, target: target(game.magnitude()), best, monitor }.run(basis, effort)
+}
+
+/// A regular basis within given strategies.
+fn regular(
+    game: &dyn Payoff,
+    s: &[usize],
+    t: &[usize],
+    from: &Pair,
+    monitor: &mut Monitor<'_>,
+) -> Result<Option<Basis>, Aborted> {
+    let Some(block) = game.block(s, t) else { return Ok(None) };
+    let (s, t) = independent(s, t, block.view(), (&from.x, &from.y), monitor)?;
+    let block = game.block(&s, &t);
+    Ok(block.and_then(|block| Basis::new(s, t, &block)))
+}
+
+struct Search<'a, 'm> {
+    game: &'a dyn Payoff,
+    target: f64,
+    best: &'a mut Pair,
+    monitor: &'a mut Monitor<'m>,
+}
+
+/// A basis on the whole game: weights of all strategies and their slacks; what the basis fixes is 0.
+struct Whole {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    /// `M y - u`, and `v - Mᵀ x`.
+    z: Vec<f64>,
+    s: Vec<f64>,
+}
+
+/// Values of one kind: which strategies they belong to, in units of their mean.
+fn unit(values: &[f64], of: impl Iterator<Item = usize>) -> f64 {
+    let (sum, count) = of.fold((0.0, 0), |(sum, count), i| (sum + values[i].abs(), count + 1));
+    if count == 0 { 1.0 } else { (sum / f64::from(count)).max(f64::MIN_POSITIVE) }
+}
+
+impl Search<'_, '_> {
+    fn run(mut self, mut basis: Basis, effort: Effort) -> Result<bool, Aborted> {
+        let mut doubt = DOUBT;
+        for round in 0..=effort.rounds {
+            let whole = self.whole(&basis)?;
+            let (n, m) = self.game.shape();
+            let (mut in_s, mut in_t) = (vec![false; n], vec![false; m]);
+            basis.s.iter().for_each(|&i| in_s[i] = true);
+            basis.t.iter().for_each(|&j| in_t[j] = true);
+            // Each value in units of the mean of its kind: how far it is from changing sign.
+            let units = [
+                unit(&whole.x, basis.s.iter().copied()),
+                unit(&whole.y, basis.t.iter().copied()),
+                unit(&whole.z, (0..n).filter(|&i| !in_s[i])),
+                unit(&whole.s, (0..m).filter(|&j| !in_t[j])),
+            ];
+            let merit_row = |i: usize| if in_s[i] { whole.x[i] / units[0] } else { whole.z[i] / units[2] };
+            let merit_column =
+                |j: usize| if in_t[j] { whole.y[j] / units[1] } else { whole.s[j] / units[3] };
+            let worst = (0..n).map(merit_row).chain((0..m).map(merit_column)).fold(0.0, f64::min);
+            if worst > -ROUNDING.max(1e-13 * (n + m) as f64) {
+                basis.refine();
+                if self.appraise(&basis)? {
+                    return Ok(true);
+                }
+            }
+            if round == effort.rounds || self.monitor.expired() {
+                return Ok(false);
+            }
+            let limit = -worst * doubt;
+            let rows: Vec<usize> = (0..n).filter(|&i| !in_s[i] && merit_row(i) < limit).collect();
+            let columns: Vec<usize> = (0..m).filter(|&j| !in_t[j] && merit_column(j) < limit).collect();
+            let of_s: Vec<usize> =
+                (0..basis.s.len()).filter(|&a| merit_row(basis.s[a]) < limit).collect();
+            let of_t: Vec<usize> =
+                (0..basis.t.len()).filter(|&b| merit_column(basis.t[b]) < limit).collect();
+            let size = (rows.len() + of_t.len()) * (columns.len() + of_s.len());
+            if size == 0 || size > effort.entries {
+                return Ok(false);
+            }
+            let tableau = basis.tableau(self.game, (&rows, &columns), (&of_s, &of_t), (&whole.z, &whole.s));
+            let Some(mut tableau) = tableau else { return Ok(false) };
+            let pivots = 4 * (tableau.rows.len() + tableau.columns.len()) + 20;
+            let solved = tableau.solve(pivots, self.monitor)?;
+            // Labels have moved: rows hold the column player's strategies that are played, columns the row player's.
+            tableau.columns.iter().for_each(|&c| match c {
+                Strategy::Row(i) => in_s[i] = true,
+                Strategy::Column(j) => in_t[j] = false,
+            });
+            tableau.rows.iter().for_each(|&r| match r {
+                Strategy::Row(i) => in_s[i] = false,
+                Strategy::Column(j) => in_t[j] = true,
+            });
+            let members = |set: &[bool]| (0..set.len()).filter(|&i| set[i]).collect::<Vec<_>>();
+            let (s, t) = (members(&in_s), members(&in_t));
+            let same = s == basis.s && t == basis.t;
+            if !solved || same {
+                doubt *= 8.0;
+            } else {
+                doubt *= 2.0;
+            }
+            if !same {
+                let Some(block) = self.game.block(&s, &t) else { return Ok(false) };
+                let Some(next) = Basis::new(s, t, &block) else { return Ok(false) };
+                basis = next;
+            }
+            self.monitor.poll()?;
+        }
+        Ok(false)
+    }
+
+    /// Weights and slacks of all strategies at a basis.
+    fn whole(&mut self, basis: &Basis) -> Result<Whole, Aborted> {
+        let (n, m) = self.game.shape();
+        let (mut x, mut y) = (vec![0.0; n], vec![0.0; m]);
+        basis.s.iter().zip(&basis.x).for_each(|(&i, &w)| x[i] = w);
+        basis.t.iter().zip(&basis.y).for_each(|(&j, &w)| y[j] = w);
+        let (mut z, mut s) = (vec![0.0; n], vec![0.0; m]);
+        self.game.apply(&y, Precision::Double, &mut z, self.monitor)?;
+        self.game.adjoint(&x, Precision::Double, &mut s, self.monitor)?;
+        z.iter_mut().for_each(|z| *z -= basis.u);
+        s.iter_mut().for_each(|s| *s = basis.v - *s);
+        Ok(Whole { x, y, z, s })
+    }
+
+    /// The gap of a basis, negative weights as 0; it is kept if it is better.
+    fn appraise(&mut self, basis: &Basis) -> Result<bool, Aborted> {
+        let (n, m) = self.game.shape();
+        let spread = |set: &[usize], weights: &[f64], count: usize| {
+            let mut out = vec![0.0; count];
+            set.iter().zip(weights).for_each(|(&i, &w)| out[i] = w);
+            fitted(&out)
+        };
+        let (x, y) = (spread(&basis.s, &basis.x, n), spread(&basis.t, &basis.y, m));
+        let (mut h, mut g) = (vec![0.0; n], vec![0.0; m]);
+        self.game.apply(&y, Precision::Double, &mut h, self.monitor)?;
+        self.game.adjoint(&x, Precision::Double, &mut g, self.monitor)?;
+        let candidate = Pair::new(x, y, &h, &g);
+        let solved = candidate.gap <= self.target;
+        if candidate.gap < self.best.gap {
+            *self.best = candidate;
+        }
+        Ok(solved)
+    }
+}

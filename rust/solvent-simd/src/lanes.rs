@@ -188,4 +188,8 @@ pub trait Simd: Copy {
     type F64: F64s;
     /// Lanes of `f32`, twice as many.
     type F32: F32s;
+    /// Eight doubles, a cache line, in as many registers as it takes: for kernels that lay their data out in lines.
+    type F64Line: F64s;
+    /// Sixteen singles, a cache line.
+    type F32Line: F32s;
 }

@@ -5,6 +5,7 @@ use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::lanes::{F32s, F64s, Lanes, Mask, Simd};
+use crate::pack::Pack;
 
 /// NEON.
 #[derive(Clone, Copy)]
@@ -13,6 +14,8 @@ pub struct Portable;
 impl Simd for Portable {
     type F64 = F64x2;
     type F32 = F32x4;
+    type F64Line = Pack<F64x2, 4>;
+    type F32Line = Pack<F32x4, 4>;
 }
 
 /// Some booleans.

@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use crate::lanes::{F32s, F64s, Lanes, Mask, Simd};
+use crate::pack::Pack;
 
 /// x86-64-v2.
 #[derive(Clone, Copy)]
@@ -11,6 +12,8 @@ pub struct V2;
 impl Simd for V2 {
     type F64 = double::F64x2;
     type F32 = single::F32x4;
+    type F64Line = Pack<double::F64x2, 4>;
+    type F32Line = Pack<single::F32x4, 4>;
 }
 
 mod double {

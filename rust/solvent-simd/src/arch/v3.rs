@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use crate::lanes::{F32s, F64s, Lanes, Mask, Simd};
+use crate::pack::Pack;
 
 /// x86-64-v3.
 #[derive(Clone, Copy)]
@@ -11,6 +12,8 @@ pub struct V3;
 impl Simd for V3 {
     type F64 = double::F64x4;
     type F32 = single::F32x8;
+    type F64Line = Pack<double::F64x4, 2>;
+    type F32Line = Pack<single::F32x8, 2>;
 }
 
 /// Comparisons by name, and the multiply-add as the exact one, which here it is.

@@ -11,6 +11,8 @@ pub struct V4;
 impl Simd for V4 {
     type F64 = double::F64x8;
     type F32 = single::F32x16;
+    type F64Line = double::F64x8;
+    type F32Line = single::F32x16;
 }
 
 // SAFETY of the functions below: all need AVX-512, which `dispatch` proved; those that take pointers say what else.

@@ -1,0 +1,76 @@
+//! What an answer proves: made from the original entries and the payload alone, in double precision.
+//!
+//! | kind | when | theorem |
+//! |---|---|---|
+//! | nuclear gap | lam > 0 | weak duality of the weighted nuclear-norm problem ([`gap`]) |
+//! | interpolation | lam = 0, the entries are met | none needed: the residual itself ([`fit`]) |
+//! | stationarity | otherwise | the gradient on the manifold, or the KKT residual; no optimality ([`fit`]) |
+//!
+//! Everything is computed on data multiplied by a power of two (exact but for subnormals, which the absolute term of
+//! [`residual::Residuals`] covers), so that squares neither overflow nor vanish.
+
+pub mod fit;
+pub mod gap;
+pub mod implicit;
+pub mod matrix;
+pub mod norm;
+pub mod pattern;
+pub mod residual;
+
+use super::CompletionError;
+use super::entry::Entry;
+use super::payload::Payload;
+use super::problem::Penalty;
+use crate::base::certificate::Certificate;
+use crate::base::monitor::Monitor;
+use crate::base::sparse::SparseView;
+
+/// Unit roundoff of double precision.
+pub const U: f64 = 1.1102230246251565e-16;
+
+/// `gamma_n = n u / (1 - n u)`: the relative error of n operations in a row.
+pub fn gamma(n: f64) -> f64 {
+    let nu = n * U;
+    if nu < 0.5 { nu / (1.0 - nu) } else { f64::INFINITY }
+}
+
+/// The data that a payload is judged against.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a, T> {
+    /// Observed entries, canonical.
+    pub entries: SparseView<'a, T>,
+    /// Positive weights.
+    pub weights: Option<&'a [T]>,
+    /// The penalty and the loss.
+    pub penalty: Penalty,
+}
+
+/// How thorough the judgement is, and where its randomness comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Depth {
+    /// Whether costlier parts are wanted.
+    pub full: bool,
+    /// Key of the random start vector.
+    pub seed: u64,
+    /// How many certified evaluations of this run, this one included.
+    pub evaluation: u32,
+    /// Target, which decides between the kinds at lam = 0.
+    pub tol: f64,
+}
+
+/// Judges a payload.
+pub fn certify<T: Entry>(
+    evidence: &Evidence<'_, T>,
+    payload: &Payload<T>,
+    depth: Depth,
+    monitor: &mut Monitor<'_>,
+) -> Result<Certificate, CompletionError> {
+    let residuals = residual::Residuals::new(evidence, payload, monitor)?;
+    let certificate = if evidence.penalty.lam > 0.0 && !evidence.penalty.nonneg {
+        gap::certificate(evidence, payload, &residuals, depth, monitor)?
+    } else {
+        fit::certificate(evidence, payload, &residuals, depth, monitor)?
+    };
+    let identifiable = if pattern::is_refuted(&evidence.entries, payload.rank()) { 0.0 } else { f64::NAN };
+    Ok(certificate.part("identifiable", identifiable))
+}

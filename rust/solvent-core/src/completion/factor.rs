@@ -1,0 +1,214 @@
+//! Tall matrices of few columns, row by row, each row a whole number of cache lines: what kernels gather from.
+
+use super::entry::Entry;
+use crate::base::dense::{Matrix, Qr};
+
+/// Values that begin at a cache line.
+#[derive(Debug)]
+pub struct Lines<T> {
+    data: Vec<T>,
+    from: usize,
+    len: usize,
+}
+
+impl<T: Entry> Lines<T> {
+    /// All zeros.
+    pub fn zeros(len: usize) -> Self {
+        let data = vec![T::ZERO; len + T::LINE];
+        // The allocator aligns to the element at least, so whole elements are missing to the next line.
+        let past = data.as_ptr() as usize % 64;
+        let from = if past == 0 { 0 } else { (64 - past) / size_of::<T>() };
+        Self { data, from, len }
+    }
+
+    /// The values.
+    #[inline(always)]
+    pub fn as_slice(&self) -> &[T] {
+        &self.data[self.from..self.from + self.len]
+    }
+
+    /// The values, to be written.
+    #[inline(always)]
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        &mut self.data[self.from..self.from + self.len]
+    }
+}
+
+impl<T: Entry> Clone for Lines<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::zeros(self.len);
+        copy.as_mut_slice().copy_from_slice(self.as_slice());
+        copy
+    }
+}
+
+/// `rows` by `width`, row-major; the columns from `width` to `stride` are zero.
+#[derive(Debug)]
+pub struct Factor<T> {
+    lines: Lines<T>,
+    rows: usize,
+    width: usize,
+    stride: usize,
+}
+
+impl<T: Entry> Clone for Factor<T> {
+    fn clone(&self) -> Self {
+        Self { lines: self.lines.clone(), ..*self }
+    }
+}
+
+impl<T: Entry> Factor<T> {
+    /// All zeros.
+    pub fn zeros(rows: usize, width: usize) -> Self {
+        let stride = width.max(1).next_multiple_of(T::LINE);
+        Self { lines: Lines::zeros(rows * stride), rows, width, stride }
+    }
+
+    /// Element by element.
+    pub fn from_fn(rows: usize, width: usize, f: impl Fn(usize, usize) -> T) -> Self {
+        let mut factor = Self::zeros(rows, width);
+        for i in 0..rows {
+            for (l, x) in factor.row_mut(i)[..width].iter_mut().enumerate() {
+                *x = f(i, l);
+            }
+        }
+        factor
+    }
+
+    /// A copy of a matrix.
+    pub fn from_matrix(matrix: &Matrix<T>) -> Self {
+        Self::from_fn(matrix.rows(), matrix.columns(), |i, l| matrix.get(i, l))
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// From one row to the next.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Row `i`, padding included.
+    #[inline(always)]
+    pub fn row(&self, i: usize) -> &[T] {
+        &self.as_slice()[i * self.stride..(i + 1) * self.stride]
+    }
+
+    /// Row `i`, to be written; the padding must stay zero.
+    #[inline(always)]
+    pub fn row_mut(&mut self, i: usize) -> &mut [T] {
+        let stride = self.stride;
+        &mut self.as_mut_slice()[i * stride..(i + 1) * stride]
+    }
+
+    /// All rows with their padding.
+    #[inline(always)]
+    pub fn as_slice(&self) -> &[T] {
+        self.lines.as_slice()
+    }
+
+    /// All rows, to be written; the padding must stay zero.
+    #[inline(always)]
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self.lines.as_mut_slice()
+    }
+
+    /// The first `width` columns, column-major.
+    pub fn to_matrix(&self, width: usize) -> Matrix<T> {
+        let mut matrix = Matrix::zeros(self.rows, width);
+        for l in 0..width {
+            for (i, x) in matrix.column_mut(l).iter_mut().enumerate() {
+                *x = self.row(i)[l];
+            }
+        }
+        matrix
+    }
+
+    /// A copy with `width` columns: cut off, or filled up with zeros.
+    #[must_use]
+    pub fn with_width(&self, width: usize) -> Self {
+        let mut copy = Self::zeros(self.rows, width);
+        let kept = width.min(self.width);
+        for i in 0..self.rows {
+            copy.row_mut(i)[..kept].copy_from_slice(&self.row(i)[..kept]);
+        }
+        copy
+    }
+
+    /// `self · b`, `b` of `self.width()` rows or fewer (the columns beyond count as zero).
+    #[must_use]
+    pub fn times(&self, b: &Matrix<T>) -> Self {
+        let mut product = Self::zeros(self.rows, b.columns());
+        // The transpose of `b`, so that the inner loop runs along a row of the product.
+        let rows: Vec<Vec<T>> =
+            (0..b.rows()).map(|p| (0..b.columns()).map(|l| b.get(p, l)).collect()).collect();
+        for i in 0..self.rows {
+            let from = &self.as_slice()[i * self.stride..(i + 1) * self.stride];
+            let to = &mut product.row_mut(i)[..b.columns()];
+            for (x, row) in from.iter().zip(&rows) {
+                for (y, &z) in to.iter_mut().zip(row) {
+                    *y += *x * z;
+                }
+            }
+        }
+        product
+    }
+
+    /// `self^T · other`, both with their first `width` columns.
+    pub fn cross(&self, other: &Self) -> Matrix<T> {
+        let (w, v) = (self.width, other.width);
+        let mut product = vec![T::ZERO; w * v];
+        for i in 0..self.rows {
+            let (a, b) = (self.row(i), &other.row(i)[..v]);
+            for (l, &x) in a[..w].iter().enumerate() {
+                for (y, &z) in product[l * v..(l + 1) * v].iter_mut().zip(b) {
+                    *y += x * z;
+                }
+            }
+        }
+        Matrix::from_fn(w, v, |i, j| product[i * v + j])
+    }
+
+    /// The sum of the squares.
+    pub fn norm2(&self) -> f64 {
+        (0..self.rows)
+            .map(|i| self.row(i).iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>())
+            .sum()
+    }
+
+    /// Whether every element is finite.
+    pub fn is_finite(&self) -> bool {
+        self.as_slice().iter().all(|x| x.to_f64().is_finite())
+    }
+
+    /// Orthonormal columns that span these, and the triangle that leads back; `None` where an element is not finite.
+    pub fn orthonormal(&self, width: usize) -> Option<(Matrix<T>, Matrix<T>)> {
+        let qr = Qr::new(self.to_matrix(width).view()).ok()?;
+        Some((qr.q(), qr.r()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_begin_at_cache_lines_and_products_agree() {
+        let a = Factor::<f64>::from_fn(5, 3, |i, l| (i * 3 + l) as f64);
+        assert_eq!((a.stride(), a.as_slice().as_ptr() as usize % 64), (8, 0));
+        assert_eq!(a.clone().as_slice().as_ptr() as usize % 64, 0);
+        let b = Matrix::from_fn(3, 2, |i, j| (i as f64) - (j as f64));
+        let product = a.times(&b);
+        assert_eq!(product.row(2)[..2], [6.0 * 0.0 + 7.0 + 8.0 * 2.0, -6.0 + 0.0 + 8.0]);
+        let gram = a.cross(&a);
+        assert_eq!(gram.get(0, 1), (0..5).map(|i| f64::from(i * 3 * (i * 3 + 1))).sum::<f64>());
+        assert_eq!(a.with_width(10).row(4)[..4], [12.0, 13.0, 14.0, 0.0]);
+    }
+}

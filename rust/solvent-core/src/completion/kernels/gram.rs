@@ -1,0 +1,96 @@
+//! `G += P^T P` (upper triangle, in blocks of lines) and `b += P^T y` of a gathered panel.
+
+use solvent_simd::Lanes;
+
+use super::gather::axpy;
+use crate::completion::entry::{Entry, LineKernel};
+
+/// One tile: rows `a..a + A` of G, `B` registers from column `c` on. All of it stays in registers.
+#[inline(always)]
+fn tile<V: Lanes<Scalar = T>, T: Entry, const A: usize, const B: usize>(
+    panel: &[T],
+    stride: usize,
+    a: usize,
+    c: usize,
+    gram: &mut [T],
+) {
+    let mut sums = [[V::splat(T::ZERO); B]; A];
+    for i in 0..A {
+        let row = &gram[(a + i) * stride + c..][..B * V::LANES];
+        for j in 0..B {
+            sums[i][j] = V::load(&row[j * V::LANES..]);
+        }
+    }
+    for p in panel.chunks_exact(stride) {
+        let right = &p[c..c + B * V::LANES];
+        let mut y = [V::splat(T::ZERO); B];
+        for j in 0..B {
+            y[j] = V::load(&right[j * V::LANES..]);
+        }
+        let left = &p[a..a + A];
+        for i in 0..A {
+            let x = V::splat(left[i]);
+            for j in 0..B {
+                sums[i][j] = x.mul_add(y[j], sums[i][j]);
+            }
+        }
+    }
+    for i in 0..A {
+        let row = &mut gram[(a + i) * stride + c..][..B * V::LANES];
+        for j in 0..B {
+            sums[i][j].store(&mut row[j * V::LANES..]);
+        }
+    }
+}
+
+/// Adds the panel's Gram matrix to the upper triangle of `gram` (`stride` by `stride`, row-major; rows from `width` on are
+/// left alone, below the diagonal there may be anything), and its moments to `b`.
+pub struct Gram<'a, T> {
+    /// Gathered rows, a line each.
+    pub panel: &'a [T],
+    /// Their targets.
+    pub targets: &'a [T],
+    /// Columns that count.
+    pub width: usize,
+    /// Length of a line.
+    pub stride: usize,
+    /// The matrix.
+    pub gram: &'a mut [T],
+    /// The moments.
+    pub b: &'a mut [T],
+}
+
+impl<T: Entry> LineKernel<T> for Gram<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Lanes<Scalar = T>>(self) {
+        let Self { panel, targets, width, stride, gram, b } = self;
+        let registers = stride / V::LANES;
+        let mut a = 0;
+        while a < width {
+            let mut q = a / V::LANES;
+            while q < registers {
+                let c = q * V::LANES;
+                // The strides are whole lines, so eight rows are always there.
+                match registers - q {
+                    1 => tile::<V, T, 8, 1>(panel, stride, a, c, gram),
+                    2 => tile::<V, T, 8, 2>(panel, stride, a, c, gram),
+                    count => {
+                        for a in [a, a + 4] {
+                            if count == 3 {
+                                tile::<V, T, 4, 3>(panel, stride, a, c, gram);
+                            } else {
+                                tile::<V, T, 4, 4>(panel, stride, a, c, gram);
+                            }
+                        }
+                    }
+                }
+                q += 4;
+            }
+            a += 8;
+        }
+        for (p, &y) in panel.chunks_exact(stride).zip(targets) {
+            axpy::<V, T>(y, p, b);
+        }
+    }
+}

@@ -1,0 +1,604 @@
+//! The sweeps: alternating minimization with a falling ridge and extrapolation.
+//!
+//! A sweep solves all rows for V, then all columns for U. Three devices outside the row solves:
+//!
+//! * **Continuation** (lam = 0 or small): the ridge falls from 0.3 sigma_1 of the zero-filled matrix with the residual. It
+//!   stands in for the full column rank that the theory asks of every row's design; without it short rows blow up.
+//! * **Extrapolation** of V: V + beta (V - V_prev), beta rising while the progress measure falls.
+//! * **Inexact rows**: conjugate gradients from the row's last solution, to an accuracy tied to the outer residual.
+//!   A row solved to (1 + eps) in objective is off by sqrt(3 eps) |V_i x - y| / sigma_min(V_i): as the residual shrinks
+//!   with the outer error, constant relative accuracy keeps the linear rate.
+
+use std::collections::VecDeque;
+
+use super::CompletionError;
+use super::certify::{Depth, Evidence, certify};
+use super::entry::Entry;
+use super::factor::Factor;
+use super::growth::append;
+use super::init::{Operator, noise};
+use super::kernels::row::{Half, Inner, Tally};
+use super::options::{Certify, Init, Options, Solver};
+use super::payload::{Payload, payload};
+use super::problem::{GAUGE, Problem};
+use super::step::half_sweep;
+use crate::base::certificate::{Certificate, Kind};
+use crate::base::error::Aborted;
+use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, solve as drive};
+use crate::base::outcome::Outcome;
+use crate::base::status::Status;
+
+/// Up to so many columns a Gram matrix is cheaper than a few passes over the panel.
+const DIRECT: usize = 24;
+/// Directions of an answer with a ridge below this part of the largest are left out.
+const CUT: f64 = 1e-7;
+/// Sweeps without progress that end a run, and what counts as none.
+const PATIENCE: usize = 20;
+const STILL: f64 = 1e-12;
+/// Held-out sweeps without progress that end a run.
+const HELD_PATIENCE: usize = 3;
+/// Sweeps over which a residual that no longer falls is noise.
+const NOISE_WINDOW: usize = 5;
+/// Sweeps between two looks at the gap.
+const BETWEEN: u64 = 10;
+
+/// A completed matrix.
+#[derive(Debug, Clone)]
+pub struct Solution<T> {
+    /// The factors and biases.
+    pub payload: Payload<T>,
+    /// How the run ended.
+    pub outcome: Outcome,
+    /// Root mean square error at the held-out entries.
+    pub held_rmse: Option<f64>,
+}
+
+/// The state of the sweeps.
+pub struct Als<'a, T: Entry> {
+    problem: &'a Problem<'a, T>,
+    options: &'a Options<T>,
+    tol: f64,
+    /// Columns of the factors without the bias.
+    k: usize,
+    u: Factor<T>,
+    v: Factor<T>,
+    /// What the next half-sweep for U takes as V.
+    ahead: Factor<T>,
+    beta: f64,
+    /// What the constant column of the designs holds.
+    constant: f64,
+    /// Norm of the zero-filled matrix, scaled.
+    sigma: f64,
+    ridge: f64,
+    target: f64,
+    /// Relative residual.
+    rel: f64,
+    objective: f64,
+    measure: f64,
+    recent: VecDeque<f64>,
+    sweeps: u64,
+    evaluations: u32,
+    looked: u64,
+    judged: Option<(Payload<T>, Certificate)>,
+    kept: Option<(Payload<T>, Certificate)>,
+    held_best: Option<(f64, Payload<T>)>,
+    held_wait: usize,
+    end: Option<Status>,
+    rule: Option<&'static str>,
+    zero: bool,
+}
+
+impl<'a, T: Entry> Als<'a, T> {
+    /// Nothing is computed yet.
+    pub fn new(problem: &'a Problem<'a, T>, options: &'a Options<T>, tol: f64) -> Self {
+        let (m, n) = problem.shape();
+        let bias = problem.penalty.bias;
+        let width = options.rank + usize::from(bias);
+        let lam = problem.penalty.lam;
+        // With lam = 0 the scaled problem has the ridge of the gauge alone.
+        let constant = if lam > 0.0 { problem.unit.sqrt() } else { 1.0 };
+        Self {
+            problem,
+            options,
+            tol,
+            k: options.rank,
+            u: Factor::zeros(m, width),
+            v: Factor::zeros(n, width),
+            ahead: Factor::zeros(n, width),
+            beta: 0.5,
+            constant,
+            sigma: 0.0,
+            ridge: 0.0,
+            target: problem.ridge(),
+            rel: 1.0,
+            objective: f64::INFINITY,
+            measure: f64::INFINITY,
+            recent: VecDeque::new(),
+            sweeps: 0,
+            evaluations: 0,
+            looked: 0,
+            judged: None,
+            kept: None,
+            held_best: None,
+            held_wait: 0,
+            end: None,
+            rule: None,
+            zero: false,
+        }
+    }
+
+    fn bias(&self) -> bool {
+        self.problem.penalty.bias
+    }
+
+    /// The ridge below which it does not fall.
+    fn floor(&self) -> f64 {
+        let gauge = if self.bias() { GAUGE } else { 0.0 };
+        if self.target > 0.0 { self.target } else { (1e-15 * 0.3 * self.sigma).max(gauge) }
+    }
+
+    /// A factor as the other side's design: the constant in place of its biases, which become an offset.
+    fn design(&self, x: &Factor<T>) -> (Factor<T>, Option<Vec<T>>) {
+        let mut design = x.clone();
+        if !self.bias() {
+            return (design, None);
+        }
+        let c = T::from_f64(self.constant);
+        let mut offset = Vec::with_capacity(x.rows());
+        for i in 0..x.rows() {
+            let row = design.row_mut(i);
+            offset.push(row[self.k] * c);
+            row[self.k] = c;
+        }
+        (design, Some(offset))
+    }
+
+    fn inner(&self) -> Inner {
+        let direct = match self.options.solver {
+            Solver::Auto => self.u.width() <= DIRECT,
+            Solver::Cholesky => true,
+            Solver::Cg => false,
+        };
+        if direct {
+            Inner::Cholesky
+        } else if self.target > 0.0 {
+            Inner::Cg { steps: self.options.cg_steps, eta: 0.1 }
+        } else {
+            // Without a ridge to aim at, rows follow the residual.
+            let eta = self.rel.clamp(1e-14, 0.1);
+            Inner::Cg { steps: 10 * self.options.cg_steps, eta }
+        }
+    }
+
+    /// One half: rows (for `self.ahead`) or columns (for U).
+    fn half(&mut self, rows: bool, monitor: &mut Monitor<'_>) -> Result<Tally, Aborted> {
+        let problem = self.problem;
+        let (design, offset) = self.design(if rows { &self.ahead } else { &self.u });
+        let half = Half {
+            entries: if rows { problem.rows } else { problem.columns() },
+            weights: if rows { problem.weights } else { problem.column_weights() },
+            design: &design,
+            offset: offset.as_deref(),
+            mean: T::from_f64(problem.mean),
+            unit: T::from_f64(problem.unit),
+            ridge: self.ridge,
+            count: problem.penalty.count,
+            delta: problem.delta().map(T::from_f64),
+            nonneg: problem.penalty.nonneg.then_some(self.k),
+            inner: self.inner(),
+            measure: !rows,
+            base: None,
+        };
+        half_sweep(&half, if rows { &mut self.u } else { &mut self.v }, monitor)
+    }
+
+    fn payload(&self) -> Result<Payload<T>, CompletionError> {
+        let problem = self.problem;
+        if self.zero {
+            return Ok(Payload::zero(problem.shape(), self.bias(), problem.mean));
+        }
+        let constant = self.bias().then_some(self.constant);
+        let cut = if problem.penalty.lam > 0.0 { CUT } else { 0.0 };
+        payload(&self.u, &self.v, self.k, constant, problem.penalty.nonneg, (problem.unit, problem.mean, cut))
+    }
+
+    fn judge(
+        &mut self,
+        payload: Payload<T>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(Payload<T>, Certificate), CompletionError> {
+        self.evaluations += 1;
+        let evidence = Evidence {
+            entries: self.problem.rows,
+            weights: self.problem.weights,
+            penalty: self.problem.penalty,
+        };
+        let depth = Depth {
+            full: self.options.certify == Certify::Full,
+            seed: self.options.seed,
+            evaluation: self.evaluations,
+            tol: self.tol,
+        };
+        let certificate = certify(&evidence, &payload, depth, monitor)?;
+        Ok((payload, certificate))
+    }
+
+    /// The start.
+    fn begin(&mut self, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
+        let (problem, bias) = (self.problem, self.bias());
+        let (m, n) = problem.shape();
+        let lam = problem.penalty.lam;
+        if let Some((u, v)) = &self.options.start {
+            // U V^T counts: each side takes half of the scale.
+            let root = problem.unit.sqrt();
+            let side = |x: &Factor<T>| {
+                Factor::from_fn(x.rows(), x.width(), |i, l| {
+                    let scale = if bias && l == self.k { problem.unit / self.constant } else { root };
+                    T::from_f64(x.row(i)[l].to_f64() * scale)
+                })
+            };
+            (self.u, self.v) = (side(u), side(v));
+            self.ahead = self.v.clone();
+            self.ridge = self.floor_of_start();
+            return Ok(());
+        }
+        let spectral = match self.options.init {
+            Init::Auto => lam == 0.0 || !bias,
+            Init::Spectral => true,
+            Init::Random => false,
+        };
+        let operator = Operator::centred(problem);
+        let k = self.k.min(m).min(n);
+        let triples = operator.leading(if spectral { k } else { 1 }, if spectral { 6 } else { 3 }, monitor)?;
+        self.sigma = triples.s.first().copied().unwrap_or(0.0);
+        if spectral {
+            let fill = m as f64 * n as f64 / problem.rows.nnz() as f64;
+            let size = |s: f64| {
+                let s = if lam > 0.0 { (s - self.target).max(0.01 * s) } else { s };
+                (s * fill).max(0.0).sqrt()
+            };
+            let side = |count: usize, x: &Factor<T>| {
+                Factor::from_fn(count, self.v.width(), |i, l| {
+                    if l >= triples.s.len() {
+                        return T::ZERO;
+                    }
+                    let value = x.row(i)[l].to_f64() * size(triples.s[l]);
+                    T::from_f64(if problem.penalty.nonneg { value.abs() } else { value })
+                })
+            };
+            (self.u, self.v) = (side(m, &triples.u), side(n, &triples.v));
+        } else {
+            let size = (problem.squares / problem.rows.nnz() as f64).sqrt().sqrt() / (self.k as f64).sqrt();
+            self.v = noise(n, self.k, 0.3 * size, self.options.seed).with_width(self.k + usize::from(bias));
+            if problem.penalty.nonneg {
+                self.v.as_mut_slice().iter_mut().for_each(|x| *x = x.modulus());
+            }
+        }
+        self.ahead = self.v.clone();
+        let first = 0.3 * self.sigma;
+        let small = self.target < 1e-3 * self.sigma;
+        self.ridge = if small && !problem.penalty.count { first.max(self.floor()) } else { self.target };
+        Ok(())
+    }
+
+    /// A warm start skips the continuation.
+    fn floor_of_start(&mut self) -> f64 {
+        self.sigma = self.problem.squares.sqrt();
+        if self.target > 0.0 { self.target } else { (1e-12 * self.sigma).max(self.floor()) }
+    }
+
+    /// The next ridge, after a sweep.
+    fn lower_ridge(&mut self) {
+        let noisy = self.rel > 1e-3 && self.is_flat(NOISE_WINDOW, 0.01);
+        let follow = if noisy { 0.0 } else { self.ridge.min(1e-3 * self.sigma * self.rel * self.rel) };
+        self.ridge = (0.7 * self.ridge).max(follow).max(self.floor());
+    }
+
+    /// Whether the progress measure fell by less than `part` over so many sweeps.
+    fn is_flat(&self, window: usize, part: f64) -> bool {
+        self.recent.len() > window && {
+            let last = self.recent.len() - 1;
+            self.recent[last] >= (1.0 - part) * self.recent[last - window]
+        }
+    }
+
+    /// Extrapolates V where the last sweep made progress.
+    fn extrapolate(&mut self, before: &Factor<T>, progress: bool) {
+        self.ahead = self.v.clone();
+        if !progress {
+            self.beta = (0.5 * self.beta).max(0.1);
+            return;
+        }
+        let beta = T::from_f64(self.beta);
+        for (x, p) in self.ahead.as_mut_slice().iter_mut().zip(before.as_slice()) {
+            *x += beta * (*x - *p);
+        }
+        if self.problem.penalty.nonneg {
+            let k = self.k;
+            for i in 0..self.ahead.rows() {
+                for x in &mut self.ahead.row_mut(i)[..k] {
+                    if *x < T::ZERO {
+                        *x = T::ZERO;
+                    }
+                }
+            }
+        }
+        self.beta = (1.08 * self.beta).min(3.0);
+    }
+
+    /// Root mean square error at the held-out entries.
+    fn held_rmse(&self) -> f64 {
+        let Some(held) = &self.options.held else { return f64::NAN };
+        let (problem, c) = (self.problem, self.constant);
+        let mut sum = 0.0;
+        for ((&i, &j), &y) in held.rows.iter().zip(&held.columns).zip(&held.values) {
+            let (u, v) = (self.u.row(i as usize), self.v.row(j as usize));
+            let mut x: f64 = (0..self.k).map(|l| u[l].to_f64() * v[l].to_f64()).sum();
+            if self.bias() {
+                x += c * (u[self.k].to_f64() + v[self.k].to_f64());
+            }
+            let r = (y - problem.mean) - x / problem.unit;
+            sum += r * r;
+        }
+        (sum / held.values.len().max(1) as f64).sqrt()
+    }
+
+    /// Whether it is time for a certified evaluation.
+    fn is_due(&self, decrease: f64) -> bool {
+        if self.options.certify == Certify::None || self.tol == 0.0 {
+            return false;
+        }
+        let penalty = &self.problem.penalty;
+        if penalty.lam == 0.0 && !penalty.nonneg {
+            let settled = self.is_flat(NOISE_WINDOW, 0.01) && self.sweeps >= self.looked + NOISE_WINDOW as u64;
+            return self.rel <= 0.999 * self.tol || settled;
+        }
+        let settled = self.ridge <= self.floor() * (1.0 + 1e-12);
+        settled && decrease < self.tol.max(1e-13) && self.sweeps >= self.looked + BETWEEN
+    }
+}
+
+impl<T: Entry> Method<5> for Als<'_, T> {
+    type Solution = Solution<T>;
+    type Error = CompletionError;
+    const EXTRAS: [&'static str; 5] = ["objective", "residual", "lam", "holdout", "cg_steps"];
+
+    fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, CompletionError> {
+        if self.problem.squares == 0.0 {
+            self.zero = true;
+            if self.tol > 0.0 && self.options.certify != Certify::None {
+                let judged = self.judge(self.payload()?, monitor)?;
+                let bound = judged.1.bound;
+                self.judged = Some(judged);
+                return Ok(Some(bound));
+            }
+            self.end = Some(Status::Converged);
+            return Ok(None);
+        }
+        if self.problem.penalty.lam > 0.0
+            && !self.bias()
+            && self.options.start.is_none()
+            && self.tol > 0.0
+            && self.options.certify != Certify::None
+        {
+            // A ridge so large that nothing is left: no sweep would ever reach zero exactly.
+            self.zero = true;
+            let judged = self.judge(self.payload()?, monitor)?;
+            if judged.1.bound <= self.tol {
+                let bound = judged.1.bound;
+                self.judged = Some(judged);
+                return Ok(Some(bound));
+            }
+            self.zero = false;
+        }
+        self.begin(monitor)?;
+        Ok(None)
+    }
+
+    fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<5>, CompletionError> {
+        if self.zero {
+            return Ok(Progress { units: 1, bound: None, extras: [0.0, 0.0, self.problem.penalty.lam, f64::NAN, 0.0] });
+        }
+        self.judged = None;
+        let before = self.v.clone();
+        let rows = self.half(true, monitor)?;
+        let columns = self.half(false, monitor)?;
+        self.sweeps += 1;
+        let problem = self.problem;
+        let settled = self.ridge <= self.floor() * (1.0 + 1e-12) && self.target > 0.0;
+        self.objective = columns.loss + self.ridge * (rows.penalty + columns.penalty);
+        self.rel = (columns.squares / problem.squares.max(f64::MIN_POSITIVE)).sqrt();
+        // What has to fall: the objective once the ridge stands, the loss while it moves.
+        let measure = if settled { self.objective } else { columns.loss };
+        let comparable = self.measure.is_finite() && (settled || self.target == 0.0);
+        let decrease = (self.measure - measure) / measure.max(f64::MIN_POSITIVE);
+        let progress = !(measure > self.measure);
+        self.recent.push_back(if settled { measure } else { measure.sqrt() });
+        if self.recent.len() > PATIENCE + 1 {
+            self.recent.pop_front();
+        }
+        self.extrapolate(&before, progress && self.sweeps > 1);
+        self.measure = measure;
+        let lam = self.ridge / problem.unit;
+        if self.ridge > self.floor() {
+            self.lower_ridge();
+            if self.ridge <= self.floor() && self.target > 0.0 {
+                // Another measure from here on.
+                self.measure = f64::INFINITY;
+                self.recent.clear();
+            }
+        }
+        if !self.u.is_finite() || !self.v.is_finite() {
+            self.end = Some(Status::Diverged);
+        }
+
+        let held = self.held_rmse();
+        if self.options.held.is_some() {
+            if self.held_best.as_ref().is_none_or(|(best, _)| held < *best) {
+                self.held_best = Some((held, self.payload()?));
+                self.held_wait = 0;
+            } else {
+                self.held_wait += 1;
+                if self.options.held_stop && self.held_wait >= HELD_PATIENCE {
+                    self.end = Some(Status::Converged);
+                    self.rule = Some("the error at the held-out entries no longer falls");
+                }
+            }
+        }
+        let mut bound = None;
+        if self.is_due(decrease.abs()) {
+            self.looked = self.sweeps;
+            let judged = self.judge(self.payload()?, monitor)?;
+            bound = Some(judged.1.bound);
+            let open = judged.1.get("norm_ratio").is_some_and(|ratio| ratio > 1.0 + self.tol);
+            self.judged = Some(judged);
+            if let (Some(most), true) = (self.options.grow, open && bound > Some(self.tol)) {
+                self.grow(most, monitor)?;
+            }
+        }
+        if self.tol > 0.0 && self.options.certify == Certify::None && comparable && self.options.held.is_none() {
+            let small = if self.target > 0.0 { decrease.abs() <= self.tol } else { self.rel <= self.tol || decrease.abs() <= self.tol };
+            if small {
+                self.end = Some(Status::Converged);
+                self.rule = Some("the objective's relative decrease in a sweep is at most tol");
+            }
+        }
+        let flat = self.tol > 0.0
+            && self.recent.len() > PATIENCE
+            && self.is_flat(PATIENCE, STILL)
+            && self.ridge <= self.floor() * (1.0 + 1e-12);
+        if flat && self.end.is_none() {
+            self.end = Some(Status::Stalled);
+        }
+        let (steps, solved) = (rows.steps + columns.steps, (rows.rows + columns.rows).max(1));
+        let squared = problem.unit * problem.unit;
+        let extras = [self.objective / squared, self.rel, lam, held, steps as f64 / solved as f64];
+        Ok(Progress { units: 1, bound, extras })
+    }
+
+    fn keep(&mut self) {
+        self.kept.clone_from(&self.judged);
+    }
+
+    fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
+        self.end
+    }
+
+    fn finish(
+        mut self,
+        status: Status,
+        mut monitor: Monitor<'_>,
+    ) -> Result<Solution<T>, CompletionError> {
+        let held = self.held_best.take();
+        let held_rmse = held.as_ref().map(|(rmse, _)| *rmse);
+        let own = held.map(|(_, payload)| payload);
+        let certifies = self.options.certify != Certify::None;
+        let (payload, certificate) = match (own, certifies) {
+            (Some(payload), true) => {
+                let (payload, certificate) = self.judge(payload, &mut monitor)?;
+                (payload, Some(certificate))
+            }
+            (Some(payload), false) => (payload, None),
+            (None, false) => (self.payload()?, None),
+            (None, true) => {
+                let (payload, certificate) = match self.judged.take() {
+                    Some(judged) => judged,
+                    None => {
+                        let payload = self.payload()?;
+                        self.judge(payload, &mut monitor)?
+                    }
+                };
+                match self.kept.take() {
+                    Some(kept) if !(certificate.bound <= kept.1.bound) => (kept.0, Some(kept.1)),
+                    _ => (payload, Some(certificate)),
+                }
+            }
+        };
+        let outcome = self.outcome(status, certificate, monitor);
+        Ok(Solution { payload, outcome, held_rmse })
+    }
+}
+
+impl<T: Entry> Als<'_, T> {
+    /// Appends the directions that the gap misses.
+    fn grow(&mut self, most: usize, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
+        let (m, n) = self.problem.shape();
+        let most = most.min(m).min(n);
+        let Some((payload, _)) = &self.judged else { return Ok(()) };
+        if payload.rank() >= most {
+            return Ok(());
+        }
+        if let Some((u, v)) = append(self.problem, payload, most, self.constant, monitor)? {
+            self.k = u.width() - usize::from(self.bias());
+            (self.u, self.v) = (u, v);
+            self.ahead = self.v.clone();
+            self.measure = f64::INFINITY;
+            self.recent.clear();
+            self.beta = 0.5;
+        }
+        Ok(())
+    }
+
+    /// The status, and a message that says why and what to do.
+    fn outcome(&self, status: Status, certificate: Option<Certificate>, monitor: Monitor<'_>) -> Outcome {
+        let ruled = self.rule.filter(|_| status == Status::Converged);
+        let ending = monitor.end(status);
+        let (tol, nit) = (ending.tol, ending.nit);
+        let mut outcome = if ruled.is_some() {
+            let mut outcome = Outcome::new(ending, None);
+            outcome.certificate = certificate;
+            outcome
+        } else {
+            Outcome::new(ending, certificate)
+        };
+        if let Some(rule) = ruled {
+            outcome.message = rule.to_owned();
+            return outcome;
+        }
+        if tol == 0.0 && outcome.status == Status::MaxIterations {
+            outcome.success = true;
+            return outcome.with_message(format!("all {nit} sweeps that maxiter asked for were done"));
+        }
+        let Some(certificate) = &outcome.certificate else { return outcome };
+        let (bound, kind) = (certificate.bound, certificate.kind);
+        let residual = certificate.get("residual").unwrap_or(f64::NAN);
+        let unknown = certificate.get("identifiable") == Some(0.0);
+        let rank = certificate.get("norm_ratio").is_some_and(|ratio| ratio > 1.0 + 1e-6);
+        let mut message = match (outcome.status, kind) {
+            (Status::Converged, Kind::Stationarity) => {
+                format!("a critical point; residual {residual:.3e}")
+            }
+            (Status::Stalled, Kind::NuclearGap) if rank => format!(
+                "the factors no longer move and the gap stays at {bound:.3e}: the rank is too small for this lam; raise \
+                 rank (or leave it out), or raise lam"
+            ),
+            (Status::Stalled, _) => format!(
+                "the factors no longer move at a bound of {bound:.3e} (relative residual {residual:.3e}); raise tol or \
+                 rank, or try another method"
+            ),
+            (Status::RoundingFloor, _) => format!(
+                "rounding allows no smaller bound than {bound:.3e} for these data; raise tol, or pass float64 arrays if \
+                 they are float32"
+            ),
+            (Status::Diverged, _) => "the factors grew without limit; raise lam, or lower the rank".to_owned(),
+            (status, _) => status.describe().to_owned(),
+        };
+        if unknown && self.problem.penalty.lam == 0.0 {
+            message.push_str(
+                "; the observed entries do not determine the others: too few of them, a row or column with fewer than \
+                 rank, or a pattern in several pieces",
+            );
+        }
+        outcome.with_message(message)
+    }
+}
+
+/// Solves the problem.
+pub fn solve<T: Entry>(
+    problem: &Problem<'_, T>,
+    options: &Options<T>,
+    budget: Budget,
+    observer: &mut dyn Observer,
+) -> Result<Solution<T>, CompletionError> {
+    drive(Als::new(problem, options, budget.tol), budget, observer)
+}

@@ -1,0 +1,97 @@
+//! One half of a sweep over all rows, in chunks of equal work.
+
+use std::ops::Range;
+
+use super::entry::Entry;
+use super::factor::Factor;
+use super::kernels::product::{Fitted, Product};
+use super::kernels::row::{Chunk, Half, Tally};
+use crate::base::error::Aborted;
+use crate::base::monitor::Monitor;
+use crate::base::sparse::SparseView;
+
+/// Entries, or rows, of a chunk: fixed, so that results do not depend on the number of threads.
+const ENTRIES: usize = 8192;
+const ROWS: usize = 512;
+
+/// Cuts the rows where enough entries have come together.
+pub fn chunks<T: Copy>(entries: &SparseView<'_, T>) -> Vec<Range<usize>> {
+    let (mut cuts, mut start) = (Vec::new(), 0);
+    let offsets = entries.indptr();
+    for i in 0..entries.rows() {
+        let full = (offsets[i + 1] - offsets[start]) as usize >= ENTRIES;
+        if full || i + 1 - start == ROWS {
+            cuts.push(start..i + 1);
+            start = i + 1;
+        }
+    }
+    if start < entries.rows() {
+        cuts.push(start..entries.rows());
+    }
+    cuts
+}
+
+/// Hands each chunk the lines of `out` that belong to its rows.
+pub fn split<'a, T>(cuts: &[Range<usize>], out: &'a mut [T], stride: usize) -> Vec<(Range<usize>, &'a mut [T])> {
+    let mut rest = out;
+    let mut parts = Vec::with_capacity(cuts.len());
+    for cut in cuts {
+        let (head, tail) = rest.split_at_mut(cut.len() * stride);
+        parts.push((cut.clone(), head));
+        rest = tail;
+    }
+    parts
+}
+
+/// Solves all rows of `out` for the design; they are warm starts and results.
+pub fn half_sweep<T: Entry>(
+    half: &Half<'_, T>,
+    out: &mut Factor<T>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Tally, Aborted> {
+    debug_assert_eq!(out.stride(), half.design.stride());
+    let cuts = chunks(&half.entries);
+    let stride = out.stride();
+    let parts = split(&cuts, out.as_mut_slice(), stride);
+    let tallies = monitor.map_items(parts.into_iter(), |(rows, out)| Chunk { half, rows, out }.run())?;
+    Ok(tallies.into_iter().fold(Tally::NONE, Tally::join))
+}
+
+/// `A x` for entries whose values are given.
+pub fn product<T: Entry>(
+    entries: SparseView<'_, T>,
+    values: &[T],
+    x: &Factor<T>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Factor<T>, Aborted> {
+    let mut out = Factor::zeros(entries.rows(), x.width());
+    let cuts = chunks(&entries);
+    let stride = out.stride();
+    let parts = split(&cuts, out.as_mut_slice(), stride);
+    monitor.map_items(parts.into_iter(), |(rows, out)| {
+        T::product(Product { entries, values, x, rows, out });
+    })?;
+    Ok(out)
+}
+
+/// `u_i · v_j` at every entry, in the order of the rows.
+pub fn fitted<T: Entry, S: Copy + Sync>(
+    entries: SparseView<'_, S>,
+    u: &Factor<T>,
+    v: &Factor<T>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Vec<T>, Aborted> {
+    let cuts = chunks(&entries);
+    let mut out = vec![T::ZERO; entries.nnz()];
+    let mut rest = out.as_mut_slice();
+    let mut parts = Vec::with_capacity(cuts.len());
+    for rows in cuts {
+        let count = entries.range(rows.end - 1).end - entries.range(rows.start).start;
+        let (head, tail) = rest.split_at_mut(count);
+        parts.push((rows, head));
+        rest = tail;
+    }
+    let (indptr, indices) = (entries.indptr(), entries.indices());
+    monitor.map_items(parts.into_iter(), |(rows, out)| T::fitted(Fitted { indptr, indices, u, v, rows, out }))?;
+    Ok(out)
+}

@@ -1,0 +1,359 @@
+//! How well each entry of a completed matrix is determined: `var(x_ij) = sigma² a^T (J^T J)^+ a`, J the Jacobian of the
+//! factors (and biases) into the weighted observed entries, a the gradient of x_ij.
+//!
+//! J has a null space of dimension k², the gauge, which every a is orthogonal to; conjugate gradients that begin at zero
+//! stay out of it. A larger null space means that some entries are not determined: there the answer is infinite.
+
+use super::CompletionError;
+use super::certify::pattern::components;
+use super::entry::{Entry, run_double};
+use super::kernels::tangent::{SIDES, Tangent};
+use super::payload::Payload;
+use super::step::{chunks, split};
+use crate::base::dense::{Cholesky, Matrix};
+use crate::base::error::Aborted;
+use crate::base::monitor::Monitor;
+use crate::base::sparse::{Sparse, SparseView};
+
+/// How a variance is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// All rows and columns together.
+    Joint,
+    /// The row's and the column's own Gram matrices.
+    Gram,
+}
+
+/// Ridge of the preconditioner, relative to the mean diagonal.
+const RIDGE: f64 = 1e-10;
+/// Steps of conjugate gradients at most.
+const STEPS: usize = 400;
+/// A variance so many times that of the Gram matrices is infinite.
+const INFINITE: f64 = 1e12;
+
+/// One side: its pattern, its factor, and the inverse Gram matrices of its rows.
+struct Side {
+    entries: Sparse<f64>,
+    weights: Option<Vec<f64>>,
+    factor: Vec<f64>,
+    /// `L` of each row's Gram matrix, lower triangle row-major.
+    grams: Vec<f64>,
+}
+
+/// The Jacobian of a payload at the observed entries.
+pub struct Jacobian {
+    rows: Side,
+    columns: Side,
+    width: usize,
+    component: Vec<u32>,
+    m: usize,
+}
+
+/// Directions for all right sides: rows, then columns.
+type Pair = (Vec<f64>, Vec<f64>);
+
+impl Jacobian {
+    /// Builds the patterns and the Gram matrices.
+    pub fn new<T: Entry>(
+        entries: SparseView<'_, T>,
+        weights: Option<&[T]>,
+        payload: &Payload<T>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Self, CompletionError> {
+        let bias = usize::from(payload.bias.is_some());
+        let (k, width) = (payload.rank(), payload.rank() + bias);
+        // In units of the largest singular value: variances have no scale.
+        let first = payload.s.first().map_or(1.0, |s| s.to_f64());
+        let first = if first > 0.0 { first } else { 1.0 };
+        let side = |count: usize, x: &[T]| -> Vec<f64> {
+            let mut out = Vec::with_capacity(count * width);
+            for i in 0..count {
+                for l in 0..k {
+                    out.push(x[i * k + l].to_f64() * (payload.s[l].to_f64() / first).sqrt());
+                }
+                if bias == 1 {
+                    // A constant of the size of the factors' rows.
+                    out.push(1.0 / ((payload.m as f64) * (payload.n as f64)).sqrt().sqrt());
+                }
+            }
+            out
+        };
+        let (u, v) = (side(payload.m, &payload.u), side(payload.n, &payload.v));
+        let (turned, origin) = entries.transpose();
+        let nothing = |x: &SparseView<'_, T>| Sparse {
+            indptr: x.indptr().to_vec(),
+            indices: x.indices().to_vec(),
+            data: vec![0.0; x.nnz()],
+            columns: x.columns(),
+        };
+        let wide: Option<Vec<f64>> = weights.map(|w| w.iter().map(|w| w.to_f64()).collect());
+        let column_weights = wide.as_ref().map(|w| origin.iter().map(|&e| w[e]).collect());
+        let build = |entries: Sparse<f64>,
+                     weights: Option<Vec<f64>>,
+                     factor: Vec<f64>,
+                     other: &[f64],
+                     monitor: &mut Monitor<'_>|
+         -> Result<Side, Aborted> {
+            let grams = grams(&entries.view(), weights.as_deref(), other, width, monitor)?;
+            Ok(Side { entries, weights, factor, grams })
+        };
+        let columns = build(nothing(&turned.view()), column_weights, v.clone(), &u, monitor)?;
+        let rows = build(nothing(&entries), wide, u, &v, monitor)?;
+        let (component, _) = components(&entries);
+        Ok(Self { rows, columns, width, component, m: payload.m })
+    }
+
+    /// `z = (block-diagonal Gram)^-1 r`, in place.
+    fn precondition(&self, r: &mut Pair) {
+        for (side, x) in [(&self.rows, &mut r.0), (&self.columns, &mut r.1)] {
+            let (k, line) = (self.width, self.width * SIDES);
+            let triangle = k * (k + 1) / 2;
+            for (l, x) in side.grams.chunks_exact(triangle).zip(x.chunks_exact_mut(line)) {
+                substitute(l, x, k, SIDES);
+            }
+        }
+    }
+
+    fn apply(&self, x: &Pair, monitor: &mut Monitor<'_>) -> Result<Pair, Aborted> {
+        let one = |own: &Side, other: &Side, da: &[f64], db: &[f64], monitor: &mut Monitor<'_>| {
+            let entries = own.entries.view();
+            let cuts = chunks(&entries);
+            let mut out = vec![0.0; da.len()];
+            let parts = split(&cuts, &mut out, self.width * SIDES);
+            monitor.map_items(parts.into_iter(), |(rows, out)| {
+                run_double(Tangent {
+                    entries,
+                    weights: own.weights.as_deref(),
+                    a: &own.factor,
+                    b: &other.factor,
+                    width: self.width,
+                    da,
+                    db,
+                    rows,
+                    out,
+                });
+            })?;
+            Ok::<_, Aborted>(out)
+        };
+        let q = one(&self.rows, &self.columns, &x.0, &x.1, monitor)?;
+        let p = one(&self.columns, &self.rows, &x.1, &x.0, monitor)?;
+        Ok((q, p))
+    }
+
+    /// `a^T (J^T J)^+ a` for each position; infinite where an entry is not determined.
+    pub fn variances(
+        &self,
+        rows: &[u32],
+        columns: &[u32],
+        way: Way,
+        tol: f64,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Vec<f64>, CompletionError> {
+        let mut out = Vec::with_capacity(rows.len());
+        for (rows, columns) in rows.chunks(SIDES).zip(columns.chunks(SIDES)) {
+            let grams: Vec<f64> =
+                rows.iter().zip(columns).map(|(&i, &j)| self.gram(i as usize, j as usize)).collect();
+            match way {
+                Way::Gram => out.extend(grams),
+                Way::Joint => out.extend(self.joint(rows, columns, &grams, tol, monitor)?),
+            }
+        }
+        Ok(out)
+    }
+
+    fn is_connected(&self, i: usize, j: usize) -> bool {
+        self.component[i] == self.component[self.m + j]
+    }
+
+    /// The variance from the row's and the column's Gram matrices alone.
+    fn gram(&self, i: usize, j: usize) -> f64 {
+        if !self.is_connected(i, j) {
+            return f64::INFINITY;
+        }
+        let k = self.width;
+        let triangle = k * (k + 1) / 2;
+        let one = |side: &Side, at: usize, other: &Side, from: usize| {
+            let a = &other.factor[from * k..(from + 1) * k];
+            let mut x = a.to_vec();
+            substitute(&side.grams[at * triangle..(at + 1) * triangle], &mut x, k, 1);
+            a.iter().zip(&x).map(|(a, x)| a * x).sum::<f64>()
+        };
+        one(&self.rows, i, &self.columns, j) + one(&self.columns, j, &self.rows, i)
+    }
+
+    fn joint(
+        &self,
+        rows: &[u32],
+        columns: &[u32],
+        grams: &[f64],
+        tol: f64,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Vec<f64>, CompletionError> {
+        let (k, line) = (self.width, self.width * SIDES);
+        let zero = || (vec![0.0; self.rows.factor.len() * SIDES], vec![0.0; self.columns.factor.len() * SIDES]);
+        let mut right = zero();
+        for (s, (&i, &j)) in rows.iter().zip(columns).enumerate() {
+            let (i, j) = (i as usize, j as usize);
+            if grams[s].is_finite() {
+                for l in 0..k {
+                    right.0[i * line + l * SIDES + s] = self.columns.factor[j * k + l];
+                    right.1[j * line + l * SIDES + s] = self.rows.factor[i * k + l];
+                }
+            }
+        }
+        let mut r = right.clone();
+        let mut z = r.clone();
+        self.precondition(&mut z);
+        let mut p = z.clone();
+        let mut x = zero();
+        let mut rz = dots(&r, &z);
+        let first = rz;
+        let mut value = [0.0; SIDES];
+        let mut settled = [0u32; SIDES];
+        for _ in 0..STEPS {
+            let q = self.apply(&p, monitor)?;
+            let pq = dots(&p, &q);
+            let mut alpha = [0.0; SIDES];
+            let mut active = false;
+            for s in 0..SIDES {
+                let open = rz[s] > 1e-30 * first[s] && pq[s] > 0.0 && settled[s] < 3;
+                if open {
+                    alpha[s] = rz[s] / pq[s];
+                    // The energy grows by alpha rz a step: what it still grows is what is missing of the variance.
+                    let gain = alpha[s] * rz[s];
+                    value[s] += gain;
+                    settled[s] = if gain <= 0.1 * tol * value[s] { settled[s] + 1 } else { 0 };
+                    active |= settled[s] < 3 && value[s] <= INFINITE * grams[s];
+                }
+            }
+            add(&mut x, &p, &alpha);
+            if !active {
+                break;
+            }
+            add(&mut r, &q, &alpha.map(|a| -a));
+            z.clone_from(&r);
+            self.precondition(&mut z);
+            let next = dots(&r, &z);
+            let mut beta = [0.0; SIDES];
+            for s in 0..SIDES {
+                beta[s] = if rz[s] > 0.0 && alpha[s] != 0.0 { next[s] / rz[s] } else { 0.0 };
+            }
+            scale_add(&mut p, &z, &beta);
+            rz = next;
+        }
+        let exact = dots(&right, &x);
+        let judge = |s: usize| {
+            let fine = grams[s].is_finite() && exact[s].is_finite() && exact[s] <= INFINITE * grams[s];
+            if fine && settled[s] >= 3 || fine && rz[s] <= 1e-12 * first[s] { exact[s] } else { f64::INFINITY }
+        };
+        Ok((0..rows.len()).map(judge).collect())
+    }
+}
+
+/// Column sums of the products, one a right side.
+fn dots(x: &Pair, y: &Pair) -> [f64; SIDES] {
+    let mut sums = [0.0; SIDES];
+    for (x, y) in [(&x.0, &y.0), (&x.1, &y.1)] {
+        for (x, y) in x.chunks_exact(SIDES).zip(y.chunks_exact(SIDES)) {
+            for s in 0..SIDES {
+                sums[s] += x[s] * y[s];
+            }
+        }
+    }
+    sums
+}
+
+fn add(x: &mut Pair, y: &Pair, by: &[f64; SIDES]) {
+    for (x, y) in [(&mut x.0, &y.0), (&mut x.1, &y.1)] {
+        for (x, y) in x.chunks_exact_mut(SIDES).zip(y.chunks_exact(SIDES)) {
+            for s in 0..SIDES {
+                x[s] += by[s] * y[s];
+            }
+        }
+    }
+}
+
+/// `x = by x + y`.
+fn scale_add(x: &mut Pair, y: &Pair, by: &[f64; SIDES]) {
+    for (x, y) in [(&mut x.0, &y.0), (&mut x.1, &y.1)] {
+        for (x, y) in x.chunks_exact_mut(SIDES).zip(y.chunks_exact(SIDES)) {
+            for s in 0..SIDES {
+                x[s] = by[s] * x[s] + y[s];
+            }
+        }
+    }
+}
+
+/// Solves `L L^T x = x` in place for `sides` right sides side by side.
+fn substitute(l: &[f64], x: &mut [f64], k: usize, sides: usize) {
+    for i in 0..k {
+        let row = &l[i * (i + 1) / 2..];
+        let (before, rest) = x.split_at_mut(i * sides);
+        let here = &mut rest[..sides];
+        for (p, before) in before.chunks_exact(sides).enumerate() {
+            for (a, b) in here.iter_mut().zip(before) {
+                *a -= row[p] * b;
+            }
+        }
+        here.iter_mut().for_each(|a| *a /= row[i]);
+    }
+    for i in (0..k).rev() {
+        let row = &l[i * (i + 1) / 2..];
+        let (before, rest) = x.split_at_mut(i * sides);
+        let here = &mut rest[..sides];
+        here.iter_mut().for_each(|a| *a /= row[i]);
+        for (p, before) in before.chunks_exact_mut(sides).enumerate() {
+            for (a, b) in before.iter_mut().zip(here.iter()) {
+                *a -= row[p] * b;
+            }
+        }
+    }
+}
+
+/// Cholesky factors of the rows' Gram matrices with a small ridge, so that none is singular.
+fn grams(
+    entries: &SparseView<'_, f64>,
+    weights: Option<&[f64]>,
+    other: &[f64],
+    k: usize,
+    monitor: &mut Monitor<'_>,
+) -> Result<Vec<f64>, Aborted> {
+    let mean = other.iter().map(|x| x * x).sum::<f64>() / (other.len() / k.max(1)).max(1) as f64;
+    let parts = monitor.map_items(chunks(entries).into_iter(), |rows| {
+        let mut out = Vec::with_capacity(rows.len() * k * (k + 1) / 2);
+        for i in rows {
+            let mut gram = Matrix::<f64>::zeros(k, k);
+            for e in entries.range(i) {
+                let j = entries.indices()[e] as usize;
+                let (b, w) = (&other[j * k..(j + 1) * k], weights.map_or(1.0, |w| w[e]));
+                for c in 0..k {
+                    let x = w * b[c];
+                    for (g, y) in gram.column_mut(c)[c..].iter_mut().zip(&b[c..]) {
+                        *g += x * y;
+                    }
+                }
+            }
+            let trace: f64 = (0..k).map(|c| gram.get(c, c)).sum();
+            let mut ridge = RIDGE * (trace / k.max(1) as f64).max(1e-10 * mean).max(1e-300);
+            let factor = loop {
+                let mut lifted = gram.clone();
+                for c in 0..k {
+                    lifted.set(c, c, gram.get(c, c) + ridge);
+                }
+                match Cholesky::new(lifted.view()) {
+                    Ok(factor) => break Some(factor),
+                    Err(_) if ridge < 1e300 => ridge *= 10.0,
+                    Err(_) => break None,
+                }
+            };
+            for r in 0..k {
+                for c in 0..=r {
+                    let unit = if r == c { 1.0 } else { 0.0 };
+                    out.push(factor.as_ref().map_or(unit, |f| f.lower().get(r, c)));
+                }
+            }
+        }
+        out
+    })?;
+    Ok(parts.concat())
+}

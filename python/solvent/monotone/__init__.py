@@ -3,11 +3,16 @@
 =============================== ==================================================================
 `solve_inclusion`               a zero of F + G, with the residual of the full operator
 `matrix_game`                   zero-sum games, to a duality gap of rounding size
+`linprog`                       linear programs with SciPy's argument names
+`linprog_batch`                 many linear programs with one matrix
 =============================== ==================================================================
 """
 
 from ._game import GameResult, matrix_game
 from ._inclusion import InclusionResult, solve_inclusion
+from ._linprog import linprog
+from ._linprog_batch import linprog_batch
+from ._lp_result import LPBatchResult, LPResult, Marginals
 from ._operators import DROLogistic, FiniteSum, LogisticRegression, MatrixGame, Operator, Quadratic
 from ._prox import L1, Box, L2Ball, NonNegative, Product, Prox, SecondOrderCone, Simplex
 
@@ -19,7 +24,10 @@ __all__ = [
     "GameResult",
     "InclusionResult",
     "L2Ball",
+    "LPBatchResult",
+    "LPResult",
     "LogisticRegression",
+    "Marginals",
     "MatrixGame",
     "NonNegative",
     "Operator",
@@ -28,6 +36,8 @@ __all__ = [
     "Quadratic",
     "SecondOrderCone",
     "Simplex",
+    "linprog",
+    "linprog_batch",
     "matrix_game",
     "solve_inclusion",
 ]

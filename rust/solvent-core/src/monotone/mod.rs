@@ -6,10 +6,12 @@
 //! | [`scheme`], [`halpern`], [`variance`] | iterations: deterministic, and with variance reduction |
 //! | [`inclusion`] | `0 in F(u) + G(u)`: choice of the iteration, guard, certificate |
 //! | [`game`] | zero-sum matrix games |
+//! | [`lp`] | linear programs |
 
 pub mod game;
 pub mod halpern;
 pub mod inclusion;
+pub mod lp;
 pub mod operator;
 pub mod prox;
 pub mod scheme;

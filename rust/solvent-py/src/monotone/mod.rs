@@ -1,7 +1,10 @@
 //! `solvent._core.monotone`. Python has validated shapes and scalars.
 
+#![allow(clippy::too_many_arguments, reason = "Python's keywords, one by one")]
+
 mod game;
 mod inclusion;
+mod lp;
 mod operator;
 mod prox;
 
@@ -12,6 +15,8 @@ pub mod monotone {
     use super::game::{game, game_certify};
     #[pymodule_export]
     use super::inclusion::{certify_inclusion, solve_inclusion};
+    #[pymodule_export]
+    use super::lp::{linprog, linprog_batch, linprog_certify};
     #[pymodule_export]
     use super::operator::{constants, evaluate, symmetry};
     #[pymodule_export]

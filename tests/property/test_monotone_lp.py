@@ -1,0 +1,152 @@
+"""Linear programs: certificates against exact rationals, proofs, reductions, symmetries."""
+
+import dataclasses
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.linear_programs import (
+    INF,
+    farkas,
+    is_feasible,
+    keywords,
+    kkt,
+    optimum,
+    recession,
+    with_optimum,
+)
+from solvent.monotone import linprog
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def programs(draw):
+    """Small programs of every kind: feasible or not, bounded or not, with free, fixed and boxed variables, equations,
+    duplicated, empty and scaled rows."""
+    rng = np.random.default_rng(draw(SEEDS))
+    m, n = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    A = rng.integers(-3, 4, (m, n)) * (rng.random((m, n)) < draw(st.sampled_from([0.3, 0.7, 1.0])))
+    A = A.astype(float)
+    lc = rng.integers(-4, 5, m).astype(float)
+    uc = lc + rng.integers(0, 4, m)
+    lc[rng.random(m) < 0.4] = -INF
+    uc[rng.random(m) < 0.4] = INF
+    lv = rng.integers(-3, 1, n).astype(float)
+    uv = lv + rng.integers(0, 6, n)
+    lv[rng.random(n) < 0.3] = -INF
+    uv[rng.random(n) < 0.5] = INF
+    c = rng.integers(-3, 4, n).astype(float)
+    if draw(st.booleans()):
+        scale = 10.0 ** rng.integers(-6, 7, m)
+        A, lc, uc = A * scale[:, None], lc * scale, uc * scale
+    return c, A, lc, uc, lv, uv
+
+
+@st.composite
+def points(draw):
+    """A program with any x and y, over many decades."""
+    program = draw(programs())
+    rng = np.random.default_rng(draw(SEEDS))
+    m, n = program[1].shape
+    x = rng.normal(size=n) * 10.0 ** rng.integers(-8, 9, n)
+    y = rng.normal(size=m) * 10.0 ** rng.integers(-8, 9, m)
+    if draw(st.booleans()):
+        x, y = np.round(x), np.round(y)
+    return program, x, y
+
+
+def signed(program, y):
+    """y without the signs of infinite limits."""
+    _, _, lc, uc, _, _ = program
+    return np.where((y > 0) & (lc == -INF) | (y < 0) & (uc == INF), 0.0, y)
+
+
+@given(points())
+def test_the_bound_is_the_truth_and_a_little_for_any_point(case):
+    program, x, y = case
+    held = linprog(**keywords(program), maxiter=64, tol=0)
+    point = dataclasses.replace(
+        held, x=x, y=y, ray=None, certificate=dataclasses.replace(held.certificate, kind="kkt")
+    )
+    judged = point.certify(**keywords(program))
+    truth = kkt(program, x, signed(program, y))
+    for part, value in zip(("primal", "dual", "gap"), truth, strict=True):
+        assert value <= judged.parts[part] <= 3 * value + 1e-13
+    assert judged.bound == max(judged.parts[part] for part in ("primal", "dual", "gap"))
+    status, value = optimum(program)
+    if status == 0:
+        lower = judged.parts["objective_lower"]
+        assert lower <= value + 1e-6 * (1 + abs(value)) or not math.isfinite(lower)
+
+
+@given(programs(), st.booleans())
+def test_every_answer_is_what_it_says(program, presolve):
+    result = linprog(**keywords(program), presolve=presolve, maxiter=30_000, tol=1e-6)
+    status, value = optimum(program)
+    if result.status == 0:
+        truth = kkt(program, result.x, result.y)
+        assert max(truth) <= result.certificate.bound <= 1e-6 and result.success
+        if status == 0:
+            assert abs(result.fun - value) <= 1e-3 * (1 + abs(value))
+    elif result.status == 2:
+        got, violation = farkas(program, result.ray)
+        assert got > 0 and (violation == 0 or result.certificate.parts["implied"] == 1)
+        assert status == 2 or status == 4
+    elif result.status == 3:
+        descent, violation = recession(program, result.ray)
+        assert descent > 0 == violation and is_feasible(program, result.x)
+        assert status in (3, 4)
+    elif result.status_name == "unbounded_or_infeasible":
+        descent, violation = recession(program, result.ray)
+        assert descent > 0 == violation and status != 0
+    assert result.success == (result.status == 0)
+
+
+@given(SEEDS)
+def test_reductions_leave_the_optimum(seed):
+    rng = np.random.default_rng(seed)
+    m, n = (int(v) for v in rng.integers(2, 12, 2))
+    (c, A, lc, uc, lv, uv), value = with_optimum(rng, m, n, density=0.5)
+    # Singleton rows, doubleton equations, fixed and empty columns, chained.
+    x = np.zeros(n + 2)
+    A = np.hstack([A, np.zeros((m, 2))])
+    extra = np.zeros((3, n + 2))
+    extra[0, [0, n]] = [2.0, -1.0]
+    extra[1, [n, n + 1]] = [1.0, -4.0]
+    extra[2, 0] = 3.0
+    c, lv, uv = np.r_[c, 0, 0], np.r_[lv, -INF, -INF], np.r_[uv, INF, INF]
+    program = (c, np.vstack([A, extra]), np.r_[lc, 0, 0, -1e3], np.r_[uc, 0, 0, INF], lv, uv)
+    on, off = (linprog(**keywords(program), presolve=p, tol=1e-7) for p in (True, False))
+    assert on.success and off.success and x.size == on.x.size
+    assert abs(on.fun - off.fun) <= 1e-4 * (1 + abs(value))
+    assert abs(on.fun - value) <= 1e-4 * (1 + abs(value))
+
+
+@given(SEEDS)
+def test_contradictions_by_a_thousandth_are_proven(seed):
+    rng = np.random.default_rng(seed)
+    (c, A, lc, uc, lv, uv), _ = with_optimum(rng, 5, 7)
+    # The sum of all variables is at most 10 and at least 10.001; the variables are free or not.
+    A = np.vstack([A, np.ones((2, 7))])
+    program = (c, A, np.r_[lc, -INF, 10.001], np.r_[uc, 10, INF], lv, uv)
+    result = linprog(**keywords(program))
+    assert result.status == 2 and result.certificate.bound == 0
+    value, violation = farkas(program, result.ray)
+    assert value > 0 and (violation == 0 or result.certificate.parts["implied"] == 1)
+
+
+@given(SEEDS)
+def test_strong_duality_and_symmetries(seed):
+    rng = np.random.default_rng(seed)
+    program, value = with_optimum(rng, 6, 9)
+    c, A, lc, uc, lv, uv = program
+    result = linprog(**keywords(program), tol=1e-7)
+    assert result.success and abs(result.fun - result.dual_fun) <= 1e-6 * (1 + 2 * abs(value))
+    rows, columns = rng.permutation(6), rng.permutation(9)
+    moved = (c[columns], A[np.ix_(rows, columns)], lc[rows], uc[rows], lv[columns], uv[columns])
+    assert abs(linprog(**keywords(moved), tol=1e-7).fun - value) <= 1e-4 * (1 + abs(value))
+    doubled = (c, np.vstack([A, A[:2]]), np.r_[lc, lc[:2]], np.r_[uc, uc[:2]], lv, uv)
+    assert abs(linprog(**keywords(doubled), tol=1e-7).fun - value) <= 1e-4 * (1 + abs(value))

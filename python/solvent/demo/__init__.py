@@ -6,4 +6,4 @@ A family is one module here with a ``TITLE`` and a function ``run(report)``; its
 __all__ = ["FAMILIES"]
 
 #: The modules of this package that show a family, in the order in which they run.
-FAMILIES = ("special_stats", "ot", "completion")
+FAMILIES = ("special_stats", "ot", "regression", "completion", "monotone")

@@ -1,6 +1,7 @@
 """Invariants of least squares, and attacks on its certificates."""
 
 import dataclasses
+from fractions import Fraction
 
 import numpy as np
 from hypothesis import given, settings
@@ -77,11 +78,9 @@ def test_the_forward_error_is_never_too_small(seed, n, d, log_cond, log_beta, ki
     if result.rank < d or not result.certificate.rigorous:
         return
     exact = exact_solution(a, b, w, alpha)
-    for value, lo, bound, truth in zip(result.x, result.x_lo, result.coef_bound, exact, strict=True):
-        error = abs(float(value) - truth)
-        assert error <= bound
-        assert bound <= 100 * float(error) + 1e-9 * abs(float(truth)) + 1e-9 * np.linalg.norm(result.x)
-        del lo
+    for value, bound, truth in zip(result.x, result.coef_bound, exact, strict=True):
+        assert abs(Fraction(float(value)) - truth) <= bound
+        assert bound <= 1e-9 * np.linalg.norm(result.x) or not result.success
 
 
 @given(seeds, st.lists(exponents, min_size=4, max_size=4), exponents)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -292,13 +293,13 @@ def test_forward_errors_against_exact_rationals(rng, cond, kind):
     assert result.success, result
     assert (result.certificate.kind, result.certificate.rigorous) == ("forward-error", True)
     for value, bound, truth in zip(result.x, result.coef_bound, exact, strict=True):
-        assert abs(float(value) - truth) <= bound
-    error = np.array([float(abs(float(v) - t)) for v, t in zip(result.x, exact, strict=True)])
+        assert abs(Fraction(float(value)) - truth) <= bound
+    error = np.array([float(abs(Fraction(float(v)) - t)) for v, t in zip(result.x, exact, strict=True)])
     size = np.linalg.norm(result.x)
     assert np.linalg.norm(error) <= 4e-16 * size
     assert result.certificate.bound <= max(1e-14, 1e4 * (cond * 1e-16) ** 2)
-    doubled = [abs(float(v) + t_lo - t) for v, t_lo, t in zip(result.x, map(float, result.x_lo), exact, strict=True)]
-    assert max(doubled) <= np.linalg.norm(error) or np.linalg.norm(error) == 0
+    doubled = [abs(Fraction(float(v)) + Fraction(float(w)) - t) for v, w, t in zip(result.x, result.x_lo, exact, strict=True)]
+    assert max(doubled) <= max(1e-6 * np.linalg.norm(error), 1e-28 * cond**2 * size)
 
 
 def test_an_intercept_of_high_accuracy(rng):
@@ -306,8 +307,8 @@ def test_an_intercept_of_high_accuracy(rng):
     exact = exact_solution(np.column_stack([a, np.ones(30)]), b)
     result = lstsq(a, b, fit_intercept=True, accuracy="high")
     assert result.success, result
-    assert all(abs(float(v) - t) <= c for v, t, c in zip(result.x, exact[:3], result.coef_bound, strict=True))
-    assert abs(result.intercept - exact[3]) <= result.certificate.parts["intercept_bound"]
+    assert all(abs(Fraction(float(v)) - t) <= c for v, t, c in zip(result.x, exact[:3], result.coef_bound, strict=True))
+    assert abs(Fraction(result.intercept) - exact[3]) <= result.certificate.parts["intercept_bound"]
 
 
 # --- certificates ---------------------------------------------------------------------------------------------
@@ -325,7 +326,7 @@ def test_a_certificate_judges_what_the_result_holds(rng):
     assert high.certify(a, b) == high.certificate
     moved = dataclasses.replace(high, x=high.x + 1e-6)
     exact = exact_solution(a, b)
-    error = np.linalg.norm([float(float(v) - t) for v, t in zip(moved.x, exact, strict=True)])
+    error = np.linalg.norm([float(Fraction(float(v)) - t) for v, t in zip(moved.x, exact, strict=True)])
     bound = moved.certify(a, b).bound * np.linalg.norm(moved.x)
     assert error <= bound <= 100 * error
 

@@ -89,9 +89,7 @@ class _Linear(Base):
         self
         """
         rows, side = self._check(X, y, reset=True)
-        weights = None if sample_weight is None else np.broadcast_to(
-            as_float_array(sample_weight, "sample_weight").astype(np.float64), (rows.shape[0],)
-        )
+        weights = _weights(sample_weight, rows.shape[0])
         result = lstsq(
             rows, side, weights=weights, alpha=self._penalty(), fit_intercept=self.fit_intercept, **self._keywords()
         )
@@ -115,7 +113,7 @@ class _Linear(Base):
         if first:
             k = 1 if side.ndim == 1 else side.shape[1]
             self._state = RowSketch(rows.shape[1], k=k, fit_intercept=self.fit_intercept)
-        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weights = _weights(sample_weight, rows.shape[0])
         self._state.update(rows, side, weights)
         return self._take(self._state.solve(alpha=self._penalty()), rows.shape[1])
 
@@ -164,6 +162,16 @@ class _Linear(Base):
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.sparse = True
         return tags
+
+
+def _weights(sample_weight: Any, n: int) -> NDArray[np.float64] | None:
+    """One weight a row; a number stands for all."""
+    if sample_weight is None:
+        return None
+    weights = as_float_array(sample_weight, "sample_weight", ndim=(0, 1)).astype(np.float64)
+    if weights.size and not weights.any():
+        raise ValueError("sample_weight is zero everywhere; expected at least one weight > 0")
+    return np.broadcast_to(weights, (n,)) if weights.ndim == 0 else weights
 
 
 class LinearRegression(_Linear):

@@ -6,6 +6,7 @@
 use super::scaling::gamma;
 use crate::base::dense::{Cholesky, DenseError, Matrix, Onto, Triangle, gemm, solve_triangular};
 use crate::base::sum::Dd;
+use crate::base::view::MatrixView;
 
 /// `A' T' ~ Q R1`.
 #[derive(Debug, Clone)]
@@ -187,7 +188,8 @@ fn dot(a: &[f64], b: &[Dd]) -> Dd {
 
 /// `eta`: `|R1⁻ᵀ G R1⁻¹ - I|_F`, its own rounding, and what G may be off by.
 ///
-/// With `X ~ R1⁻¹` from substitution, `|R1 X - I| <= gamma_d |R1||X|`, so `sigma_min(R1) >= (1 - f) / |X|_F`.
+/// With `X ~ R1⁻¹` from substitution, `|R1 X - I| <= gamma_d |R1||X|`, so `sigma_min(R1) >= (1 - f) / |X|`; for `|X|`
+/// see [`spectral`].
 fn measure(gram: &Matrix<f64>, r1: &Matrix<f64>, x: &Matrix<f64>, slack: f64) -> f64 {
     let n = r1.rows();
     if n == 0 {
@@ -211,9 +213,35 @@ fn measure(gram: &Matrix<f64>, r1: &Matrix<f64>, x: &Matrix<f64>, slack: f64) ->
         w.set(j, j, entry);
     }
     let e = frobenius(&w) * (1.0 + gamma(n * n));
-    let least = (1.0 - f) / inverse - 4.0 * du * size;
-    if least <= 0.0 {
-        return f64::INFINITY;
+    let own = e + 4.0 * du * (1.0 + e) * product / (1.0 - f);
+    let with = |norm: f64| {
+        let least = (1.0 - f) / norm - 4.0 * du * size;
+        if least > 0.0 { own + slack / (least * least) * (1.0 + 1e-10) } else { f64::INFINITY }
+    };
+    // The sharper norm costs two products of matrices: only where it can matter.
+    let rough = with(inverse);
+    if rough <= NEGLIGIBLE { rough } else { rough.min(with(spectral(x))) }
+}
+
+/// An eta that no route and no bound is sensitive to.
+const NEGLIGIBLE: f64 = 1e-4;
+
+/// A bound of the spectral norm: `|X|⁴ <= |(Xᵀ X)²|_F`, at most the fourth root of d too large and usually a few per cent.
+fn spectral(x: &Matrix<f64>) -> f64 {
+    let n = x.columns();
+    let scale = frobenius(x);
+    if !(scale > 0.0 && scale.is_finite()) {
+        return scale;
     }
-    e + 4.0 * du * (1.0 + e) * product / (1.0 - f) + slack / (least * least) * (1.0 + 1e-10)
+    let square = |a: &Matrix<f64>, left: MatrixView<'_, f64>| {
+        let mut out = Matrix::zeros(n, n);
+        gemm(&mut out, Onto::Replace, 1.0, left, a.view());
+        out
+    };
+    let scaled = Matrix::from_fn(x.rows(), n, |i, j| x.get(i, j) / scale);
+    let once = square(&scaled, scaled.view().transpose());
+    let twice = square(&once, once.view().transpose());
+    // Rounding of the two products, of matrices of norm <= 1 in Frobenius' norm.
+    let rounding = 6.0 * gamma(n + 8);
+    (frobenius(&twice) * (1.0 + gamma(n * n)) + rounding).powf(0.25) * scale * (1.0 + 1e-12)
 }

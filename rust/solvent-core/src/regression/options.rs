@@ -50,9 +50,10 @@ pub struct Options {
 impl Options {
     /// The largest eta at which a factor is good enough.
     pub fn eta(&self) -> f64 {
+        // Refinement converges at the rate of the true error, far below this bound of it.
         match self.accuracy {
-            Accuracy::Backward => 0.3,
-            Accuracy::High => 1e-3,
+            Accuracy::Backward => 0.45,
+            Accuracy::High => 0.1,
         }
     }
 }

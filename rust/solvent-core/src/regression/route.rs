@@ -9,7 +9,7 @@ use super::certify::Core;
 use super::error::RegressionError;
 use super::factor::{Factor, frobenius};
 use super::minimum_norm::Range;
-use super::options::{GRADIENTS_FROM, Options, Route};
+use super::options::{Accuracy, GRADIENTS_FROM, Options, Route};
 use super::passes::gram::Preconditioned;
 use super::passes::sketched::Sketched;
 use super::problem::Problem;
@@ -60,7 +60,10 @@ pub fn find(
         let range = Range::new(&zero, moments, problem.intercept, options.rcond)?;
         return Ok(Found { core: Core::Dependent(range), name: "gram", iterative: false, r: zero });
     }
-    let many = options.route == Route::Auto && moments.order() >= GRADIENTS_FROM;
+    // Every coefficient's bound needs a factor that is measured, so the high accuracy pays for the second Gram matrix.
+    let many = options.route == Route::Auto
+        && options.accuracy == Accuracy::Backward
+        && moments.order() >= GRADIENTS_FROM;
     if options.route == Route::SketchCg || many {
         if let Some(r0) = sketch(problem, moments, options, 8, monitor)? {
             let factor = Factor::sketched(r0.clone());

@@ -24,6 +24,18 @@ struct Points {
     lo: Vec<Vec<f64>>,
 }
 
+impl Points {
+    /// Whether any right side is more than two units in the last place of its norm away from the other.
+    fn moved(&self, other: &Self) -> bool {
+        let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let far = |c: usize| {
+            let steps: Vec<f64> = self.y[c].iter().zip(&other.y[c]).map(|(a, b)| a - b).collect();
+            norm(&steps) > 2.0 * f64::EPSILON * norm(&self.y[c])
+        };
+        (0..self.y.len()).any(far)
+    }
+}
+
 /// What one pass says about points.
 #[derive(Debug, Clone, Default)]
 struct Finding {
@@ -122,6 +134,8 @@ struct Refinement<'p, 'a> {
     best: Finding,
     booked: u64,
     evaluations: usize,
+    /// Whether corrections no longer change a bit of x.
+    settled: bool,
     idle: usize,
     exhausted: bool,
 }
@@ -147,6 +161,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
             best: Finding::default(),
             booked: 0,
             evaluations: 0,
+            settled: false,
             idle: 0,
             exhausted: false,
         }
@@ -252,7 +267,8 @@ impl<'p, 'a> Refinement<'p, 'a> {
                 gradient[j] -= alpha * y[j];
                 square += alpha * y[j] * y[j];
             }
-            let evidence = Evidence { y, gradient: &gradient, residual: square.max(0.0).sqrt(), side: c };
+            let length = square.max(0.0).sqrt();
+            let evidence = Evidence { y, gradient: &gradient, residual: length, side: c };
             let tol = monitor.budget().tol;
             let quick = backward(moments, &self.found().core, d, evidence, false);
             // The damped norm costs d³: only where it can decide.
@@ -427,8 +443,9 @@ impl Method<2> for Refinement<'_, '_> {
         let bound = finding.bound();
         let improved = bound < 0.5 * self.best_bound();
         self.idle = if improved { 0 } else { self.idle + 1 };
-        if !(bound <= monitor.budget().tol) {
+        if self.high() || !(bound <= monitor.budget().tol) {
             self.next = self.corrected(&finding, monitor)?;
+            self.settled = self.idle > 0 || !self.next.moved(&finding.points);
         }
         self.last = finding;
         let norms = self.last.residuals.iter().enumerate();
@@ -436,7 +453,10 @@ impl Method<2> for Refinement<'_, '_> {
             norms.map(|(c, r)| ldexp(*r, -self.moments().sides[c])).fold(0.0_f64, |a, b| a.hypot(b));
         let units = self.problem.passes - self.booked;
         self.booked = self.problem.passes;
-        Ok(Progress { units, bound: Some(bound), extras: [self.problem.passes as f64, residual] })
+        // The high accuracy goes on to the last bit of x, also where the bound meets the target before.
+        let settled = !self.high() || self.exhausted || self.settled || !(bound <= monitor.budget().tol);
+        let bound = settled.then_some(bound);
+        Ok(Progress { units, bound, extras: [self.problem.passes as f64, residual] })
     }
 
     fn keep(&mut self) {

@@ -9,9 +9,12 @@ use super::factor::Factor;
 use super::minimum_norm::Range;
 use super::scaling::{Layout, Moments, ldexp};
 use crate::base::certificate::{Certificate, Kind};
-use crate::base::dense::{Matrix, Qr, Triangle, solve_triangular};
+use crate::base::dense::{Matrix, Qr, Triangle, eigh, solve_triangular};
 use crate::base::gram::{Gram, Panels};
 use crate::sketch::{BlockHadamard, Key, Rows, Sketch};
+
+/// Relative singular values that a Gram matrix still resolves: the root of its rounding.
+const GRAM_RESOLUTION: f64 = 1e-6;
 
 /// What all rows of a state have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +159,22 @@ impl State {
             let (rank, r) = (range.rank, factor.r.clone());
             return Ok(StateSolution::refined(moments.clone(), &solve, rank, f64::INFINITY, r));
         }
-        all.from_sketch(moments, rcond)
+        all.without_factor(moments, rcond)
+    }
+
+    /// Dependent columns where the Gram matrix and the sketch see the same rank: the Gram matrix's own range. Else the
+    /// columns are independent but nearly not, of which the Gram matrix knows nothing any more.
+    fn without_factor(&self, moments: Moments, rcond: f64) -> Result<StateSolution, RegressionError> {
+        let parts = eigh(moments.gram.view())?;
+        let n = moments.order();
+        let half = Matrix::from_fn(n, n, |i, j| parts.values[i].max(0.0).sqrt() * parts.vectors.get(j, i));
+        let range = Range::new(&half, &moments, self.shape.intercept, rcond.max(GRAM_RESOLUTION))?;
+        let sketched = self.from_sketch(moments.clone(), rcond)?;
+        if sketched.rank == self.shape.columns || range.rank != sketched.rank {
+            return Ok(sketched);
+        }
+        let solve = |g: &[f64]| range.solve(g, &moments);
+        Ok(StateSolution::refined(moments.clone(), &solve, range.rank, f64::INFINITY, half))
     }
 
     /// `argmin |S A x - S b|`, minimum-norm where S A has dependent columns.

@@ -26,9 +26,9 @@ use super::monitor::Monitor;
 use super::view::{MatrixView, Real};
 
 /// Rows whose products are summed one after the other in a register.
-pub const RUN: usize = 64;
+pub const RUN: usize = 32;
 
-/// `c` of the bound `|fl(G)_jk - G_jk| <= γ_c sum_i |a_ij a_ik|`, `γ_c = c u / (1 - c u)`, without weights: 64 additions
+/// `c` of the bound `|fl(G)_jk - G_jk| <= γ_c sum_i |a_ij a_ik|`, `γ_c = c u / (1 - c u)`, without weights: 32 additions
 /// in a run and the product's own rounding where the level has no fused multiply-add, the runs of a chunk, then the sum
 /// of head and tail. The chunks themselves are added by two-sums, whose tails are summed plainly: `N` chunks cost
 /// `2 N² u²`, less than one more `u` up to `N = 2^25` chunks (`10^9` rows and more).

@@ -180,12 +180,13 @@ def sketch_and_solve(
     -----
     The error bars are ``t |row_j(R^-1)| |S (A x - b)|/sqrt(m - d)`` with R of ``S A = Q R`` and
     ``t = sqrt(2 log(2 d k/delta))``: exact for the normal model of a Gaussian sketch up to the fluctuation of R and of the
-    residual, measured for the others (``python -m benches.sketch``): not proven. Where the whole problem is solved they
+    residual, measured for the others (``tools/sketch_tables.py``): not proven. Where the whole problem is solved they
     are an estimate of the rounding. One pass, O(m d) memory, O(n d log m + m d^2) time.
 
     References
     ----------
-    .. [1] Z. Song, M. Ye, J. Yin, L. Zhang, "Sketching for first order method: ...", arXiv:2302.00248, Theorem 1.3.
+    .. [1] Z. Song, M. Ye, J. Yin, L. Zhang, "A nearly-optimal bound for fast regression with l_inf guarantee",
+       arXiv:2302.00248, ICML 2023.
     .. [2] E. Price, Z. Song, D. P. Woodruff, "Fast regression with an l_inf guarantee", ICALP 2017.
 
     Examples

@@ -151,7 +151,7 @@ class BlockHadamard(_Sketch):
     any SIMD level.
 
     The condition of S Q for orthonormal Q of d columns was below 4.5 at m = 4 d and below 2.3 at m = 12 d in all draws on
-    matrices made to be hard (``python -m benches.sketch``): measured, not a theorem.
+    matrices made to be hard (``tools/sketch_tables.py``): measured, not a theorem.
 
     Examples
     --------
@@ -211,7 +211,7 @@ class SparseSign(_Sketch):
 
     References
     ----------
-    .. [1] M. B. Cohen, "Nearly tight oblivious subspace embeddings by trace inequalities", SODA 2016, Theorem 4.2.
+    .. [1] M. B. Cohen, "Nearly tight oblivious subspace embeddings by trace inequalities", SODA 2016.
 
     Examples
     --------
@@ -393,7 +393,7 @@ class TensorSRHT(LinearOperator):  # type: ignore[misc]
 
     Notes
     -----
-    ``S @ (x, y)`` is ``S @ numpy.kron(x, y)`` in O(n1 log n1 + n2 log n2 + m) ([1]_, Definition 15); x and y may have k
+    ``S @ (x, y)`` is ``S @ numpy.kron(x, y)`` in O(n1 log n1 + n2 log n2 + m) ([1]_); x and y may have k
     columns each, which are paired column by column. ``S @ v``, ``S.T @ y`` and ``S.toarray()`` work too; they take the
     memory of v. ``E[S.T @ S]`` is the identity.
 

@@ -130,7 +130,7 @@ def sample_rows(
     References
     ----------
     .. [1] D. P. Woodruff, T. Yasuda, "Sharper bounds for lp sensitivity sampling", arXiv:2306.00732.
-    .. [2] "Sensitivity sampling plus leverage", arXiv:2406.00328.
+    .. [2] A. Munteanu, S. Omlor, "Optimal bounds for lp sensitivity sampling via l2 augmentation", arXiv:2406.00328.
 
     Examples
     --------

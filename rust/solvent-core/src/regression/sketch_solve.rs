@@ -1,7 +1,7 @@
 //! Sketch and solve: x' = argmin |S A x - S b| from one pass over A (Song, Ye, Yin & Zhang, arXiv:2302.00248).
 //!
 //! For a dense sketch (SRHT) with m = eps^-2 d log^3(n/delta) rows, |x' - x*|_inf <= eps d^-1/2 |A x* - b| |A^+| with
-//! probability 1 - delta (their theorem 1.3, here with constant 1, which is not proven). CountSketch and leverage sampling
+//! probability 1 - delta (here with constant 1, which is not proven). CountSketch and leverage sampling
 //! have no such guarantee (Price, Song & Woodruff, ICALP 2017).
 //!
 //! The error bars are those of the Gaussian model: e_j is about N(0, |r|^2 |row_j(A^+)|^2/(m - d)), so that

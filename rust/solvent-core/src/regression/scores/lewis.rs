@@ -1,5 +1,5 @@
 //! lp Lewis weights for 0 < p < 4: the fixed point of w_i <- (a_i (A^T W^(1-2/p) A)^-1 a_i^T)^(p/2), a contraction of
-//! log w by |1 - p/2| in the maximum norm (Cohen & Peng, STOC 2015, lemma 3.2).
+//! log w by |1 - p/2| in the maximum norm (Cohen & Peng, STOC 2015, sec. 3).
 //!
 //! A step is one read of A: rows a_i W_k, W_k of the last Gram matrix, give the new weights, and with these the next Gram
 //! matrix. The certificate takes the weights as they are: one read for their Gram matrix, one for the step they would make

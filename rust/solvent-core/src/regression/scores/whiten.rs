@@ -208,7 +208,11 @@ fn preconditioner_rows(d: usize) -> usize {
 /// W of A: exact to rounding, from a sketch that only preconditions.
 pub fn whiten(table: &Table<'_>, seed: u64, monitor: &mut Monitor<'_>) -> Result<Whitening, ScoresError> {
     let (n, d) = table.shape();
-    let scale = inverse_powers(&table.greatest(monitor)?);
+    let greatest = table.greatest(monitor)?;
+    let scale = inverse_powers(&greatest);
+    if greatest.iter().all(|&x| x == 0.0) {
+        return Ok(Whitening { w: Matrix::zeros(d, 0), scale });
+    }
     let rcond = f64::EPSILON * n.max(d) as f64;
     let key = Key { seed, stream: 0 };
     let m = preconditioner_rows(d);

@@ -88,8 +88,8 @@ def test_extreme_scales(rng):
     a, b, exact = problem(rng)
     scale = np.array([1e-150, 1e150, 1.0, 1e100, 1e-100, 1.0])
     base = regression.sketch_and_solve(a, b, rng=1)
-    wild = regression.sketch_and_solve(a * scale, b * 1e-290, rng=1)
-    np.testing.assert_allclose(wild.x * scale, base.x * 1e-290, rtol=1e-9)
+    wild = regression.sketch_and_solve(a * scale, b * 1e-120, rng=1)
+    np.testing.assert_allclose(wild.x * scale, base.x * 1e-120, rtol=1e-9)
     assert wild.success and (wild.error_bars > 0).all()
 
 

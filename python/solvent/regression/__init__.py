@@ -3,6 +3,7 @@
 =============================== ==================================================================
 `lstsq`                         least squares with a backward- or forward-error bound
 `ridge`                         the same with a penalty, or a path of penalties
+`sketch_and_solve`              least squares on a sketch: one pass, error bars
 `RowSketch`                     the sums of one pass over rows: they merge, pickle and solve
 `quantile_regression`           exact quantile regression, with a rigorous duality gap
 `lp_regression`                 regression in an lp norm, 1 <= p < inf, with a rigorous duality gap
@@ -11,6 +12,7 @@
 `LstsqResult`                   what `lstsq` and `ridge` return
 `QuantileResult`                what `quantile_regression` returns
 `LpResult`                      what `lp_regression` returns
+`SketchSolveResult`             what `sketch_and_solve` returns
 =============================== ==================================================================
 """
 
@@ -21,6 +23,7 @@ from ._lp import LpResult, lp_regression
 from ._lstsq import lstsq, ridge
 from ._quantile import QuantileResult, quantile_regression
 from ._result import LstsqResult
+from ._sketch_solve import SketchSolveResult, sketch_and_solve
 from ._state import RowSketch
 
 if TYPE_CHECKING:
@@ -36,10 +39,12 @@ __all__ = [
     "QuantileResult",
     "Ridge",
     "RowSketch",
+    "SketchSolveResult",
     "lp_regression",
     "lstsq",
     "quantile_regression",
     "ridge",
+    "sketch_and_solve",
 ]
 
 # The estimators' base classes come from scikit-learn where that is installed: imported on first use.

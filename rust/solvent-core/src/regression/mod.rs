@@ -17,6 +17,7 @@
 //! | [`solve`] | the refinement |
 //! | [`state`] | a mergeable state of one pass |
 //! | [`quantile`], [`lp`] | other losses, certified by a duality gap |
+//! | [`sketch_solve`], [`scores`] | least squares on a sketch alone; how much a row matters |
 
 pub mod certify;
 pub mod error;
@@ -30,6 +31,8 @@ pub mod problem;
 pub mod quantile;
 pub mod route;
 pub mod scaling;
+pub mod scores;
+pub mod sketch_solve;
 pub mod solve;
 pub mod state;
 

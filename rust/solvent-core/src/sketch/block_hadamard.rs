@@ -338,7 +338,8 @@ fn partial<'a>(
     if size > 0 { target(stratum, word, size, padded) } else { spare }
 }
 
-/// Adds one tile to its eight targets; asks for what stands `delta` elements behind each of its rows.
+/// Adds one tile to its eight targets; asks for what stands `delta` elements behind each of its rows. Two registers a
+/// step: more of what waits for memory is then in flight at once.
 #[inline(always)]
 fn mix_tile<V: F64s, T: Element, const FULL: bool>(
     x: [&[T]; 8],
@@ -354,39 +355,57 @@ fn mix_tile<V: F64s, T: Element, const FULL: bool>(
     let (x4, x5, x6, x7) = (&x4[..padded], &x5[..padded], &x6[..padded], &x7[..padded]);
     let [o0, o1, o2, o3, o4, o5, o6, o7] = out;
     macro_rules! put {
-        ($j:literal, $o:ident, $y:ident, $c:ident) => {
+        ($j:literal, $o:ident, $y:ident, $c:expr) => {
             if FULL || $j < active {
                 let o = &mut $o[$c..$c + V::LANES];
                 (V::load(o) + $y[$j]).store(o);
             }
         };
     }
+    macro_rules! mix {
+        ($c:expr) => {
+            let y = hadamard8([
+                T::load::<V>(&x0[$c..$c + V::LANES]) * factor[0],
+                T::load::<V>(&x1[$c..$c + V::LANES]) * factor[1],
+                T::load::<V>(&x2[$c..$c + V::LANES]) * factor[2],
+                T::load::<V>(&x3[$c..$c + V::LANES]) * factor[3],
+                T::load::<V>(&x4[$c..$c + V::LANES]) * factor[4],
+                T::load::<V>(&x5[$c..$c + V::LANES]) * factor[5],
+                T::load::<V>(&x6[$c..$c + V::LANES]) * factor[6],
+                T::load::<V>(&x7[$c..$c + V::LANES]) * factor[7],
+            ]);
+            put!(0, o0, y, $c);
+            put!(1, o1, y, $c);
+            put!(2, o2, y, $c);
+            put!(3, o3, y, $c);
+            put!(4, o4, y, $c);
+            put!(5, o5, y, $c);
+            put!(6, o6, y, $c);
+            put!(7, o7, y, $c);
+        };
+    }
+    let line = LINE / size_of::<T>();
     let mut c = 0;
-    while c + V::LANES <= padded {
-        if (c * size_of::<T>()).is_multiple_of(LINE) {
+    while c + 2 * V::LANES <= padded {
+        if c.is_multiple_of(line) {
             for j in 0..8 {
                 prefetch(x[j], c + delta);
             }
         }
-        let y = hadamard8([
-            T::load::<V>(&x0[c..c + V::LANES]) * factor[0],
-            T::load::<V>(&x1[c..c + V::LANES]) * factor[1],
-            T::load::<V>(&x2[c..c + V::LANES]) * factor[2],
-            T::load::<V>(&x3[c..c + V::LANES]) * factor[3],
-            T::load::<V>(&x4[c..c + V::LANES]) * factor[4],
-            T::load::<V>(&x5[c..c + V::LANES]) * factor[5],
-            T::load::<V>(&x6[c..c + V::LANES]) * factor[6],
-            T::load::<V>(&x7[c..c + V::LANES]) * factor[7],
-        ]);
-        put!(0, o0, y, c);
-        put!(1, o1, y, c);
-        put!(2, o2, y, c);
-        put!(3, o3, y, c);
-        put!(4, o4, y, c);
-        put!(5, o5, y, c);
-        put!(6, o6, y, c);
-        put!(7, o7, y, c);
-        c += V::LANES;
+        if 2 * V::LANES > line {
+            for j in 0..8 {
+                prefetch(x[j], c + delta + line);
+            }
+        }
+        mix!(c);
+        mix!(c + V::LANES);
+        c += 2 * V::LANES;
+    }
+    if c < padded {
+        for j in 0..8 {
+            prefetch(x[j], c + delta);
+        }
+        mix!(c);
     }
 }
 

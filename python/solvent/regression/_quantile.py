@@ -357,6 +357,4 @@ def quantile_regression(
             "basis": tuple(rows),
             "tau": np.array(levels),
         }
-    return QuantileResult.from_core(
-        raw, rank=raw["rank"], alpha=penalty, _fit_intercept=ones, **payload
-    )
+    return QuantileResult.from_core(raw, rank=raw["rank"], alpha=penalty, _fit_intercept=ones, **payload)

@@ -134,6 +134,26 @@ impl Kernel for Expose<'_, '_> {
     }
 }
 
+/// `A^T a` of a panel.
+pub struct Gradient<'a, 'b> {
+    /// The rows.
+    pub panel: Panel<'a>,
+    /// The dual.
+    pub dual: &'a [f64],
+    /// Zeros.
+    pub rest: &'a [f64],
+    /// Added to.
+    pub gradient: &'b mut [Dd],
+}
+
+impl Kernel for Gradient<'_, '_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        collect::<S::F64>(&self.panel, self.dual, self.rest, self.gradient);
+    }
+}
+
 /// `y - X x` for `K` registers of rows from row `i` on.
 #[inline(always)]
 fn residuals<V: F64s, const K: usize>(panel: &Panel<'_>, x: &[f64], y: &[f64], i: usize) -> [Pair<V>; K] {

@@ -135,7 +135,9 @@ impl Frame {
             .sqrt();
         let delta = (k + 3) as f64 * U * spread * 1.01;
         let trace: f64 = (0..k).map(|j| gram.get(j, j)).sum::<f64>() * 1.01;
-        let slack = (2.0 * delta * trace.sqrt() + delta * delta) * 1.01;
+        // The penalties' rows are summed apart, k of them at most in an entry.
+        let penalties = if problem.penalised() { (k + 4) as f64 * U * spread * spread } else { 0.0 };
+        let slack = (2.0 * delta * trace.sqrt() + delta * delta + penalties) * 1.01;
         let made = Self::from_gram(kept.clone(), t.clone(), false, &gram, norms, sums.chain, slack);
         let mut frame = match made {
             Some(frame) => frame,

@@ -14,13 +14,15 @@ use crate::base::status::Status;
 use crate::base::sum::Dd;
 
 /// Relative gap at which a sample's fit is good enough.
-const PILOT: f64 = 1e-6;
+const PILOT: f64 = 1e-5;
 /// Relative gaps at which a vertex is looked for.
-const LEVELS: [f64; 4] = [1e-7, 1e-9, 1e-11, 1e-13];
-/// Rows that stay out of the globs, in sample sizes.
-const BAND: f64 = 1.2;
+const LEVELS: [f64; 4] = [1e-6, 1e-8, 1e-10, 1e-12];
+/// Rows that stay out of the globs, in sample sizes: 3.7 standard errors of the sample's fit on either side, mostly.
+const BAND: f64 = 1.4;
 /// Wrong signs that are put right without a new sample, as a share of those rows.
 const WRONG: f64 = 0.1;
+/// Wrong signs that are put right by exchanges.
+const FEW: usize = 2;
 /// Rounds of putting right.
 const ROUNDS: u32 = 6;
 
@@ -282,7 +284,8 @@ impl<'a, 'p> Descent<'a, 'p> {
         self.program = self.selection.program(self.problem, self.frame, self.tau, monitor)?;
         self.program.start(Some(&x), monitor)?;
         self.level = 0;
-        self.basis = Some(basis);
+        // Each wrong sign moves the dual on the whole basis: exchanges pay for a few only.
+        self.basis = (wrong.len() <= FEW).then_some(basis);
         Ok(())
     }
 

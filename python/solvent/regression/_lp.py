@@ -184,7 +184,8 @@ def lp_regression(
     fit_intercept : bool, default False
         Append a column of ones, virtually; its coefficient is ``result.intercept``.
     tol : float, default 1e-10
-        Target for ``certificate.bound`` (1e-6 where `a` is float32). 0: the smallest bound that can be had.
+        Target for ``certificate.bound`` (1e-6 where `a` is float32). 0: the smallest bound that can be
+        had; for p > 1 the status is then ``rounding_floor``.
     method : {"auto", "newton", "interior-point", "preprocess"}, default "auto"
         For p > 1 "newton" is "auto"; the others are `quantile_regression`'s, for p = 1.
     x0 : array_like of shape (d,), or LpResult, optional

@@ -218,7 +218,8 @@ mod tests {
             let mut out = vec![f64::NAN; 4 * 64];
             design.fill(|i| 20 - i, 19, 64, &mut out);
             for i in 0..24 {
-                let expected = |j: usize| if i < 19 { dense[(20 - i) * d + j] * design.scale(j) } else { 0.0 };
+                let expected =
+                    |j: usize| if i < 19 { dense[(20 - i) * d + j] * design.scale(j) } else { 0.0 };
                 assert!((0..3).all(|j| out[j * 64 + i] == expected(j)));
                 assert_eq!(out[3 * 64 + i], if i < 19 { 1.0 } else { 0.0 });
             }

@@ -41,11 +41,7 @@ impl Totals {
     /// Of two parts of the rows, in their order.
     pub fn join(mut self, other: Self) -> Self {
         self.objective.merge(other.objective);
-        Self {
-            objective: self.objective,
-            slack: self.slack + other.slack,
-            size: self.size + other.size,
-        }
+        Self { objective: self.objective, slack: self.slack + other.slack, size: self.size + other.size }
     }
 }
 
@@ -294,4 +290,3 @@ pub fn chain(stride: usize) -> f64 {
         _ => stride as f64 / 2.0,
     }
 }
-

@@ -390,7 +390,8 @@ impl Interior {
         let before = self.gap;
         self.x.iter_mut().zip(&dx).for_each(|(x, dx)| *x += primal * dx);
         self.measure(dual, primal, monitor)?;
-        self.stuck = !(self.gap > 0.0) || dual.max(primal) < 1e-8 || self.gap > 1e3 * before;
+        self.stuck =
+            self.gap.is_nan() || self.gap <= 0.0 || dual.max(primal) < 1e-8 || self.gap > 1e3 * before;
         Ok(())
     }
 }

@@ -95,7 +95,7 @@ pub fn polish(
     let mut inside = vec![false; count];
     basis.iter().for_each(|&i| inside[i] = true);
     let flat = |of: fn(&Slab) -> &[f64]| -> Vec<f64> {
-        program.slabs.iter().flat_map(|slab| of(slab)).copied().take(count).collect()
+        program.slabs.iter().flat_map(of).copied().take(count).collect()
     };
     let mut walk = Walk {
         program,
@@ -115,7 +115,7 @@ pub fn polish(
     walk.sum(monitor)?;
     for _ in 0..pivots {
         walk.balance();
-        let Some((k, up)) = walk.worst() else { return Ok(walk.finish(monitor)?) };
+        let Some((k, up)) = walk.worst() else { return walk.finish(monitor) };
         monitor.poll()?;
         if monitor.expired() || !walk.exchange(k, up, monitor)? {
             return Ok(None);
@@ -256,8 +256,7 @@ impl Walk<'_> {
             }
             for k in 0..d {
                 let column = self.inverse.column(k).iter().zip(&left);
-                self.dual[self.basis[k]] -=
-                    column.fold(Dd::ZERO, |s, (n, l)| s + Dd::from(*n) * *l).to_f64();
+                self.dual[self.basis[k]] -= column.fold(Dd::ZERO, |s, (n, l)| s + Dd::from(*n) * *l).to_f64();
             }
         }
     }

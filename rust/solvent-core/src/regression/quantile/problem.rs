@@ -173,4 +173,3 @@ fn unit(x: f64) -> f64 {
     }
     2f64.powi(-(x.log2().round() as i32).clamp(-1000, 1000))
 }
-

@@ -300,12 +300,7 @@ struct Scratch {
 impl Scratch {
     fn new(stride: usize, width: usize) -> Self {
         let vector = || vec![0.0; stride];
-        Self {
-            panel: vec![0.0; stride * width],
-            band: vector(),
-            below: vector(),
-            above: vector(),
-        }
+        Self { panel: vec![0.0; stride * width], band: vector(), below: vector(), above: vector() }
     }
 }
 

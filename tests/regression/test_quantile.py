@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers import quantile as exact
 
+from helpers import quantile as exact
 from solvent.regression import QuantileResult, quantile_regression
 
 
@@ -170,7 +170,14 @@ def test_every_storage_gives_the_same_answer(rng, tmp_path):
     mapped[:] = a
     wide = np.zeros((1400, 10))
     wide[::2, ::2] = a
-    for other in (np.asfortranarray(a), sp.csr_array(a), sp.csc_matrix(a), mapped, wide[::2, ::2], a.tolist()):
+    for other in (
+        np.asfortranarray(a),
+        sp.csr_array(a),
+        sp.csc_matrix(a),
+        mapped,
+        wide[::2, ::2],
+        a.tolist(),
+    ):
         result = quantile_regression(other, b, 0.35)
         np.testing.assert_array_equal(result.x, plain.x)
         assert result.certificate == plain.certificate
@@ -185,7 +192,7 @@ def test_float32(rng):
     double = quantile_regression(single.astype(float), b.astype(np.float32), 0.5)
     np.testing.assert_allclose(result.x, double.x, rtol=1e-5, atol=1e-6)
     assert result.certify(single, b.astype(np.float32)) == result.certificate
-    assert 0 <= result.objective - double.objective <= result.gap + double.gap
+    assert 0 <= result.objective - double.objective <= result.gap + double.gap + 1e-14 * result.objective
 
 
 def test_workers_do_not_change_bits(rng):
@@ -360,23 +367,67 @@ A, B = np.arange(12.0).reshape(6, 2), np.arange(6.0)
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: quantile_regression(B, B), ValueError, "a has shape (6,); expected a 2-D array (n_rows, n_columns)"),
-        (lambda: quantile_regression(A, B[:4]), ValueError, "b has shape (4,) but a has 6 rows; expected (6,)"),
+        (
+            lambda: quantile_regression(B, B),
+            ValueError,
+            "a has shape (6,); expected a 2-D array (n_rows, n_columns)",
+        ),
+        (
+            lambda: quantile_regression(A, B[:4]),
+            ValueError,
+            "b has shape (4,) but a has 6 rows; expected (6,)",
+        ),
         (lambda: quantile_regression(A, A), ValueError, "b has shape (6, 2) but a has 6 rows; expected (6,)"),
         (lambda: quantile_regression(A * 1j, B), TypeError, "a has dtype complex128; expected real numbers"),
-        (lambda: quantile_regression(A, B, 1.5), ValueError, "tau = 1.5; expected a number strictly between 0 and 1"),
-        (lambda: quantile_regression(A, B, 0), ValueError, "tau = 0; expected a number strictly between 0 and 1"),
-        (lambda: quantile_regression(A, B, [0.5, 1.0]), ValueError, "tau[1] = 1.0; expected a number strictly"),
+        (
+            lambda: quantile_regression(A, B, 1.5),
+            ValueError,
+            "tau = 1.5; expected a number strictly between 0 and 1",
+        ),
+        (
+            lambda: quantile_regression(A, B, 0),
+            ValueError,
+            "tau = 0; expected a number strictly between 0 and 1",
+        ),
+        (
+            lambda: quantile_regression(A, B, [0.5, 1.0]),
+            ValueError,
+            "tau[1] = 1.0; expected a number strictly",
+        ),
         (lambda: quantile_regression(A, B, []), ValueError, "tau has shape (0,); expected a number strictly"),
         (lambda: quantile_regression(A, B, "a"), TypeError, "tau = 'a'; expected a number strictly between"),
-        (lambda: quantile_regression(A, B, weights=-B), ValueError, "weights[1] is -1.0; expected finite values >= 0"),
-        (lambda: quantile_regression(A, B, weights=B[:3]), ValueError, "weights has shape (3,) but a has 6 rows"),
-        (lambda: quantile_regression(A, B, alpha=-1.0), ValueError, "alpha = -1.0; expected a finite number >= 0"),
-        (lambda: quantile_regression(A, B, tol=-1.0), ValueError, "tol = -1.0; expected a finite number >= 0"),
-        (lambda: quantile_regression(A, B, method="qr"), ValueError, "method = 'qr'; expected one of 'auto', "),
+        (
+            lambda: quantile_regression(A, B, weights=-B),
+            ValueError,
+            "weights[1] is -1.0; expected finite values >= 0",
+        ),
+        (
+            lambda: quantile_regression(A, B, weights=B[:3]),
+            ValueError,
+            "weights has shape (3,) but a has 6 rows",
+        ),
+        (
+            lambda: quantile_regression(A, B, alpha=-1.0),
+            ValueError,
+            "alpha = -1.0; expected a finite number >= 0",
+        ),
+        (
+            lambda: quantile_regression(A, B, tol=-1.0),
+            ValueError,
+            "tol = -1.0; expected a finite number >= 0",
+        ),
+        (
+            lambda: quantile_regression(A, B, method="qr"),
+            ValueError,
+            "method = 'qr'; expected one of 'auto', ",
+        ),
         (lambda: quantile_regression(A, B, maxiter=0), ValueError, "maxiter = 0; expected an integer >= 1"),
         (lambda: quantile_regression(A, B, workers=0), ValueError, "workers = 0; expected an integer >= 1"),
-        (lambda: quantile_regression(A, B, x0=B), ValueError, "x0 has shape (6,) but a has 2 columns; expected (2,)"),
+        (
+            lambda: quantile_regression(A, B, x0=B),
+            ValueError,
+            "x0 has shape (6,) but a has 2 columns; expected (2,)",
+        ),
     ],
 )
 def test_misuse(call, error, message):

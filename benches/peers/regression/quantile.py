@@ -150,9 +150,7 @@ def _pyqreg(data: Sample) -> Call:
 
 IMPLEMENTATIONS = [
     Implementation("solvent", {TASK: _ours}, ours=True, certificate=_certificate),
-    Implementation(
-        "sklearn highs", {TASK: _sklearn}, packages=("scikit-learn",), largest={"*": 20_000}
-    ),
+    Implementation("sklearn highs", {TASK: _sklearn}, packages=("scikit-learn",), largest={"*": 20_000}),
     Implementation(
         "statsmodels QuantReg", {TASK: _statsmodels}, packages=("statsmodels",), largest={"*": 100_000}
     ),
@@ -166,7 +164,9 @@ IMPLEMENTATIONS = [
         )
         for method in ("pfn", "fn", "br")
     ),
-    Implementation("pyqreg", {TASK: _pyqreg}, process="pyqreg", packages=("pyqreg2",), largest={"*": 100_000}),
+    Implementation(
+        "pyqreg", {TASK: _pyqreg}, process="pyqreg", packages=("pyqreg2",), largest={"*": 100_000}
+    ),
 ]
 """Everyone who takes part in the task "quantile"."""
 

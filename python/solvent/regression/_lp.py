@@ -143,9 +143,7 @@ def _rooted(w: NDArray[np.float64] | None, p: float) -> NDArray[np.float64] | No
 
 def _doubled(certificate: Certificate) -> Certificate:
     """Of level 1/2, in units of the l1 norm, which is twice as large."""
-    parts = {
-        name: value if name == "eta" else 2 * value for name, value in certificate.parts.items()
-    }
+    parts = {name: value if name == "eta" else 2 * value for name, value in certificate.parts.items()}
     return dataclasses.replace(certificate, parts=parts)
 
 
@@ -186,7 +184,8 @@ def lp_regression(
     fit_intercept : bool, default False
         Append a column of ones, virtually; its coefficient is ``result.intercept``.
     tol : float, default 1e-10
-        Target for ``certificate.bound`` (1e-6 where `a` is float32). 0: the smallest bound that can be had.
+        Target for ``certificate.bound`` (1e-6 where `a` is float32). 0: the smallest bound that can be
+        had; for p > 1 the status is then ``rounding_floor``.
     method : {"auto", "newton", "interior-point", "preprocess"}, default "auto"
         For p > 1 "newton" is "auto"; the others are `quantile_regression`'s, for p = 1.
     x0 : array_like of shape (d,), or LpResult, optional
@@ -253,7 +252,9 @@ def lp_regression(
         raise type(error)(f"{str(error).partition(';')[0]}; expected 1 <= p < inf") from None
     w = check_weights(weights, n)
     half = dtype == np.float32
-    check_choice(method, "method", ("auto", "interior-point", "preprocess") if exponent == 1 else _METHODS[:2])
+    check_choice(
+        method, "method", ("auto", "interior-point", "preprocess") if exponent == 1 else _METHODS[:2]
+    )
     ones = bool(fit_intercept)
     start = _check_start(x0, d, ones)
     basis = None
@@ -274,7 +275,14 @@ def lp_regression(
     with observer(callback, progress, total=None, unit="step") as observe:
         if exponent == 1:
             raw = _core.regression.quantile_regression(
-                tau=[0.5], weights=w, alpha=0.0, method=method, basis0=basis, tau0=0.5, callback=observe, **common
+                tau=[0.5],
+                weights=w,
+                alpha=0.0,
+                method=method,
+                basis0=basis,
+                tau0=0.5,
+                callback=observe,
+                **common,
             )
             ((x, objective, gap, dual, rows),) = raw["answers"]
             objective, gap, dual = 2 * objective, 2 * gap, 2 * dual

@@ -236,7 +236,8 @@ def quantile_regression(
     fit_intercept : bool, default False
         Append a column of ones, virtually; its coefficient is ``result.intercept``.
     tol : float, default 1e-10
-        Target for ``certificate.bound`` (1e-6 where `a` is float32). 0: the smallest bound that can be had.
+        Target for ``certificate.bound`` (1e-6 where `a` is float32). 0: the smallest bound that can be
+        had; `success` then means that an optimal vertex was found.
     method : {"auto", "interior-point", "preprocess"}, default "auto"
         "interior-point": all rows in one program. "preprocess": rows that are far from the fit of a sample are added up
         first. "auto": the latter for more than ``2000 * sqrt(d)`` rows. The answer is as exact by all of them.
@@ -357,6 +358,4 @@ def quantile_regression(
             "basis": tuple(rows),
             "tau": np.array(levels),
         }
-    return QuantileResult.from_core(
-        raw, rank=raw["rank"], alpha=penalty, _fit_intercept=ones, **payload
-    )
+    return QuantileResult.from_core(raw, rank=raw["rank"], alpha=penalty, _fit_intercept=ones, **payload)

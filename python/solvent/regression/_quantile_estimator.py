@@ -173,11 +173,10 @@ class QuantileRegressor(_Base):
         -------
         ndarray of shape (n_samples,)
         """
+        rows: Any
         if HAS_SKLEARN:
             check_is_fitted(self, "coef_")
-            rows = validate_data(
-                self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
-            )
+            rows = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
         else:
             if not hasattr(self, "coef_"):
                 raise ValueError(f"this {type(self).__name__} is not fitted; expected a call of fit before")

@@ -14,9 +14,7 @@ pub enum Stored<'py> {
     /// float32.
     Single(PyReadonlyArray2<'py, f32>),
     /// `(indptr, indices, data, columns)`
-    Sparse(
-        (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i32>, PyReadonlyArray1<'py, f64>, usize),
-    ),
+    Sparse((PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i32>, PyReadonlyArray1<'py, f64>, usize)),
 }
 
 impl Stored<'_> {

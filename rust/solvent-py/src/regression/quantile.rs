@@ -95,27 +95,21 @@ pub fn quantile_regression<'py>(
     workers: Option<usize>,
     callback: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let routes = [
-        ("auto", Route::Auto),
-        ("interior-point", Route::Interior),
-        ("preprocess", Route::Globs),
-    ];
+    let routes = [("auto", Route::Auto), ("interior-point", Route::Interior), ("preprocess", Route::Globs)];
     let route = choice("method", method, &routes)?;
     let weights = weights.map(|w| w.as_array().to_vec());
     let data = Data { b: b.as_array().to_vec(), weights, alpha, intercept: fit_intercept, single };
     let start = x0.map(|x| Start { x, basis: basis0, tau: tau0 });
     let budget = Budget { tol, maxiter, maxtime, history };
     let gateway = Gateway::new(callback, workers)?;
-    let found =
-        a.with(|rows| gateway.run(py, |o| data.solve(rows, &tau, route, start, budget, o)))?;
+    let found = a.with(|rows| gateway.run(py, |o| data.solve(rows, &tau, route, start, budget, o)))?;
     let dict = outcome(py, found.outcome)?;
     dict.set_item("rank", found.rank)?;
     let answers = PyList::empty(py);
     for answer in found.answers {
         let judged = answer.judgement;
-        let basis = answer.basis.map(|rows| {
-            PyArray1::from_vec(py, rows.into_iter().map(|i| i as i64).collect())
-        });
+        let basis =
+            answer.basis.map(|rows| PyArray1::from_vec(py, rows.into_iter().map(|i| i as i64).collect()));
         let x = PyArray1::from_vec(py, answer.x);
         let dual = PyArray1::from_vec(py, answer.dual);
         answers.append((x, judged.objective, judged.gap, dual, basis))?;
@@ -139,12 +133,9 @@ pub fn certify_quantile<'py>(
     workers: Option<usize>,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let weights = weights.map(|w| w.as_array().to_vec());
-    let data =
-        Data { b: b.as_array().to_vec(), weights, alpha, intercept: fit_intercept, single: false };
-    let given: Vec<_> = given
-        .iter()
-        .map(|(tau, x, dual)| (*tau, x.as_array().to_vec(), dual.as_array().to_vec()))
-        .collect();
+    let data = Data { b: b.as_array().to_vec(), weights, alpha, intercept: fit_intercept, single: false };
+    let given: Vec<_> =
+        given.iter().map(|(tau, x, dual)| (*tau, x.as_array().to_vec(), dual.as_array().to_vec())).collect();
     let gateway = Gateway::new(None, workers)?;
     let judged = a.with(|rows| gateway.run(py, |o| data.certify(rows, &given, o)))?;
     judged.iter().map(|it| certificate(py, it)).collect()

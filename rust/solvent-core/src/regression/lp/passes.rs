@@ -124,8 +124,7 @@ impl Kernel for PowerSum<'_> {
     #[inline(always)]
     fn run<S: Simd>(self) -> f64 {
         let l = <S::F64 as Lanes>::LANES;
-        let (t, inverse, p) =
-            (S::F64::splat(-self.t), S::F64::splat(1.0 / self.unit), S::F64::splat(self.p));
+        let (t, inverse, p) = (S::F64::splat(-self.t), S::F64::splat(1.0 / self.unit), S::F64::splat(self.p));
         let mut sum = S::F64::splat(0.0);
         let mut i = 0;
         while i < self.r.len() {

@@ -21,7 +21,7 @@ const RATIO: f64 = 1e-15;
 /// Halvings of a step.
 const HALVINGS: u32 = 40;
 /// Certificates that bring nothing new before the run ends.
-const PATIENCE: u32 = 4;
+const PATIENCE: u32 = 12;
 
 /// A fit.
 #[derive(Debug, Clone)]
@@ -144,7 +144,7 @@ impl Newton<'_, '_> {
         let slope = self.p * decrement;
         let (mut t, mut found) = (1.0, value(1.0));
         let mut halvings = 0;
-        while !(found <= start - 1e-4 * t * slope) {
+        while found.is_nan() || found > start - 1e-4 * t * slope {
             // Rounding hides a decrease this small: the step is as good as any.
             if slope * t <= 1e-13 * start && found <= start * (1.0 + 1e-12) {
                 break;
@@ -207,7 +207,8 @@ impl Method<2> for Newton<'_, '_> {
         if self.end.is_none() {
             bound = self.advance(monitor)?;
         }
-        let extras = self.best.as_ref().map_or([f64::NAN; 2], |best| [best.judgement.objective, best.judgement.gap]);
+        let extras =
+            self.best.as_ref().map_or([f64::NAN; 2], |best| [best.judgement.objective, best.judgement.gap]);
         Ok(Progress { units: 1, bound, extras })
     }
 
@@ -302,7 +303,9 @@ fn explained(outcome: Outcome, problem: &Problem<'_>, frame: &Frame) -> Outcome 
              are float32; where the fit is exact, the bound is relative to the rounding of b"
         ),
         Status::Stalled => {
-            format!("Newton's steps no longer bring progress at the bound {bound:.1e}; raise tol, or scale the columns")
+            format!(
+                "Newton's steps no longer bring progress at the bound {bound:.1e}; raise tol, or scale the columns"
+            )
         }
         _ => outcome.message.clone(),
     };
@@ -310,7 +313,8 @@ fn explained(outcome: Outcome, problem: &Problem<'_>, frame: &Frame) -> Outcome 
         message += &format!("; rank {rank} of {width}: dependent columns have coefficient 0");
     }
     if !frame.proven {
-        message += "; the columns are too dependent in float64 for a proof: the bound is that of the kept columns";
+        message +=
+            "; the columns are too dependent in float64 for a proof: the bound is that of the kept columns";
     }
     outcome.with_message(message)
 }

@@ -11,9 +11,10 @@ pub const TILE: usize = 8;
 /// Panels that are worked on one after the other by one thread.
 pub const GROUP: usize = 8;
 
-/// Rows of a panel: with its columns half of L2.
+/// Rows of a panel: with its columns some 128 KiB. An odd number of cache lines, so that equal rows of neighbouring
+/// columns lie in different cache sets.
 pub fn panel_rows(width: usize) -> usize {
-    (16_384 / width.max(1)).clamp(256, 1024) / 64 * 64
+    (16_384 / width.max(1)).clamp(256, 1024) / (2 * TILE) * (2 * TILE) + TILE
 }
 
 /// `n` rounded up to whole tiles.
@@ -147,16 +148,16 @@ fn fill_dense<T: Real>(
         }
         return;
     }
+    // Rows one after the other are found without a view each.
+    let whole = a.as_row_major();
+    let row = |i: usize| match whole {
+        Some(data) => &data[index(i) * d..(index(i) + 1) * d],
+        None => a.row_slice(index(i)).expect("rows are contiguous"),
+    };
     let mut i = 0;
     while i + TILE <= count {
-        let rows: [&[T]; TILE] =
-            std::array::from_fn(|k| a.row_slice(index(i + k)).expect("rows are contiguous"));
-        for j in 0..d {
-            let out = &mut out[j * stride + i..j * stride + i + TILE];
-            for k in 0..TILE {
-                out[k] = rows[k][j].to_f64();
-            }
-        }
+        let rows: [&[T]; TILE] = std::array::from_fn(|k| row(i + k));
+        turn(&rows, d, stride, &mut out[i..]);
         i += TILE;
     }
     if i < count {
@@ -164,10 +165,33 @@ fn fill_dense<T: Real>(
             out[j * stride + i..j * stride + padded(count)].fill(0.0);
         }
         for k in i..count {
-            let row = a.row_slice(index(k)).expect("rows are contiguous");
+            let row = row(k);
             for j in 0..d {
                 out[j * stride + k] = row[j].to_f64();
             }
+        }
+    }
+}
+
+/// A tile of rows as the columns of a panel: squares of eight by eight, so that it is done in registers.
+#[inline(always)]
+fn turn<T: Real>(rows: &[&[T]; TILE], d: usize, stride: usize, out: &mut [f64]) {
+    let whole = d / TILE * TILE;
+    for j in (0..whole).step_by(TILE) {
+        let square: [&[T; TILE]; TILE] =
+            std::array::from_fn(|k| rows[k][j..j + TILE].try_into().expect("eight of them"));
+        for c in 0..TILE {
+            let to: &mut [f64; TILE] =
+                (&mut out[(j + c) * stride..(j + c) * stride + TILE]).try_into().expect("eight of them");
+            for k in 0..TILE {
+                to[k] = square[k][c].to_f64();
+            }
+        }
+    }
+    for j in whole..d {
+        let to = &mut out[j * stride..j * stride + TILE];
+        for k in 0..TILE {
+            to[k] = rows[k][j].to_f64();
         }
     }
 }
@@ -194,7 +218,8 @@ mod tests {
             let mut out = vec![f64::NAN; 4 * 64];
             design.fill(|i| 20 - i, 19, 64, &mut out);
             for i in 0..24 {
-                let expected = |j: usize| if i < 19 { dense[(20 - i) * d + j] * design.scale(j) } else { 0.0 };
+                let expected =
+                    |j: usize| if i < 19 { dense[(20 - i) * d + j] * design.scale(j) } else { 0.0 };
                 assert!((0..3).all(|j| out[j * 64 + i] == expected(j)));
                 assert_eq!(out[3 * 64 + i], if i < 19 { 1.0 } else { 0.0 });
             }

@@ -41,11 +41,7 @@ impl Totals {
     /// Of two parts of the rows, in their order.
     pub fn join(mut self, other: Self) -> Self {
         self.objective.merge(other.objective);
-        Self {
-            objective: self.objective,
-            slack: self.slack + other.slack,
-            size: self.size + other.size,
-        }
+        Self { objective: self.objective, slack: self.slack + other.slack, size: self.size + other.size }
     }
 }
 
@@ -131,6 +127,26 @@ impl Kernel for Expose<'_, '_> {
             i += <S::F64 as Lanes>::LANES;
         }
         collect::<S::F64>(&panel, dual, rest, gradient);
+    }
+}
+
+/// `A^T a` of a panel.
+pub struct Gradient<'a, 'b> {
+    /// The rows.
+    pub panel: Panel<'a>,
+    /// The dual.
+    pub dual: &'a [f64],
+    /// Zeros.
+    pub rest: &'a [f64],
+    /// Added to.
+    pub gradient: &'b mut [Dd],
+}
+
+impl Kernel for Gradient<'_, '_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        collect::<S::F64>(&self.panel, self.dual, self.rest, self.gradient);
     }
 }
 
@@ -274,4 +290,3 @@ pub fn chain(stride: usize) -> f64 {
         _ => stride as f64 / 2.0,
     }
 }
-

@@ -61,7 +61,7 @@ impl Frame {
         let all: Vec<usize> = (0..width).collect();
         let mut sums = gram(problem, None, monitor)?;
         let extreme = |j: &usize| !(CALM.0..=CALM.1).contains(&sums.gram[j * width + j]);
-        if all.iter().any(|j| extreme(j)) {
+        if all.iter().any(extreme) {
             problem.calm(monitor)?;
             sums = gram(problem, None, monitor)?;
         }
@@ -118,7 +118,7 @@ impl Frame {
         let width = problem.width();
         let r = triangle(problem, scales, monitor)?;
         let rows = problem.count() + if problem.penalised() { width } else { 0 };
-        let (order, factor) = pivot(&r, rows.max(width) as f64 * 2.0 * U);
+        let (order, factor) = pivot(&r, rows.max(width) as f64 * 8.0 * U, rows);
         let kept = order[..factor.columns()].to_vec();
         let k = kept.len();
         let mut t = Matrix::identity(k);
@@ -135,7 +135,9 @@ impl Frame {
             .sqrt();
         let delta = (k + 3) as f64 * U * spread * 1.01;
         let trace: f64 = (0..k).map(|j| gram.get(j, j)).sum::<f64>() * 1.01;
-        let slack = (2.0 * delta * trace.sqrt() + delta * delta) * 1.01;
+        // The penalties' rows are summed apart, k of them at most in an entry.
+        let penalties = if problem.penalised() { (k + 4) as f64 * U * spread * spread } else { 0.0 };
+        let slack = (2.0 * delta * trace.sqrt() + delta * delta + penalties) * 1.01;
         let made = Self::from_gram(kept.clone(), t.clone(), false, &gram, norms, sums.chain, slack);
         let mut frame = match made {
             Some(frame) => frame,
@@ -333,12 +335,7 @@ fn lane_factor() -> f64 {
     }
 }
 
-fn add_penalties(
-    problem: &Problem<'_>,
-    frame: Option<(&[usize], &Matrix<f64>)>,
-    d: usize,
-    gram: &mut [f64],
-) {
+fn add_penalties(problem: &Problem<'_>, frame: Option<(&[usize], &Matrix<f64>)>, d: usize, gram: &mut [f64]) {
     match frame {
         None => (0..d).for_each(|j| gram[j * d + j] += problem.penalty[j] * problem.penalty[j]),
         Some((kept, t)) => {
@@ -373,9 +370,8 @@ fn triangle(
     };
     monitor.fold_blocks(n, block, 16, part, |own| -> Result<(), QuantileError> {
         let own = own?;
-        let stacked = Matrix::from_fn(d + own.rows(), d, |i, j| {
-            if i < d { r.get(i, j) } else { own.get(i - d, j) }
-        });
+        let stacked =
+            Matrix::from_fn(d + own.rows(), d, |i, j| if i < d { r.get(i, j) } else { own.get(i - d, j) });
         let next = Qr::new(stacked.view())?.r();
         r = Matrix::from_fn(d, d, |i, j| if i < next.rows() { next.get(i, j) } else { 0.0 });
         Ok(())
@@ -384,16 +380,17 @@ fn triangle(
 }
 
 /// Householder QR with column pivoting of a small matrix: the order of the columns, and the leading triangle whose
-/// diagonal is above `floor` times its first entry.
-fn pivot(r: &Matrix<f64>, floor: f64) -> (Vec<usize>, Matrix<f64>) {
+/// diagonal is above `floor` times its first entry, `most` columns of it.
+fn pivot(r: &Matrix<f64>, floor: f64, most: usize) -> (Vec<usize>, Matrix<f64>) {
     let d = r.columns();
     let mut a = r.clone();
     let mut order: Vec<usize> = (0..d).collect();
     let mut rank = 0;
     let mut first = 0.0;
-    while rank < d {
+    while rank < d.min(most) {
         let norm2 = |j: usize| a.column(j)[rank..].iter().map(|v| v * v).sum::<f64>();
-        let best = (rank..d).fold((rank, -1.0), |best, j| if norm2(j) > best.1 { (j, norm2(j)) } else { best });
+        let best =
+            (rank..d).fold((rank, -1.0), |best, j| if norm2(j) > best.1 { (j, norm2(j)) } else { best });
         let norm = best.1.sqrt();
         if rank == 0 {
             first = norm;

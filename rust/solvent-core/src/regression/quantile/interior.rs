@@ -9,7 +9,8 @@
 
 use super::QuantileError;
 use super::design::{GROUP, padded, panel_rows};
-use super::kernels::{Apply, Assemble, Collect, Correct, Panel, Predict, Ratios, Rows};
+use super::exact::Gradient;
+use super::kernels::{Apply, Assemble, Correct, Panel, Predict, Ratios, Rows};
 use crate::base::dense::{Cholesky, Matrix};
 use crate::base::monitor::Monitor;
 use crate::base::sum::Dd;
@@ -202,12 +203,12 @@ impl Interior {
         Ok(parts.concat())
     }
 
-    /// `X^T v`, v one for each row that is not null; panels are added up in double-double.
+    /// `X^T v` in double-double, v one for each row that is not null.
     pub fn collect(&self, v: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<Dd>, QuantileError> {
         let (stride, width, per) = (self.stride, self.width, self.slab_rows());
         let parts = monitor.map_items(self.slabs.iter().enumerate(), |(k, slab)| {
             let mut total = vec![Dd::ZERO; width];
-            let (mut part, mut own) = (vec![0.0; width], vec![0.0; stride]);
+            let (mut own, rest) = (vec![0.0; stride], vec![0.0; stride]);
             for start in (0..slab.rows).step_by(stride) {
                 let m = (slab.rows - start).min(stride);
                 let first = (k * per + start).min(v.len());
@@ -215,9 +216,7 @@ impl Interior {
                 own[..last - first].copy_from_slice(&v[first..last]);
                 own[last - first..].fill(0.0);
                 let panel = Panel { x: &slab.x[start * width..], stride, m, d: width };
-                part.fill(0.0);
-                dispatch(Collect { panel, v: [&own], out: [&mut part[..]] });
-                total.iter_mut().zip(&part).for_each(|(t, p)| *t = *t + Dd::from(*p));
+                dispatch(Gradient { panel, dual: &own, rest: &rest, gradient: &mut total });
             }
             total
         })?;
@@ -391,7 +390,8 @@ impl Interior {
         let before = self.gap;
         self.x.iter_mut().zip(&dx).for_each(|(x, dx)| *x += primal * dx);
         self.measure(dual, primal, monitor)?;
-        self.stuck = !(self.gap > 0.0) || dual.max(primal) < 1e-8 || self.gap > 1e3 * before;
+        self.stuck =
+            self.gap.is_nan() || self.gap <= 0.0 || dual.max(primal) < 1e-8 || self.gap > 1e3 * before;
         Ok(())
     }
 }

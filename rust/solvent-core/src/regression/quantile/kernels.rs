@@ -198,6 +198,65 @@ impl Kernel for Apply<'_> {
     }
 }
 
+/// Sums of squares of products: `out = sum_k (X c_k)^2`, four vectors c at a time.
+pub struct Squares<'a> {
+    /// The rows.
+    pub panel: Panel<'a>,
+    /// One a column, each.
+    pub c: &'a [Vec<f64>],
+    /// One a row.
+    pub out: &'a mut [f64],
+}
+
+impl Kernel for Squares<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let l = <S::F64 as Lanes>::LANES;
+        let mut i = 0;
+        while i < self.panel.m {
+            let pairs = if i + 2 * l <= self.panel.m { 2 } else { 1 };
+            let mut squares = [S::F64::splat(0.0); 2];
+            for four in self.c.chunks(4) {
+                if pairs == 2 {
+                    add_squares::<S::F64, 2>(&self.panel, four, i, &mut squares);
+                } else {
+                    add_squares::<S::F64, 1>(&self.panel, four, i, &mut squares);
+                }
+            }
+            for r in 0..pairs {
+                squares[r].store(&mut self.out[i + r * l..i + (r + 1) * l]);
+            }
+            i += pairs * l;
+        }
+    }
+}
+
+/// Adds the squares of up to four products to each of `R` registers of rows.
+#[inline(always)]
+fn add_squares<V: F64s, const R: usize>(panel: &Panel<'_>, c: &[Vec<f64>], i: usize, out: &mut [V; 2]) {
+    let mut sums = [[V::splat(0.0); R]; 4];
+    for j in 0..panel.d {
+        let rows = &panel.x[j * panel.stride + i..j * panel.stride + i + R * V::LANES];
+        let mut x = [V::splat(0.0); R];
+        for r in 0..R {
+            x[r] = V::load(&rows[r * V::LANES..(r + 1) * V::LANES]);
+        }
+        for k in 0..4 {
+            // Fewer than four: the last is counted once below.
+            let factor = V::splat(c[k.min(c.len() - 1)][j]);
+            for r in 0..R {
+                sums[k][r] = x[r].mul_add(factor, sums[k][r]);
+            }
+        }
+    }
+    for k in 0..c.len() {
+        for r in 0..R {
+            out[r] = sums[k][r].mul_add(sums[k][r], out[r]);
+        }
+    }
+}
+
 /// [`collect`] as a kernel.
 pub struct Collect<'a, 'b, const K: usize> {
     /// The rows.

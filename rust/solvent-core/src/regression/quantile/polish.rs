@@ -85,13 +85,17 @@ pub fn polish(
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Vertex>, QuantileError> {
     let first = first.filter(|rows| rows.len() == program.width);
-    let Some(basis) = first.or_else(|| independent(program, special)) else { return Ok(None) };
+    let basis = match first {
+        Some(basis) => Some(basis),
+        None => independent(program, special, monitor)?,
+    };
+    let Some(basis) = basis else { return Ok(None) };
     let Some(inverse) = invert(program, &basis) else { return Ok(None) };
     let count = program.count;
     let mut inside = vec![false; count];
     basis.iter().for_each(|&i| inside[i] = true);
     let flat = |of: fn(&Slab) -> &[f64]| -> Vec<f64> {
-        program.slabs.iter().flat_map(|slab| of(slab)).copied().take(count).collect()
+        program.slabs.iter().flat_map(of).copied().take(count).collect()
     };
     let mut walk = Walk {
         program,
@@ -111,7 +115,7 @@ pub fn polish(
     walk.sum(monitor)?;
     for _ in 0..pivots {
         walk.balance();
-        let Some((k, up)) = walk.worst() else { return Ok(walk.finish(monitor)?) };
+        let Some((k, up)) = walk.worst() else { return walk.finish(monitor) };
         monitor.poll()?;
         if monitor.expired() || !walk.exchange(k, up, monitor)? {
             return Ok(None);
@@ -122,7 +126,11 @@ pub fn polish(
 }
 
 /// The rows with the largest weights that are independent.
-fn independent(program: &Interior, special: std::ops::Range<usize>) -> Option<Vec<usize>> {
+fn independent(
+    program: &Interior,
+    special: std::ops::Range<usize>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Option<Vec<usize>>, QuantileError> {
     let d = program.width;
     let mut scored: Vec<(f64, usize)> = Vec::with_capacity(program.count);
     for i in (0..program.count).filter(|i| !special.contains(i)) {
@@ -142,6 +150,7 @@ fn independent(program: &Interior, special: std::ops::Range<usize>) -> Option<Ve
     let mut basis = Vec::with_capacity(d);
     let mut directions: Vec<Vec<f64>> = Vec::with_capacity(d);
     for (_, i) in scored {
+        monitor.poll()?;
         let mut row = program.row(i);
         let norm = |row: &[f64]| row.iter().map(|v| v * v).sum::<f64>().sqrt();
         let before = norm(&row);
@@ -158,11 +167,11 @@ fn independent(program: &Interior, special: std::ops::Range<usize>) -> Option<Ve
             directions.push(row);
             basis.push(i);
             if basis.len() == d {
-                return Some(basis);
+                return Ok(Some(basis));
             }
         }
     }
-    None
+    Ok(None)
 }
 
 /// `X_B^-1` by QR.
@@ -247,8 +256,7 @@ impl Walk<'_> {
             }
             for k in 0..d {
                 let column = self.inverse.column(k).iter().zip(&left);
-                self.dual[self.basis[k]] -=
-                    column.fold(Dd::ZERO, |s, (n, l)| s + Dd::from(*n) * *l).to_f64();
+                self.dual[self.basis[k]] -= column.fold(Dd::ZERO, |s, (n, l)| s + Dd::from(*n) * *l).to_f64();
             }
         }
     }

@@ -136,9 +136,11 @@ impl<'a> Problem<'a> {
         self.penalty.iter().any(|p| *p > 0.0)
     }
 
-    /// Coefficients as the caller sees them, from those of A'.
+    /// Coefficients as the caller sees them, from those of A': finite, whatever the units.
     pub fn to_caller(&self, x: &[f64]) -> Vec<f64> {
+        let largest = if self.single { f64::from(f32::MAX) } else { f64::MAX };
         let back = x.iter().enumerate().map(|(j, x)| x * self.design.scale(j) / self.unit_b);
+        let back = back.map(|x| if x.is_nan() { 0.0 } else { x.clamp(-largest, largest) });
         back.map(|x| if self.single { f64::from(x as f32) } else { x }).collect()
     }
 
@@ -171,4 +173,3 @@ fn unit(x: f64) -> f64 {
     }
     2f64.powi(-(x.log2().round() as i32).clamp(-1000, 1000))
 }
-

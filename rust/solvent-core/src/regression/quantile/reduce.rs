@@ -2,20 +2,21 @@
 //!
 //! A fit x of a sample puts every row at `r_i/|a_i R^-1|` standard errors; those far from the quantile keep their sign at
 //! the optimum, all but a few, and their duals are ends of boxes. Their sums, the two globs, are rows of a small
-//! program with the same optimum. |a_i R^-1| is taken from four random directions: a band need not be exact.
+//! program with the same optimum. |a_i R^-1| is taken from random directions where there are many columns: a band need not
+//! be exact.
 
 use super::QuantileError;
 use super::design::{GROUP, padded, panel_rows};
 use super::factor::Frame;
 use super::interior::Interior;
-use super::kernels::{Apply, Collect, Panel};
+use super::kernels::{Apply, Collect, Panel, Squares};
 use super::problem::Problem;
 use crate::base::monitor::Monitor;
 use crate::base::rng::Philox;
 use solvent_simd::dispatch;
 
-/// Random directions of a leverage.
-const DIRECTIONS: usize = 4;
+/// Random directions of a leverage; up to as many columns it is exact.
+const DIRECTIONS: usize = 24;
 /// The seed of samples and directions: they show in the time alone.
 const SEED: u64 = 0x51EE7;
 
@@ -292,7 +293,6 @@ struct Found {
 struct Scratch {
     panel: Vec<f64>,
     band: Vec<f64>,
-    part: Vec<f64>,
     below: Vec<f64>,
     above: Vec<f64>,
 }
@@ -300,13 +300,7 @@ struct Scratch {
 impl Scratch {
     fn new(stride: usize, width: usize) -> Self {
         let vector = || vec![0.0; stride];
-        Self {
-            panel: vec![0.0; stride * width],
-            band: vector(),
-            part: vector(),
-            below: vector(),
-            above: vector(),
-        }
+        Self { panel: vec![0.0; stride * width], band: vector(), below: vector(), above: vector() }
     }
 }
 
@@ -361,11 +355,7 @@ impl Band<'_, '_> {
         let (m, d) = (padded(count), self.problem.width());
         self.problem.design.fill(&index, count, stride, &mut scratch.panel);
         let panel = Panel { x: &scratch.panel, stride, m, d };
-        scratch.below[..m].fill(0.0);
-        for direction in self.directions {
-            dispatch(Apply { panel, c: direction, out: &mut scratch.part });
-            (0..m).for_each(|i| scratch.below[i] += scratch.part[i] * scratch.part[i]);
-        }
+        dispatch(Squares { panel, c: self.directions, out: &mut scratch.below[..m] });
         dispatch(Apply { panel, c: self.x, out: &mut scratch.band });
         for i in 0..count {
             // A null row is in nobody's way: its sign is certain.
@@ -401,16 +391,22 @@ impl Band<'_, '_> {
     }
 }
 
-/// Four random vectors g with `E (a g)^2 = |a R^-1|^2/4`.
+/// Vectors g with `sum (a g)^2 = |a R^-1|^2`, or with that expectation.
 fn directions(frame: &Frame, width: usize) -> Vec<Vec<f64>> {
     let d = frame.rank();
-    let make = |k: usize| {
-        let mut rng = Philox::new(SEED, 1, k as u32);
-        let normal: Vec<f64> = (0..d).map(|_| rng.normal()).collect();
-        // R^-1 = T L^-T.
+    // R^-1 = T L^-T.
+    let turned = |normal: &[f64]| {
         let turned: Vec<f64> =
             (0..d).map(|i| (i..d).map(|j| frame.inverse.get(j, i) * normal[j]).sum()).collect();
         frame.coefficients(&turned, width)
+    };
+    if d <= DIRECTIONS {
+        let unit = |k: usize| (0..d).map(|j| if j == k { 1.0 } else { 0.0 }).collect::<Vec<f64>>();
+        return (0..d).map(|k| turned(&unit(k))).collect();
+    }
+    let make = |k: usize| {
+        let mut rng = Philox::new(SEED, 1, k as u32);
+        turned(&(0..d).map(|_| rng.normal()).collect::<Vec<f64>>())
     };
     (0..DIRECTIONS).map(make).collect()
 }

@@ -14,13 +14,15 @@ use crate::base::status::Status;
 use crate::base::sum::Dd;
 
 /// Relative gap at which a sample's fit is good enough.
-const PILOT: f64 = 1e-6;
+const PILOT: f64 = 1e-5;
 /// Relative gaps at which a vertex is looked for.
-const LEVELS: [f64; 4] = [1e-7, 1e-9, 1e-11, 1e-13];
-/// Rows that stay out of the globs, in sample sizes.
-const BAND: f64 = 1.2;
+const LEVELS: [f64; 4] = [1e-6, 1e-8, 1e-10, 1e-12];
+/// Rows that stay out of the globs, in sample sizes: 3.7 standard errors of the sample's fit on either side, mostly.
+const BAND: f64 = 1.4;
 /// Wrong signs that are put right without a new sample, as a share of those rows.
 const WRONG: f64 = 0.1;
+/// Wrong signs that are put right by exchanges.
+const FEW: usize = 2;
 /// Rounds of putting right.
 const ROUNDS: u32 = 6;
 
@@ -210,6 +212,11 @@ impl<'a, 'p> Descent<'a, 'p> {
         Ok((x, dual, judgement))
     }
 
+    /// How a run ends that has found a vertex: with `tol = 0` that is all that was asked for.
+    fn done(&self) -> Status {
+        if self.tol == 0.0 { Status::Converged } else { Status::RoundingFloor }
+    }
+
     fn keep(&mut self, answer: Answer) {
         let better = |old: &Answer| answer.judgement.certificate.bound < old.judgement.certificate.bound;
         if self.best.as_ref().is_none_or(better) {
@@ -222,7 +229,7 @@ impl<'a, 'p> Descent<'a, 'p> {
     fn settle(&mut self, vertex: &Vertex, monitor: &mut Monitor<'_>) -> Result<f64, QuantileError> {
         let (x, mut dual, mut judgement) = self.judge(&vertex.x, |k| vertex.dual[k], monitor)?;
         let origins = self.selection.origins(self.problem, self.frame, &vertex.basis);
-        if !(judgement.certificate.bound <= self.tol) {
+        if self.tol == 0.0 || judgement.certificate.bound > self.tol {
             let wrong = self.selection.wrong(self.problem, &judgement.residual);
             if !wrong.is_empty() {
                 let bound = judgement.certificate.bound;
@@ -240,18 +247,12 @@ impl<'a, 'p> Descent<'a, 'p> {
         let mut basis: Vec<usize> = origins.iter().filter_map(Origin::row).collect();
         basis.sort_unstable();
         self.keep(Answer { x, dual, basis: Some(basis), judgement });
-        self.end = Some(Status::RoundingFloor);
+        self.end = Some(self.done());
         Ok(bound)
     }
 
     /// The dual with A^T a taken off the basis.
-    fn balanced(
-        &self,
-        vertex: &Vertex,
-        origins: &[Origin],
-        dual: &[f64],
-        judgement: &Judgement,
-    ) -> Vec<f64> {
+    fn balanced(&self, vertex: &Vertex, origins: &[Origin], dual: &[f64], judgement: &Judgement) -> Vec<f64> {
         let gradient = self.frame.gradient(&judgement.gradient);
         let mut dual = dual.to_vec();
         for (k, origin) in origins.iter().enumerate() {
@@ -282,7 +283,8 @@ impl<'a, 'p> Descent<'a, 'p> {
         self.program = self.selection.program(self.problem, self.frame, self.tau, monitor)?;
         self.program.start(Some(&x), monitor)?;
         self.level = 0;
-        self.basis = Some(basis);
+        // Each wrong sign moves the dual on the whole basis: exchanges pay for a few only.
+        self.basis = (wrong.len() <= FEW).then_some(basis);
         Ok(())
     }
 
@@ -335,17 +337,13 @@ impl Method<2> for Descent<'_, '_> {
             let x = vec![0.0; problem.width()];
             let caller = |i: usize| problem.weight(i) / problem.unit_w;
             let end = |(i, b): (usize, &f64)| {
-                if *b == 0.0 {
-                    0.0
-                } else {
-                    caller(i) * if *b > 0.0 { self.tau } else { self.tau - 1.0 }
-                }
+                if *b == 0.0 { 0.0 } else { caller(i) * if *b > 0.0 { self.tau } else { self.tau - 1.0 } }
             };
             let dual: Vec<f64> = problem.b.iter().enumerate().map(end).collect();
             let judgement = certify(problem, self.frame, self.tau, &x, &dual, monitor)?;
             let bound = judgement.certificate.bound;
             self.keep(Answer { x, dual, basis: Some(Vec::new()), judgement });
-            self.end = Some(Status::RoundingFloor);
+            self.end = Some(self.done());
             return Ok(Some(bound));
         }
         match self.start.take() {
@@ -400,7 +398,7 @@ impl Descent<'_, '_> {
             }
             return Ok(None);
         }
-        if !(relative <= LEVELS[self.level] || self.program.stuck) {
+        if relative > LEVELS[self.level] && !self.program.stuck {
             return Ok(None);
         }
         if let Some(vertex) = self.vertex(monitor)? {
@@ -417,7 +415,7 @@ impl Descent<'_, '_> {
         let bound = judgement.certificate.bound;
         let wrong = self.selection.wrong(self.problem, &judgement.residual);
         self.keep(Answer { x, dual, basis: None, judgement });
-        if !wrong.is_empty() && !(bound <= self.tol) {
+        if !wrong.is_empty() && bound > self.tol {
             self.repair(&wrong, Vec::new(), monitor)?;
             self.basis = None;
             return Ok(Some(bound));
@@ -497,7 +495,8 @@ fn explained(outcome: Outcome, problem: &Problem<'_>, frame: &Frame) -> Outcome 
         message += &format!("; rank {rank} of {width}: dependent columns have coefficient 0");
     }
     if !frame.proven {
-        message += "; the columns are too dependent in float64 for a proof: the bound is that of the kept columns";
+        message +=
+            "; the columns are too dependent in float64 for a proof: the bound is that of the kept columns";
     }
     outcome.with_message(message)
 }

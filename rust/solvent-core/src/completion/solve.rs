@@ -15,7 +15,7 @@ use super::CompletionError;
 use super::certify::{Depth, Evidence, certify};
 use super::entry::Entry;
 use super::factor::Factor;
-use super::growth::append;
+use super::growth::refit;
 use super::init::{Operator, noise};
 use super::kernels::row::{Half, Inner, Tally};
 use super::options::{Certify, Init, Options, Solver};
@@ -39,6 +39,8 @@ const STILL: f64 = 1e-12;
 const HELD_PATIENCE: usize = 3;
 /// Sweeps over which a residual that no longer falls is noise.
 const NOISE_WINDOW: usize = 5;
+/// Looks at the gap in a row without progress that end a run.
+const STUCK: usize = 8;
 /// Sweeps between two looks at the gap.
 const BETWEEN: u64 = 10;
 
@@ -86,6 +88,9 @@ pub struct Als<'a, T: Entry> {
     end: Option<Status>,
     rule: Option<&'static str>,
     zero: bool,
+    /// Smallest bound so far, and evaluations in a row that hardly improved on it.
+    least: f64,
+    stuck: usize,
 }
 
 impl<'a, T: Entry> Als<'a, T> {
@@ -124,6 +129,8 @@ impl<'a, T: Entry> Als<'a, T> {
             end: None,
             rule: None,
             zero: false,
+            least: f64::INFINITY,
+            stuck: 0,
         }
     }
 
@@ -377,6 +384,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         }
         if self.problem.penalty.lam > 0.0
             && !self.bias()
+            && !self.problem.penalty.nonneg
             && self.options.start.is_none()
             && self.tol > 0.0
             && self.options.certify != Certify::None
@@ -450,10 +458,17 @@ impl<T: Entry> Method<5> for Als<'_, T> {
             self.looked = self.sweeps;
             let judged = self.judge(self.payload()?, monitor)?;
             bound = Some(judged.1.bound);
-            let open = judged.1.get("norm_ratio").is_some_and(|ratio| ratio > 1.0 + self.tol);
+            let bound = judged.1.bound;
             self.judged = Some(judged);
-            if let (Some(most), true) = (self.options.grow, open && bound > Some(self.tol)) {
-                self.grow(most, monitor)?;
+            if bound > self.tol && self.target > 0.0 && !problem.penalty.nonneg {
+                // Evaluations that bring nothing, steps in between included, end the run.
+                self.stuck = if bound > 0.9 * self.least { self.stuck + 1 } else { 0 };
+                self.least = self.least.min(bound);
+                if self.stuck >= STUCK {
+                    self.end = Some(Status::Stalled);
+                } else {
+                    self.refit(monitor)?;
+                }
             }
         }
         if self.tol > 0.0 && self.options.certify == Certify::None && comparable && self.options.held.is_none() {
@@ -520,15 +535,12 @@ impl<T: Entry> Method<5> for Als<'_, T> {
 }
 
 impl<T: Entry> Als<'_, T> {
-    /// Appends the directions that the gap misses.
-    fn grow(&mut self, most: usize, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
+    /// Resizes the directions and brings in those that the gap misses.
+    fn refit(&mut self, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
         let (m, n) = self.problem.shape();
-        let most = most.min(m).min(n);
+        let most = self.options.grow.unwrap_or(self.options.rank).min(m).min(n);
         let Some((payload, _)) = &self.judged else { return Ok(()) };
-        if payload.rank() >= most {
-            return Ok(());
-        }
-        if let Some((u, v)) = append(self.problem, payload, most, self.constant, monitor)? {
+        if let Some((u, v)) = refit(self.problem, payload, most, self.constant, monitor)? {
             self.k = u.width() - usize::from(self.bias());
             (self.u, self.v) = (u, v);
             self.ahead = self.v.clone();

@@ -309,6 +309,13 @@ impl<'a, T: Entry> Als<'a, T> {
         }
     }
 
+    /// Whether the best of the later half of the window is no better than that of the earlier one.
+    fn is_still(&self) -> bool {
+        let least = |part: &mut dyn Iterator<Item = &f64>| part.fold(f64::INFINITY, |m, &x| m.min(x));
+        let half = self.recent.len() / 2;
+        least(&mut self.recent.iter().skip(half)) >= (1.0 - STILL) * least(&mut self.recent.iter().take(half))
+    }
+
     /// Extrapolates V where the last sweep made progress.
     fn extrapolate(&mut self, before: &Factor<T>, progress: bool) {
         self.ahead = self.v.clone();
@@ -361,7 +368,8 @@ impl<'a, T: Entry> Als<'a, T> {
             return self.rel <= 0.999 * self.tol || settled;
         }
         let settled = self.ridge <= self.floor() * (1.0 + 1e-12);
-        settled && decrease < self.tol.max(1e-13) && self.sweeps >= self.looked + BETWEEN
+        let waited = self.sweeps - self.looked;
+        settled && (waited >= BETWEEN && decrease < self.tol.max(1e-13) || waited >= 4 * BETWEEN)
     }
 }
 
@@ -480,7 +488,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         }
         let flat = self.tol > 0.0
             && self.recent.len() > PATIENCE
-            && self.is_flat(PATIENCE, STILL)
+            && self.is_still()
             && self.ridge <= self.floor() * (1.0 + 1e-12);
         if flat && self.end.is_none() {
             self.end = Some(Status::Stalled);
@@ -505,8 +513,10 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         mut monitor: Monitor<'_>,
     ) -> Result<Solution<T>, CompletionError> {
         let held = self.held_best.take();
-        let held_rmse = held.as_ref().map(|(rmse, _)| *rmse);
-        let own = held.map(|(_, payload)| payload);
+        // Where they only judge, the last iterate is the answer.
+        let stops = self.options.held_stop;
+        let held_rmse = held.as_ref().map(|(rmse, _)| if stops { *rmse } else { self.held_rmse() });
+        let own = held.filter(|_| stops).map(|(_, payload)| payload);
         let certifies = self.options.certify != Certify::None;
         let (payload, certificate) = match (own, certifies) {
             (Some(payload), true) => {
@@ -546,7 +556,6 @@ impl<T: Entry> Als<'_, T> {
             self.ahead = self.v.clone();
             self.measure = f64::INFINITY;
             self.recent.clear();
-            self.beta = 0.5;
         }
         Ok(())
     }

@@ -40,12 +40,20 @@ def test_messages():
         refuse(ValueError, f"{name} = 'no'; expected one of", X, 1, **{name: "no"})
     refuse(ValueError, "mask has shape (2, 2) but A has shape (6, 5)", X, 1, mask=np.ones((2, 2), bool))
     refuse(ValueError, "weights has shape (2, 2) but A has shape (6, 5)", X, 1, weights=np.ones((2, 2)))
-    refuse(ValueError, "mask has shape (6, 5) but A is sparse", sp.csr_array(X), 1, mask=np.ones(X.shape, bool))
+    refuse(
+        ValueError, "mask has shape (6, 5) but A is sparse", sp.csr_array(X), 1, mask=np.ones(X.shape, bool)
+    )
     w = np.ones(30)
     w[17] = -1
     refuse(ValueError, "weights[17] = -1.0; expected finite values >= 0", sp.csr_array(X), 1, weights=w)
     twice = (np.array([2, 0, 2, 2]), np.array([5, 0, 5, 5]), np.arange(4.0))
-    refuse(ValueError, "A has 2 repeated entries, first A[2, 5]; expected none, or duplicates=", twice, 1, shape=(4, 6))
+    refuse(
+        ValueError,
+        "A has 2 repeated entries, first A[2, 5]; expected none, or duplicates=",
+        twice,
+        1,
+        shape=(4, 6),
+    )
     far = (np.array([0, 30]), np.array([0, 0]), np.ones(2))
     refuse(IndexError, "rows[1] = 30; expected 0..29", far, 1, shape=(30, 4))
     refuse(ValueError, "(5,)", np.ones(5), 1)

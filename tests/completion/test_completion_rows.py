@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers.completion import same
 
+from helpers.completion import same
 from solvent import completion
 
 
@@ -46,7 +46,9 @@ def test_half_sweep_is_least_squares(rng, k, count, lam):
         root = np.sqrt(w[part])
         ridge = np.sqrt(lam * (size if count else 1)) * np.eye(k)
         y = S.data[part] - bias[cols] - 0.7
-        best = np.linalg.lstsq(np.vstack([root[:, None] * V[cols], ridge]), np.append(root * y, np.zeros(k)))[0]
+        best = np.linalg.lstsq(np.vstack([root[:, None] * V[cols], ridge]), np.append(root * y, np.zeros(k)))[
+            0
+        ]
         np.testing.assert_allclose(U[i], best, rtol=1e-6, atol=1e-7)
         loss += 0.5 * np.sum(w[part] * (y - V[cols] @ best) ** 2)
     assert stats["loss"] == pytest.approx(loss, rel=1e-6, abs=1e-9)

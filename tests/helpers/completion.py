@@ -62,7 +62,9 @@ def objective(i, j, y, X, lam, *, w=None, a=None, b=None, beta=None, gamma=None,
     return 0.5 * math.fsum(w * loss(r, delta)) + lam * nuclear + ridge
 
 
-def nuclear_optimum(i, j, y, shape, lam, *, w=None, count=False, bias=False, mean=0.0, delta=None, steps=20000, tol=1e-13):
+def nuclear_optimum(
+    i, j, y, shape, lam, *, w=None, count=False, bias=False, mean=0.0, delta=None, steps=20000, tol=1e-13
+):
     """min F by accelerated proximal gradient with dense SVDs; returns (F, lower bound by duality)."""
     m, n = shape
     w = np.ones(y.size) if w is None else w

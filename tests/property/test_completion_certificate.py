@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from helpers.completion import dual_value, low_rank, nuclear_optimum, penalties, true_objective
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.completion import dual_value, low_rank, nuclear_optimum, penalties, true_objective
 from solvent import completion
 
 MOST = settings.get_profile("solvent").max_examples
@@ -66,7 +66,7 @@ def test_the_gap_holds_wherever_the_run_stops(problem, rank, sweeps):
     _, i, j, y, shape, w, count, bias, delta, lam = problem
     res = fit(problem, rank=min(rank, *shape), maxiter=sweeps, rng=0)
     F = true_objective(res, i, j, y, lam, w=w, count=count, delta=delta)
-    best, low = nuclear_optimum(
+    best, _ = nuclear_optimum(
         i, j, y, shape, lam, w=w, count=count, bias=bias, mean=res.mean, delta=delta, steps=2000, tol=1e-12
     )
     parts = res.certificate.parts
@@ -99,14 +99,20 @@ def test_any_factors_whatever(problem, size, scale):
     residual = y - held.mean - X[i, j]
     if bias:
         residual = residual - held.bias_row[i] - held.bias_col[j]
-    dual = dual_value(i, j, y, residual, shape, lam, np.ones(y.size) if w is None else w, a, b, bias, held.mean, delta)
+    dual = dual_value(
+        i, j, y, residual, shape, lam, np.ones(y.size) if w is None else w, a, b, bias, held.mean, delta
+    )
     gap = F - max(dual, 0.0)
     assert certificate.bound >= gap / F * (1 - 1e-9)
     assert certificate.bound <= 1.1 * gap / F + 1e-8 * (1 + 10.0 ** (2 * size)), (certificate.bound, gap / F)
 
 
 @settings(max_examples=MOST // 3)
-@given(seed=st.integers(0, 2**32), noise=st.sampled_from([1e-4, 1e-2]), kind=st.sampled_from(["low", "identity", "rank one"]))
+@given(
+    seed=st.integers(0, 2**32),
+    noise=st.sampled_from([1e-4, 1e-2]),
+    kind=st.sampled_from(["low", "identity", "rank one"]),
+)
 def test_the_lanczos_path(seed, noise, kind):
     rng = np.random.default_rng(seed)
     m, n = 230, 215
@@ -136,9 +142,7 @@ def test_the_lanczos_path(seed, noise, kind):
 @given(problem=problems(), dtype=st.sampled_from([np.float32, np.float64]))
 def test_without_a_ridge_the_residual_is_exact(problem, dtype):
     _, i, j, y, shape, _, _, bias, _, _ = problem
-    res = completion.complete(
-        (i, j, y.astype(dtype)), 1, shape=shape, bias=bias, maxiter=20, rng=0
-    )
+    res = completion.complete((i, j, y.astype(dtype)), 1, shape=shape, bias=bias, maxiter=20, rng=0)
     kind = np.longdouble
     X = (res.U.astype(kind) * res.S.astype(kind)) @ res.V.T.astype(kind) + kind(res.mean)
     if bias:

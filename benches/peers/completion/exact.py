@@ -14,7 +14,7 @@ Call = Callable[[], Any]
 TOL = 1e-9
 
 
-class _Answer(tuple):  # noqa: SLOT001 (a pair that carries the result)
+class _Answer(tuple):
     """(U S, V)."""
 
     result: Any = None

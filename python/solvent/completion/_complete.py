@@ -61,11 +61,15 @@ def split_holdout(
     if isinstance(holdout, np.ndarray | list | tuple):
         chosen = np.asarray(holdout)
         if chosen.dtype != np.bool_ or chosen.ndim != 1:
-            raise TypeError(f"holdout has dtype {chosen.dtype} and {chosen.ndim} dimensions; expected bool (N,)")
+            raise TypeError(
+                f"holdout has dtype {chosen.dtype} and {chosen.ndim} dimensions; expected bool (N,)"
+            )
         if place is not None and chosen.size > count:
             chosen = chosen[place]
         if chosen.size != count:
-            raise ValueError(f"holdout has shape {np.shape(holdout)} but there are {count} entries; expected ({count},)")
+            raise ValueError(
+                f"holdout has shape {np.shape(holdout)} but there are {count} entries; expected ({count},)"
+            )
         if chosen.all():
             raise ValueError("holdout is True everywhere; expected at least one entry to fit")
         return chosen if chosen.any() else None
@@ -78,7 +82,9 @@ def split_holdout(
     return chosen
 
 
-def check_start(x0: Any, shape: tuple[int, int], bias: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def check_start(
+    x0: Any, shape: tuple[int, int], bias: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Factors to start from, with biases as a last column, or None."""
     if x0 is None:
         return None
@@ -95,7 +101,9 @@ def check_start(x0: Any, shape: tuple[int, int], bias: bool) -> tuple[NDArray[np
         raise TypeError(f"x0 is a {type(x0).__name__}; expected (U, V) or an earlier result")
     for name, array, size in (("x0[0]", U, m), ("x0[1]", V, n)):
         if array.shape[0] != size:
-            raise ValueError(f"{name} has shape {array.shape} but A has shape {shape}; expected ({size}, rank)")
+            raise ValueError(
+                f"{name} has shape {array.shape} but A has shape {shape}; expected ({size}, rank)"
+            )
     if U.shape[1] != V.shape[1]:
         raise ValueError(f"x0[0] has shape {U.shape} but x0[1] has shape {V.shape}; expected equal ranks")
     U, V = np.asarray(U, dtype=np.float64), np.asarray(V, dtype=np.float64)

@@ -138,7 +138,9 @@ def _triplets(A: tuple[Any, ...], shape: Any, name: str) -> tuple[Any, Any, Any,
                 raise TypeError(f"{label} has dtype {index.dtype}; expected integers")
             index = index.astype(np.int64)
         if index.shape != values.shape:
-            raise ValueError(f"{label} has shape {index.shape} but values has shape {values.shape}; expected equal")
+            raise ValueError(
+                f"{label} has shape {index.shape} but values has shape {values.shape}; expected equal"
+            )
         outside = (index < 0) | (index >= size)
         if outside.any():
             e = int(np.argmax(outside))
@@ -172,7 +174,9 @@ def _flat_weights(weights: Any, count: int) -> NDArray[Any] | None:
         return None
     w = as_float_array(weights, "weights", ndim=1, finite=False)
     if w.shape != (count,):
-        raise ValueError(f"weights has shape {w.shape} but there are {count} stored entries; expected ({count},)")
+        raise ValueError(
+            f"weights has shape {w.shape} but there are {count} stored entries; expected ({count},)"
+        )
     return _check_weights(w)
 
 
@@ -221,7 +225,9 @@ def _dense(
             if pattern.dtype != np.bool_:
                 raise TypeError(f"mask has dtype {pattern.dtype}; expected bool (True = observed)")
         if pattern.shape != array.shape:
-            raise ValueError(f"mask has shape {pattern.shape} but {name} has shape {array.shape}; expected equal")
+            raise ValueError(
+                f"mask has shape {pattern.shape} but {name} has shape {array.shape}; expected equal"
+            )
         seen = pattern
     if hidden is not None:
         seen = ~hidden if seen is None else seen & ~hidden
@@ -232,7 +238,9 @@ def _dense(
         given = weights.toarray() if hasattr(weights, "toarray") else weights
         w = as_float_array(given, "weights", finite=False)
         if w.shape != array.shape:
-            raise ValueError(f"weights has shape {w.shape} but {name} has shape {array.shape}; expected equal")
+            raise ValueError(
+                f"weights has shape {w.shape} but {name} has shape {array.shape}; expected equal"
+            )
         w = _check_weights(w)
     rows, columns = np.nonzero(seen)
     values = array[rows, columns]

@@ -82,8 +82,12 @@ def entry_std(
     >>> import numpy as np
     >>> from solvent import completion
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.standard_normal((80, 2)) @ rng.standard_normal((2, 60)) + 0.1 * rng.standard_normal((80, 60))
-    >>> result = completion.complete(np.where(rng.random(X.shape) < 0.5, X, np.nan), 2, tol=1e-6)
+    >>> X = rng.standard_normal((80, 2)) @ rng.standard_normal(
+    ...     (2, 60)
+    ... ) + 0.1 * rng.standard_normal((80, 60))
+    >>> result = completion.complete(
+    ...     np.where(rng.random(X.shape) < 0.5, X, np.nan), 2, tol=1e-6
+    ... )
     >>> bool(0.005 < completion.entry_std(result, 0, 0) < 0.1)
     True
     """
@@ -168,14 +172,12 @@ def recommend(
         if not hasattr(exclude, "tocsr"):
             raise TypeError(f"exclude is a {type(exclude).__name__}; expected a sparse matrix")
         csr = exclude.tocsr()
-        if csr.shape == (m, columns) and csr.shape[0] != i.size:
-            csr = csr[i]
-        elif csr.shape == (m, columns) and not np.array_equal(i, np.arange(m)):
+        if (csr.shape == (m, columns) and csr.shape[0] != i.size) or (
+            csr.shape == (m, columns) and not np.array_equal(i, np.arange(m))
+        ):
             csr = csr[i]
         elif csr.shape != (i.size, columns):
-            raise ValueError(
-                f"exclude has shape {csr.shape}; expected {(m, columns)} or {(i.size, columns)}"
-            )
+            raise ValueError(f"exclude has shape {csr.shape}; expected {(m, columns)} or {(i.size, columns)}")
         seen = (csr.indptr.astype(np.int64), csr.indices.astype(np.int32))
     allowed = None
     if items is not None:
@@ -194,7 +196,9 @@ def recommend(
 
 
 @overload
-def half_sweep(shard: Any, V: ArrayLike, *, return_stats: Literal[True], **options: Any) -> tuple[Any, Any]: ...
+def half_sweep(
+    shard: Any, V: ArrayLike, *, return_stats: Literal[True], **options: Any
+) -> tuple[Any, Any]: ...
 @overload
 def half_sweep(shard: Any, V: ArrayLike, **options: Any) -> Any: ...
 def half_sweep(shard: Any, V: ArrayLike, **options: Any) -> Any:
@@ -289,7 +293,9 @@ def _half_sweep(
     rows, columns = entries.shape
     factor = as_float_array(V, "V", ndim=2)
     if factor.shape[0] != columns or factor.shape[1] < 1:
-        raise ValueError(f"V has shape {factor.shape} but shard has {columns} columns; expected ({columns}, k)")
+        raise ValueError(
+            f"V has shape {factor.shape} but shard has {columns} columns; expected ({columns}, k)"
+        )
     k = factor.shape[1]
     factor = np.ascontiguousarray(factor, dtype=dtype)
     start = None

@@ -49,7 +49,9 @@ except ImportError:
             known = self.get_params()
             for name, value in params.items():
                 if name not in known:
-                    raise ValueError(f"{name} is no parameter of {type(self).__name__}; expected one of {sorted(known)}")
+                    raise ValueError(
+                        f"{name} is no parameter of {type(self).__name__}; expected one of {sorted(known)}"
+                    )
                 setattr(self, name, value)
             return self
 
@@ -143,7 +145,7 @@ class MatrixCompletion(_Base):
     def _complete(self, entries: Entries, x0: CompletionResult | None) -> None:
         rank = self.rank
         if rank is not None:
-            rank = min(rank, *entries.shape) if isinstance(rank, int | np.integer) and rank >= 1 else rank
+            rank = min(rank, *entries.shape) if rank >= 1 else rank
         lam = self.lam
         if lam == "auto" and entries.data.size < 2:
             lam = 0.0
@@ -194,7 +196,11 @@ class MatrixCompletion(_Base):
         X = self._checked(X, reset=False)
         fresh, _ = observed(X, name="X")
         known = self._entries.shape[0]
-        ids = np.arange(known, known + fresh.shape[0]) if row_ids is None else np.asarray(row_ids, dtype=np.int64)
+        ids = (
+            np.arange(known, known + fresh.shape[0])
+            if row_ids is None
+            else np.asarray(row_ids, dtype=np.int64)
+        )
         if ids.shape != (fresh.shape[0],):
             raise ValueError(f"row_ids has shape {ids.shape} but X has {fresh.shape[0]} rows; expected equal")
         if ids.size and (ids.min() < 0 or np.unique(ids).size != ids.size):
@@ -215,17 +221,23 @@ class MatrixCompletion(_Base):
         if r:
             touched = np.unique(fresh.indices)
             side = _transposed(merged, touched)
-            V[touched] = half_sweep(
-                side,
-                U,
-                lam=result.lam,
-                lam_scaling=self.lam_scaling,
-                U0=V[touched],
-                nonneg=self.nonneg,
-                bias_col=None if result.bias_row is None else _grown(result.bias_row, m, ids, codes[:, r:]),
-                mean=result.mean,
-                workers=self.workers,
-            ) if result.bias_col is None else V[touched]
+            V[touched] = (
+                half_sweep(
+                    side,
+                    U,
+                    lam=result.lam,
+                    lam_scaling=self.lam_scaling,
+                    U0=V[touched],
+                    nonneg=self.nonneg,
+                    bias_col=None
+                    if result.bias_row is None
+                    else _grown(result.bias_row, m, ids, codes[:, r:]),
+                    mean=result.mean,
+                    workers=self.workers,
+                )
+                if result.bias_col is None
+                else V[touched]
+            )
         self.result_ = _orthonormal(result, U, V, m, ids, codes[:, r:])
         self._entries = merged
         self._publish()
@@ -251,9 +263,7 @@ class MatrixCompletion(_Base):
 
         result = self.result_
         dtype = result.V.dtype
-        shard = csr_array(
-            (entries.data.astype(dtype), entries.indices, entries.indptr), shape=entries.shape
-        )
+        shard = csr_array((entries.data.astype(dtype), entries.indices, entries.indptr), shape=entries.shape)
         # With V orthonormal the ridge of a code is lam / S: the same problem in the scale of U S^1/2.
         roots = np.sqrt(np.where(result.S > 0, result.S, 1))
         V = result.V * roots
@@ -333,7 +343,7 @@ class MatrixCompletion(_Base):
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         if isinstance(X, np.ma.MaskedArray):
-            X = X.astype(np.float64).filled(np.nan)
+            X = np.ma.filled(np.ma.asarray(X, dtype=np.float64), np.nan)
         if HAS_SKLEARN:
             return validate_data(
                 self,

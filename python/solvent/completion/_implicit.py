@@ -34,7 +34,9 @@ __all__ = ["ImplicitResult", "implicit_als"]
 def feedback(C: Any, alpha: float, shape: Any, duplicates: str) -> Entries:
     """Counts as targets ``c p / (c - 1)`` with weights ``c - 1``; stored zeros are as if absent."""
     if isinstance(C, np.ndarray | list):
-        raise TypeError(f"C is a {type(C).__name__}; expected a sparse matrix or (rows, cols, values) with shape")
+        raise TypeError(
+            f"C is a {type(C).__name__}; expected a sparse matrix or (rows, cols, values) with shape"
+        )
     entries, _ = observed(C, shape=shape, duplicates=duplicates, name="C", allow_empty=True)
     entries = entries.keep(entries.data != 0)
     if entries.data.size == 0:
@@ -47,7 +49,9 @@ def feedback(C: Any, alpha: float, shape: Any, duplicates: str) -> Entries:
     if bad.any():
         e = int(np.argmax(bad))
         value = float(entries.data[e])
-        raise ValueError(f"C has an entry {value!r} with alpha = {alpha!r}; expected alpha |C| well within the dtype's range")
+        raise ValueError(
+            f"C has an entry {value!r} with alpha = {alpha!r}; expected alpha |C| well within the dtype's range"
+        )
     return replace(entries, data=targets, weights=weights)
 
 

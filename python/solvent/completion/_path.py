@@ -131,7 +131,11 @@ def choose_lam(entries: Entries, plan: Plan) -> float:
     kept = entries.keep(~held)
     delta = plan.threshold(kept, 0.0) if plan.loss != "l2" and plan.delta is None else plan.delta
     top = lam_max(
-        kept, count=plan.count, bias=plan.bias, delta=None if plan.loss == "l2" else delta, workers=plan.workers
+        kept,
+        count=plan.count,
+        bias=plan.bias,
+        delta=None if plan.loss == "l2" else delta,
+        workers=plan.workers,
     )
     if top == 0:
         return 0.0
@@ -240,8 +244,12 @@ def nuclear_path(
     >>> import numpy as np
     >>> from solvent import completion
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.standard_normal((60, 2)) @ rng.standard_normal((2, 40)) + 0.1 * rng.standard_normal((60, 40))
-    >>> path = completion.nuclear_path(np.where(rng.random(X.shape) < 0.5, X, np.nan), n_lams=6, rng=0)
+    >>> X = rng.standard_normal((60, 2)) @ rng.standard_normal(
+    ...     (2, 40)
+    ... ) + 0.1 * rng.standard_normal((60, 40))
+    >>> path = completion.nuclear_path(
+    ...     np.where(rng.random(X.shape) < 0.5, X, np.nan), n_lams=6, rng=0
+    ... )
     >>> bool((np.diff(path.lams) < 0).all()), bool(path.gaps.max() <= 1e-6)
     (True, True)
     """

@@ -170,18 +170,22 @@ class CompletionResult(Result):
         if self.bias_row is not None and self.bias_col is not None:
             values += self.bias_row[i] + self.bias_col[j]
         values += values.dtype.type(self.mean)
-        return self._out(values)
+        found: NDArray[Any] = self._out(values)
+        return found
 
     def to_dense(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the whole matrix, in `out` if it is given."""
         if out is not None and out.shape != self.shape:
-            raise ValueError(f"out has shape {out.shape} but the matrix has shape {self.shape}; expected equal")
+            raise ValueError(
+                f"out has shape {out.shape} but the matrix has shape {self.shape}; expected equal"
+            )
         dense = np.matmul(self.U * self.S, self.V.T, out=out)
         dense += dense.dtype.type(self.mean)
         if self.bias_row is not None and self.bias_col is not None:
             dense += self.bias_row[:, None]
             dense += self.bias_col
-        return self._out(dense)
+        found: NDArray[Any] = self._out(dense)
+        return found
 
     def rows(self, idx: ArrayLike) -> NDArray[Any]:
         """Return the rows `idx` of the completed matrix."""
@@ -189,7 +193,8 @@ class CompletionResult(Result):
         dense = (self.U[i] * self.S) @ self.V.T + self.U.dtype.type(self.mean)
         if self.bias_row is not None and self.bias_col is not None:
             dense += self.bias_row[i][..., None] + self.bias_col
-        return self._out(dense)
+        found: NDArray[Any] = self._out(dense)
+        return found
 
     def as_linear_operator(self) -> Any:
         """Return a `scipy.sparse.linalg.LinearOperator` of the completed matrix, which is never formed."""
@@ -202,12 +207,16 @@ class CompletionResult(Result):
         def matmat(x: NDArray[Any]) -> NDArray[Any]:
             total = x.sum(axis=0)
             ones = np.ones(self.shape[0])
-            return U @ (S[:, None] * (V.T @ x)) + np.outer(row + mean, total) + np.outer(ones, col @ x)
+            low: NDArray[Any] = U @ (S[:, None] * (V.T @ x))
+            low += np.outer(row + mean, total) + np.outer(ones, col @ x)
+            return low
 
         def rmatmat(x: NDArray[Any]) -> NDArray[Any]:
             total = x.sum(axis=0)
             ones = np.ones(self.shape[1])
-            return V @ (S[:, None] * (U.T @ x)) + np.outer(col + mean, total) + np.outer(ones, row @ x)
+            low: NDArray[Any] = V @ (S[:, None] * (U.T @ x))
+            low += np.outer(col + mean, total) + np.outer(ones, row @ x)
+            return low
 
         return LinearOperator(
             self.shape,
@@ -293,12 +302,14 @@ def payload_of(result: CompletionResult, entries: Entries) -> dict[str, Any]:
         raise ValueError(f"S has shape {S.shape}; expected 1 dimension")
     for array, name, rows in ((result.U, "U", m), (result.V, "V", n)):
         if np.shape(array) != (rows, S.size):
-            raise ValueError(f"{name} has shape {np.shape(array)} but A has shape {(m, n)} and S {S.size} values")
-    bias = {}
-    for array, name, size in ((result.bias_row, "bias_row", m), (result.bias_col, "bias_col", n)):
-        if array is not None and np.shape(array) != (size,):
-            raise ValueError(f"{name} has shape {np.shape(array)}; expected ({size},)")
-        bias[name] = None if array is None else np.ascontiguousarray(array, dtype=dtype)
+            raise ValueError(
+                f"{name} has shape {np.shape(array)} but A has shape {(m, n)} and S {S.size} values"
+            )
+    bias: dict[str, NDArray[Any] | None] = {}
+    for side, name, size in ((result.bias_row, "bias_row", m), (result.bias_col, "bias_col", n)):
+        if side is not None and np.shape(side) != (size,):
+            raise ValueError(f"{name} has shape {np.shape(side)}; expected ({size},)")
+        bias[name] = None if side is None else np.ascontiguousarray(side, dtype=dtype)
     return {
         "U": np.ascontiguousarray(result.U, dtype=dtype),
         "S": S,
@@ -308,9 +319,7 @@ def payload_of(result: CompletionResult, entries: Entries) -> dict[str, Any]:
     }
 
 
-def certify(
-    result: CompletionResult, entries: Entries, setting: Setting, workers: int | None
-) -> Certificate:
+def certify(result: CompletionResult, entries: Entries, setting: Setting, workers: int | None) -> Certificate:
     """The certificate of what `result` holds."""
     raw = _core.completion.certify(
         A=entries.core,

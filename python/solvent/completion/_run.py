@@ -227,6 +227,6 @@ def noise_std(result: CompletionResult, entries: Entries) -> float:
     if result.certificate is not None:
         # Relative to the largest entry: squares neither overflow nor vanish.
         norm = largest * float(np.linalg.norm(entries.data.astype(np.float64) / largest))
-        return result.certificate.parts["residual"] * norm / left**0.5
+        return float(result.certificate.parts["residual"] * norm / left**0.5)
     residual = (entries.data - result.predict(entries.rows, entries.indices)).astype(np.float64) / largest
-    return largest * float(np.linalg.norm(residual)) / left**0.5
+    return float(largest * np.linalg.norm(residual) / left**0.5)

@@ -65,7 +65,9 @@ def rank_of(entries: Entries, most: int | None, workers: int | None) -> RankEsti
     order = np.arange(1, following.size + 1)
     slack = np.sqrt(order / eps) if share < 1 else np.zeros(following.size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(s[: following.size] > 1e-14 * s[0], (following + s[0] * slack) / s[: following.size], np.inf)
+        ratios = np.where(
+            s[: following.size] > 1e-14 * s[0], (following + s[0] * slack) / s[: following.size], np.inf
+        )
     best = int(np.argmin(ratios))
     others = np.delete(ratios, best)
     second = float(others.min()) if others.size else np.inf

@@ -172,5 +172,10 @@ def ratings(report: Report) -> None:
     shown = Table(f"{y.size} ratings, a tenth held out", ("model", "RMSE", "seconds", "gap"))
     shown.add("mean of all", f"{np.std(y[held] - y[~held].mean()):.4f}", "", "")
     gap = result.certificate.bound if result.certificate else np.nan
-    shown.add(f"completion, lam {result.lam:.3g}", f"{np.sqrt(np.mean(error**2)):.4f}", f"{seconds:.1f}", f"{gap:.1e}")
+    shown.add(
+        f"completion, lam {result.lam:.3g}",
+        f"{np.sqrt(np.mean(error**2)):.4f}",
+        f"{seconds:.1f}",
+        f"{gap:.1e}",
+    )
     report.table(shown)

@@ -1,22 +1,57 @@
-//! More columns for the factors, where the dual variable says that the rank is too small.
+//! A proximal gradient step in the subspace of the factors and of the directions that the gap misses.
+//!
+//! Alternating minimization scales a small direction by (sigma/lam)² a sweep, which is hardly a change where sigma is near
+//! lam. A step `X + Z/L`, soft-thresholded by lam/L, gives it its size at once: in the balanced coordinates
+//! `D_a^1/2 X D_b^1/2`, restricted to the span of the factors and of the leading singular vectors of Z outside it.
 
 use super::CompletionError;
 use super::certify::Evidence;
-use super::certify::gap::penalties;
+use super::certify::gap::{Span, penalties};
 use super::certify::residual::Residuals;
 use super::entry::Entry;
 use super::factor::Factor;
 use super::init::Operator;
 use super::payload::Payload;
 use super::problem::Problem;
+use super::step::product;
+use crate::base::dense::{Matrix, Onto, Qr, gemm, svd};
 use crate::base::monitor::Monitor;
+use crate::base::sparse::SparseView;
 
-/// Columns added at a time.
+/// Directions added at a time.
 const BLOCK: usize = 8;
+/// A vector of which less is left outside the span is no new direction.
+const NEW: f64 = 0.5;
 
-/// Factors with the leading singular pairs of the dual variable appended, in the units of a run; `None` where no singular
-/// value of it exceeds lam.
-pub fn append<T: Entry>(
+/// The columns of `x` after those of `basis`, made orthonormal to them.
+fn joined(basis: &Matrix<f64>, x: &[Vec<f64>]) -> Result<Matrix<f64>, CompletionError> {
+    let (rows, k) = (basis.rows(), basis.columns());
+    let all = Matrix::from_fn(rows, k + x.len(), |i, l| if l < k { basis.get(i, l) } else { x[l - k][i] });
+    let qr = Qr::new(all.view())?;
+    let (mut q, r) = (qr.q(), qr.r());
+    // The signs of the basis stay.
+    for l in 0..q.columns() {
+        if r.get(l, l) < 0.0 {
+            q.column_mut(l).iter_mut().for_each(|x| *x = -*x);
+        }
+    }
+    Ok(q)
+}
+
+/// `x` less its part in the span, and how long the rest is.
+fn outside(basis: &Matrix<f64>, x: &mut [f64]) -> f64 {
+    for _ in 0..2 {
+        for l in 0..basis.columns() {
+            let q = basis.column(l);
+            let along: f64 = q.iter().zip(x.iter()).map(|(a, b)| a * b).sum();
+            x.iter_mut().zip(q).for_each(|(b, a)| *b -= along * a);
+        }
+    }
+    crate::base::sum::norm2(x)
+}
+
+/// Factors after the step, of `most` columns at most, in the units of a run; `None` where nothing is left.
+pub fn refit<T: Entry>(
     problem: &Problem<'_, T>,
     payload: &Payload<T>,
     most: usize,
@@ -26,64 +61,73 @@ pub fn append<T: Entry>(
     let evidence = Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty };
     let residuals = Residuals::new(&evidence, payload, monitor)?;
     let (a, b) = penalties(&evidence);
-    let (entries, rank) = (problem.rows, payload.rank());
-    let mut values = Vec::with_capacity(entries.nnz());
+    let entries = problem.rows;
+    let lam = problem.penalty.lam * residuals.unit;
+    let (mut values, mut share) = (Vec::with_capacity(entries.nnz()), 0.0);
     for i in 0..entries.rows() {
         for e in entries.range(i) {
-            values.push(residuals.z[e] / (a[i] * b[entries.indices()[e] as usize]).sqrt());
+            let scale = a[i] * b[entries.indices()[e] as usize];
+            values.push(residuals.z[e] / scale.sqrt());
+            share += problem.weights.map_or(1.0, |w| w[e].to_f64()) / scale;
         }
     }
+    // Curvature along a direction that is spread over the matrix, with some room.
+    let step = 1.5 * share / (entries.rows() as f64 * entries.columns() as f64);
     let (turned, origin) = entries.transpose();
-    let column_values = origin.iter().map(|&e| values[e]).collect();
+    let column_values: Vec<f64> = origin.iter().map(|&e| values[e]).collect();
     // The pattern of either precision serves the values in double.
     let zeros = vec![0.0f64; entries.nnz()];
-    let rows = crate::base::sparse::SparseView::new(entries.indptr(), entries.indices(), &zeros, entries.columns())?;
-    let columns =
-        crate::base::sparse::SparseView::new(&turned.indptr, &turned.indices, &zeros, entries.rows())?;
+    let rows = SparseView::new(entries.indptr(), entries.indices(), &zeros, entries.columns())?;
+    let columns = SparseView::new(&turned.indptr, &turned.indices, &zeros, entries.rows())?;
     let operator = Operator { rows, values, columns, column_values };
-    let lam = problem.ridge();
-    let triples = operator.leading(rank + BLOCK, 8, monitor)?;
-    let (u, v) = (&residuals.u, &residuals.v);
-    // Directions that the factors already span sit at lam; what exceeds it is new.
-    let fresh: Vec<usize> =
-        (0..triples.s.len()).filter(|&l| triples.s[l] > lam * (1.0 + 1e-9)).take(BLOCK.min(most - rank)).collect();
-    if fresh.is_empty() {
+
+    let span = Span::new(&residuals.u, &residuals.v, &a, &b)?;
+    let rank = span.s.len();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    if rank < most {
+        let triples = operator.leading(rank + BLOCK, 6, monitor)?;
+        for (l, &s) in triples.s.iter().enumerate() {
+            let column = |x: &Factor<f64>| -> Vec<f64> { (0..x.rows()).map(|i| x.row(i)[l]).collect() };
+            let (mut u, mut v) = (column(&triples.u), column(&triples.v));
+            let fresh = outside(&span.qu, &mut u) > NEW && outside(&span.qv, &mut v) > NEW;
+            if s > lam && fresh && left.len() < BLOCK.min(most - rank) {
+                left.push(u);
+                right.push(v);
+            }
+        }
+    }
+    let (w, y) = (joined(&span.qu, &left)?, joined(&span.qv, &right)?);
+    let width = w.columns().min(y.columns());
+    let zy = product(rows, &operator.values, &Factor::from_matrix(&y), monitor)?;
+    let mut core = Factor::from_matrix(&w).cross(&zy);
+    core.as_mut_slice().iter_mut().for_each(|x| *x /= step);
+    for l in 0..rank {
+        let moved = core.get(l, l) + span.s[l];
+        core.set(l, l, moved);
+    }
+    let parts = svd(core.view())?;
+    let kept: Vec<f64> = parts.s.iter().map(|s| s - lam / step).filter(|&s| s > 0.0).take(most.min(width)).collect();
+    if kept.is_empty() {
         return Ok(None);
     }
     let extra = usize::from(payload.bias.is_some());
-    let width = rank + fresh.len() + extra;
-    let fill = entries.rows() as f64 * entries.columns() as f64 / entries.nnz() as f64;
-    // A step along the new directions; the sweeps find the right size.
-    let size = |l: usize| ((triples.s[l] - lam).max(1e-3 * lam) * fill).sqrt();
-    let side = |old: &Factor<f64>, new: &Factor<f64>, scale: &[f64], bias: Option<&Vec<T>>| {
-        Factor::from_fn(old.rows(), width, |i, l| {
-            let value = if l < rank {
-                old.row(i)[l]
-            } else if l < rank + fresh.len() {
-                let from = fresh[l - rank];
-                let a = scale[i];
-                if a > 0.0 { new.row(i)[from] * size(from) / a.sqrt() } else { 0.0 }
+    // Residuals are scaled by their own power of two; single precision may have another.
+    let ratio = problem.unit / residuals.unit;
+    let side = |basis: &Matrix<f64>, turn: &Matrix<f64>, scale: &[f64], bias: Option<&Vec<T>>| {
+        let turn = Matrix::from_fn(turn.rows(), kept.len(), |i, l| turn.get(i, l) * (kept[l] * ratio).sqrt());
+        let mut out = Matrix::zeros(basis.rows(), kept.len());
+        gemm(&mut out, Onto::Replace, 1.0, basis.view(), turn.view());
+        Factor::from_fn(basis.rows(), kept.len() + extra, |i, l| {
+            T::from_f64(if l < kept.len() {
+                if scale[i] > 0.0 { out.get(i, l) / scale[i].sqrt() } else { 0.0 }
             } else {
                 bias.map_or(0.0, |bias| bias[i].to_f64() * problem.unit / constant)
-            };
-            T::from_f64(value)
+            })
         })
     };
     let (row, column) = match &payload.bias {
         Some((row, column)) => (Some(row), Some(column)),
         None => (None, None),
     };
-    // Residuals are scaled by their own power of two; single precision may have another.
-    let ratio = (problem.unit / residuals.unit).sqrt();
-    let (mut left, mut right) = (side(u, &triples.u, &a, row), side(v, &triples.v, &b, column));
-    if ratio != 1.0 {
-        for x in [&mut left, &mut right] {
-            for i in 0..x.rows() {
-                for value in &mut x.row_mut(i)[..rank] {
-                    *value = T::from_f64(value.to_f64() * ratio);
-                }
-            }
-        }
-    }
-    Ok(Some((left, right)))
+    Ok(Some((side(&w, &parts.u, &a, row), side(&y, &parts.v, &b, column))))
 }

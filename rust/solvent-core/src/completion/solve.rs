@@ -15,7 +15,7 @@ use super::CompletionError;
 use super::certify::{Depth, Evidence, certify};
 use super::entry::Entry;
 use super::factor::Factor;
-use super::growth::append;
+use super::growth::refit;
 use super::init::{Operator, noise};
 use super::kernels::row::{Half, Inner, Tally};
 use super::options::{Certify, Init, Options, Solver};
@@ -39,6 +39,8 @@ const STILL: f64 = 1e-12;
 const HELD_PATIENCE: usize = 3;
 /// Sweeps over which a residual that no longer falls is noise.
 const NOISE_WINDOW: usize = 5;
+/// Looks at the gap in a row without progress that end a run.
+const STUCK: usize = 8;
 /// Sweeps between two looks at the gap.
 const BETWEEN: u64 = 10;
 
@@ -86,6 +88,9 @@ pub struct Als<'a, T: Entry> {
     end: Option<Status>,
     rule: Option<&'static str>,
     zero: bool,
+    /// Smallest bound so far, and evaluations in a row that hardly improved on it.
+    least: f64,
+    stuck: usize,
 }
 
 impl<'a, T: Entry> Als<'a, T> {
@@ -124,6 +129,8 @@ impl<'a, T: Entry> Als<'a, T> {
             end: None,
             rule: None,
             zero: false,
+            least: f64::INFINITY,
+            stuck: 0,
         }
     }
 
@@ -302,6 +309,13 @@ impl<'a, T: Entry> Als<'a, T> {
         }
     }
 
+    /// Whether the best of the later half of the window is no better than that of the earlier one.
+    fn is_still(&self) -> bool {
+        let least = |part: &mut dyn Iterator<Item = &f64>| part.fold(f64::INFINITY, |m, &x| m.min(x));
+        let half = self.recent.len() / 2;
+        least(&mut self.recent.iter().skip(half)) >= (1.0 - STILL) * least(&mut self.recent.iter().take(half))
+    }
+
     /// Extrapolates V where the last sweep made progress.
     fn extrapolate(&mut self, before: &Factor<T>, progress: bool) {
         self.ahead = self.v.clone();
@@ -354,7 +368,8 @@ impl<'a, T: Entry> Als<'a, T> {
             return self.rel <= 0.999 * self.tol || settled;
         }
         let settled = self.ridge <= self.floor() * (1.0 + 1e-12);
-        settled && decrease < self.tol.max(1e-13) && self.sweeps >= self.looked + BETWEEN
+        let waited = self.sweeps - self.looked;
+        settled && (waited >= BETWEEN && decrease < self.tol.max(1e-13) || waited >= 4 * BETWEEN)
     }
 }
 
@@ -377,6 +392,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         }
         if self.problem.penalty.lam > 0.0
             && !self.bias()
+            && !self.problem.penalty.nonneg
             && self.options.start.is_none()
             && self.tol > 0.0
             && self.options.certify != Certify::None
@@ -450,10 +466,17 @@ impl<T: Entry> Method<5> for Als<'_, T> {
             self.looked = self.sweeps;
             let judged = self.judge(self.payload()?, monitor)?;
             bound = Some(judged.1.bound);
-            let open = judged.1.get("norm_ratio").is_some_and(|ratio| ratio > 1.0 + self.tol);
+            let bound = judged.1.bound;
             self.judged = Some(judged);
-            if let (Some(most), true) = (self.options.grow, open && bound > Some(self.tol)) {
-                self.grow(most, monitor)?;
+            if bound > self.tol && self.target > 0.0 && !problem.penalty.nonneg {
+                // Evaluations that bring nothing, steps in between included, end the run.
+                self.stuck = if bound > 0.9 * self.least { self.stuck + 1 } else { 0 };
+                self.least = self.least.min(bound);
+                if self.stuck >= STUCK {
+                    self.end = Some(Status::Stalled);
+                } else {
+                    self.refit(monitor)?;
+                }
             }
         }
         if self.tol > 0.0 && self.options.certify == Certify::None && comparable && self.options.held.is_none() {
@@ -465,7 +488,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         }
         let flat = self.tol > 0.0
             && self.recent.len() > PATIENCE
-            && self.is_flat(PATIENCE, STILL)
+            && self.is_still()
             && self.ridge <= self.floor() * (1.0 + 1e-12);
         if flat && self.end.is_none() {
             self.end = Some(Status::Stalled);
@@ -490,8 +513,10 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         mut monitor: Monitor<'_>,
     ) -> Result<Solution<T>, CompletionError> {
         let held = self.held_best.take();
-        let held_rmse = held.as_ref().map(|(rmse, _)| *rmse);
-        let own = held.map(|(_, payload)| payload);
+        // Where they only judge, the last iterate is the answer.
+        let stops = self.options.held_stop;
+        let held_rmse = held.as_ref().map(|(rmse, _)| if stops { *rmse } else { self.held_rmse() });
+        let own = held.filter(|_| stops).map(|(_, payload)| payload);
         let certifies = self.options.certify != Certify::None;
         let (payload, certificate) = match (own, certifies) {
             (Some(payload), true) => {
@@ -520,21 +545,17 @@ impl<T: Entry> Method<5> for Als<'_, T> {
 }
 
 impl<T: Entry> Als<'_, T> {
-    /// Appends the directions that the gap misses.
-    fn grow(&mut self, most: usize, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
+    /// Resizes the directions and brings in those that the gap misses.
+    fn refit(&mut self, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
         let (m, n) = self.problem.shape();
-        let most = most.min(m).min(n);
+        let most = self.options.grow.unwrap_or(self.options.rank).min(m).min(n);
         let Some((payload, _)) = &self.judged else { return Ok(()) };
-        if payload.rank() >= most {
-            return Ok(());
-        }
-        if let Some((u, v)) = append(self.problem, payload, most, self.constant, monitor)? {
+        if let Some((u, v)) = refit(self.problem, payload, most, self.constant, monitor)? {
             self.k = u.width() - usize::from(self.bias());
             (self.u, self.v) = (u, v);
             self.ahead = self.v.clone();
             self.measure = f64::INFINITY;
             self.recent.clear();
-            self.beta = 0.5;
         }
         Ok(())
     }

@@ -8,6 +8,8 @@
 //!
 //! (without the bracket where there are no biases). Here Z = t w psi(R), and D is a quadratic in t.
 //!
+//! The bound is relative to max(F, u sum w y²/2): an objective below the rounding of the data is not told from zero.
+//!
 //! F is bounded from above in factored form: with X = U S V^T, u = U S^1/2 G and v = V S^1/2 H the nuclear norm is at most
 //! (sum a |u|² + sum b |v|²)/2 + |I - G H^T|_F |D_a^1/2 U S^1/2|_F |D_b^1/2 V S^1/2|_F.
 
@@ -35,6 +37,8 @@ pub struct Span {
     pub qu: Matrix<f64>,
     /// Of the right one.
     pub qv: Matrix<f64>,
+    /// The singular values that belong to them.
+    pub s: Vec<f64>,
     /// The nuclear norm, from above.
     pub nuclear: f64,
 }
@@ -73,12 +77,12 @@ impl Span {
         let plain = 0.5 * (weighted_square(a, u) + weighted_square(b, v)) * relative;
         let none = |x: &Factor<f64>| Matrix::zeros(x.rows(), 0);
         if k == 0 {
-            return Ok(Self { qu: none(u), qv: none(v), nuclear: 0.0 });
+            return Ok(Self { qu: none(u), qv: none(v), s: Vec::new(), nuclear: 0.0 });
         }
         let rooted = |w: &[f64], x: &Factor<f64>| Matrix::from_fn(x.rows(), k, |i, l| w[i].sqrt() * x.row(i)[l]);
         let (left, right) = match (Qr::new(rooted(a, u).view()), Qr::new(rooted(b, v).view())) {
             (Ok(left), Ok(right)) => (left, right),
-            _ => return Ok(Self { qu: none(u), qv: none(v), nuclear: plain }),
+            _ => return Ok(Self { qu: none(u), qv: none(v), s: Vec::new(), nuclear: plain }),
         };
         let (ra, rb) = (left.r(), right.r());
         let mut core = Matrix::zeros(ra.rows(), rb.rows());
@@ -100,7 +104,7 @@ impl Span {
                 nuclear = balanced;
             }
         }
-        Ok(Self { qu, qv, nuclear })
+        Ok(Self { qu, qv, s: parts.s[..kept].to_vec(), nuclear })
     }
 }
 
@@ -233,7 +237,9 @@ pub fn certificate<T: Entry>(
         // Z = 0 is always admissible.
         lower = 0.0;
     }
-    let (gap, value) = ((primal - lower) * (1.0 + 4.0 * U), primal.max(f64::MIN_POSITIVE));
+    // Objectives below the rounding of the data themselves are all alike.
+    let floor = U * residuals.energy;
+    let (gap, value) = ((primal - lower) * (1.0 + 4.0 * U), primal.max(floor).max(f64::MIN_POSITIVE));
     let relative = if primal > 0.0 { gap / value * (1.0 + 4.0 * U) } else { 0.0 };
     let relative = if relative.is_nan() { f64::INFINITY } else { relative };
     let squared = unit * unit;

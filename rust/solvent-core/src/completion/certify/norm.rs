@@ -181,8 +181,9 @@ pub fn lanczos<M: Linear>(
             if closed || steps == limit || (steps >= 20 && steps % 10 == 0) {
                 let xi = top_eigenvalue(&diagonal, &off)?.max(0.0);
                 rest = upper(xi, norm, n, steps, delta, rounding(steps)).min(rest);
-                // The rest no longer matters for the norm of the whole.
-                if rest <= 0.9 * inside.max(lam) || closed {
+                // Where the last word on the rest would not change the norm of the whole, nothing more is asked.
+                let (now, ideal) = (norm_of_four(inside, b, c, rest), norm_of_four(inside, b, c, xi.sqrt()));
+                if now - ideal <= 0.05 * (ideal - lam).max(1e-14 * ideal) || closed {
                     break;
                 }
             }

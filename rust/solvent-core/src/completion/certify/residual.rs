@@ -51,6 +51,8 @@ pub struct Residuals {
     pub centred: f64,
     /// `|P(Y)|`.
     pub data: f64,
+    /// `sum w y²/2`, rounded.
+    pub energy: f64,
     /// The largest modulus of an entry, in scaled units.
     pub largest: f64,
 }
@@ -68,6 +70,7 @@ struct Part {
     weighted2: f64,
     centred: Sum,
     data: Sum,
+    energy: f64,
 }
 
 /// The bases of the sides and what a block of rows needs.
@@ -121,6 +124,7 @@ impl<T: Entry> Pass<'_, '_, T> {
                 part.weighted2 += w * w * rho * rho;
                 part.centred.add_product(y, y);
                 part.data.add_product(given * self.unit, given * self.unit);
+                part.energy += 0.5 * w * (given * self.unit) * (given * self.unit);
                 part.z.push(z);
             }
         }
@@ -167,6 +171,7 @@ impl Residuals {
             all.squares.merge(part.squares);
             all.centred.merge(part.centred);
             all.data.merge(part.data);
+            all.energy += part.energy;
             all.slack += part.slack;
             all.inner_moduli += part.inner_moduli;
             all.rho2 += part.rho2;
@@ -193,6 +198,7 @@ impl Residuals {
             weighted_slack: (all.weighted2 * plain).sqrt(),
             centred: all.centred.value().sqrt(),
             data: all.data.value().sqrt(),
+            energy: all.energy,
             largest: entries.data().iter().fold(0.0, |m: f64, y| m.max(y.to_f64().abs())) * unit,
             z: all.z,
             u,

@@ -5,7 +5,7 @@ use solvent_simd::{Lanes, Mask};
 use crate::completion::entry::{Entry, LineKernel};
 
 /// Up to this order a whole register of systems is factorised at once, one a lane.
-pub const SMALL: usize = 32;
+pub const SMALL: usize = 128;
 
 /// Solves `G x = b` in place, `G = R^T R` in the upper triangle (`stride` by `stride`, row-major, overwritten). Gives the
 /// smallest pivot relative to the largest diagonal element; below [`Entry::PIVOT`] nothing was solved.

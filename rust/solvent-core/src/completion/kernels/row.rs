@@ -110,11 +110,14 @@ impl Tally {
 }
 
 /// Bytes of a gathered panel that stay in the second-level cache.
-const PANEL: usize = 256 << 10;
+const PANEL: usize = 1 << 20;
 /// Design rows gathered at a time for a Gram matrix: they stay in the first-level cache.
 const STRIP: usize = 128;
 /// Up to so many entries the dual system beats a few steps of conjugate gradients.
 const SHORT: usize = 12;
+
+/// Below this ridge, in units of the largest entry, short rows go through their dual system.
+const SMALL_RIDGE: f64 = 1e-3;
 
 /// The rows of a chunk, and where their solutions stand.
 pub struct Chunk<'a, 'b, T> {
@@ -157,7 +160,12 @@ impl<T: Entry> Chunk<'_, '_, T> {
             tally.rows += 1;
             let ridge = half.ridge_of(n);
             let plain = half.nonneg.is_none();
-            let short = half.base.is_none() && n < width && ridge > 0.0 && (half.inner == Inner::Cholesky || n <= SHORT);
+            // A Gram matrix of too few entries is singular but for the ridge; batches of them are cheap where it is not.
+            let deficient = 4 * n <= width || ridge < SMALL_RIDGE;
+            let short = half.base.is_none()
+                && n < width
+                && ridge > 0.0
+                && (half.inner == Inner::Cholesky && deficient || n <= SHORT);
             if plain && short {
                 T::gather(Gather { half, range: range.clone(), u, panel, targets: &mut targets[..n] });
                 let pivot =

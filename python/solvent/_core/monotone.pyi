@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from . import Info
 
-__all__ = ["game", "game_certify"]
+__all__ = ["fixed_point", "fixed_point_certify", "game", "game_certify"]
 
 _Vector: TypeAlias = NDArray[np.float64]
 _Rows: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32], _Vector, int]
@@ -39,4 +39,30 @@ def game_certify(
     value: float,
     relative: bool,
     workers: int | None,
+) -> dict[str, Any]: ...
+def fixed_point(
+    *,
+    T: Callable[[_Vector], _Vector],
+    x0: _Vector,
+    method: str,
+    nonexpansive: bool,
+    contraction: float | None,
+    norm: str,
+    mem: int,
+    relative: bool,
+    narrow: bool,
+    tol: float,
+    maxiter: int,
+    maxtime: float | None,
+    history: bool,
+    callback: Callable[[Info], object] | None,
+) -> dict[str, Any]: ...
+def fixed_point_certify(
+    *,
+    x: _Vector,
+    image: _Vector,
+    scale: float,
+    contraction: float | None,
+    norm: str,
+    relative: bool,
 ) -> dict[str, Any]: ...

@@ -6,6 +6,7 @@ use crate::base::dense::{Cholesky, DenseError, Field, Matrix, Onto, gemm};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::view::MatrixView;
+use solvent_simd::{Kernel, Simd, dispatch};
 
 /// Columns a panel of K.
 const PANEL: usize = 128;
@@ -51,6 +52,26 @@ impl Factor {
     }
 }
 
+/// Row by row, times the root of its weight.
+struct Weigh<'a, E> {
+    entries: &'a mut [E],
+    d: &'a [f64],
+}
+
+impl<E: Field + Stored> Kernel for Weigh<'_, E> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let m = self.entries.len() / self.d.len();
+        for (row, d) in self.entries.chunks_exact_mut(m).zip(self.d) {
+            let root = d.sqrt();
+            for x in row {
+                *x = E::from_f64(Stored::widen(*x) * root);
+            }
+        }
+    }
+}
+
 /// The lower triangle of K.
 fn gram<E: Field + Stored>(
     entries: &[E],
@@ -61,10 +82,7 @@ fn gram<E: Field + Stored>(
 ) -> Result<Matrix<E>, Aborted> {
     let (n, m) = (d.len(), e.len());
     let mut weighted = entries.to_vec();
-    for (row, d) in weighted.chunks_exact_mut(m).zip(d) {
-        let root = E::from_f64(d.sqrt());
-        row.iter_mut().for_each(|x| *x = E::from_f64(Stored::widen(*x) * Stored::widen(root)));
-    }
+    dispatch(Weigh { entries: &mut weighted, d });
     let panels = monitor.map_blocks(m, PANEL, |columns| {
         let all = MatrixView::new(&weighted, columns.start, (n, m - columns.start), (m as isize, 1));
         let own = MatrixView::new(&weighted, columns.start, (n, columns.len()), (m as isize, 1));

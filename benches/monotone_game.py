@@ -69,13 +69,16 @@ class Halpern:
 class Honesty:
     """Certificate over the exact gap, in rational arithmetic: at least 1, and not much more."""
 
-    def setup(self):
+    params = ((("normal", 12, 9), ("uniform", 9, 12)),)
+    param_names = ("game",)
+
+    def setup(self, game):
         from solvent.monotone import matrix_game
 
-        self.M = payoffs("normal", 12, 9)
+        self.M = payoffs(*game)
         self.result = matrix_game(self.M, method="ipm", polish=False, tol=1e-6)
 
-    def track_bound_over_gap(self):
+    def track_bound_over_gap(self, game):
         M, result = self.M, self.result
         x, y = ([Fraction(float(w)) for w in weights] for weights in (result.x, result.y))
         rows = [[Fraction(float(entry)) for entry in row] for row in M]

@@ -299,6 +299,13 @@ impl<T: Field> Cholesky<T> {
         }
     }
 
+    /// Adopts a factor that was computed elsewhere; what is above the diagonal is set to 0.
+    pub fn from_lower(mut lower: Matrix<T>) -> Self {
+        assert_eq!(lower.rows, lower.columns, "cholesky: expected a square matrix");
+        (1..lower.columns).for_each(|j| lower.column_mut(j)[..j].fill(T::default()));
+        Self { lower }
+    }
+
     /// `L`; zeros above the diagonal.
     pub fn lower(&self) -> &Matrix<T> {
         &self.lower

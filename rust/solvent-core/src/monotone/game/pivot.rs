@@ -31,6 +31,8 @@ pub enum Strategy {
 
 /// Entries below this share of the largest in their line are no pivots.
 const TINY: f64 = 1e-9;
+/// Weights and slacks above minus this are zero but for rounding; payoffs are near 1.
+const NOISE: f64 = 1e-13;
 /// By how much more than needed what is negative is lifted, at random, so that no two reach 0 at once; and what is not,
 /// as a share of the mean.
 const LIFT: (f64, f64) = (1.0, 1e-5);
@@ -56,8 +58,10 @@ struct Line {
 }
 
 impl Line {
-    fn lifted(at: Vec<f64>, rng: &mut Philox) -> Self {
-        let mean = at.iter().map(|x| x.abs()).sum::<f64>() / at.len().max(1) as f64;
+    fn lifted(mut at: Vec<f64>, rng: &mut Philox) -> Self {
+        // What is negative by rounding is 0.
+        at.iter_mut().filter(|x| **x < 0.0 && **x > -NOISE).for_each(|x| *x = 0.0);
+        let mean = (at.iter().map(|x| x.abs()).sum::<f64>() / at.len().max(1) as f64).max(1e-6);
         let lift = |x: &f64| (-x).max(0.0) * (1.0 + LIFT.0 * rng.uniform()) + mean * LIFT.1 * rng.uniform();
         let slope = at.iter().map(lift).collect();
         Self { at, slope }

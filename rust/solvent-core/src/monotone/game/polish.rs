@@ -37,6 +37,8 @@ const SMALL: f64 = 2e4;
 const ACCEPT: f64 = 64.0;
 /// Weights and slacks above minus this share of their mean are zero but for rounding.
 const ROUNDING: f64 = 1e-11;
+/// The unit of slacks is this share of the largest payoff, at least.
+const SLACK: f64 = 0.01;
 /// In doubt is who lies less than this many times as far from zero as those below it do in the mean.
 const DOUBT: f64 = 2.0;
 
@@ -128,10 +130,10 @@ struct Whole {
     s: Vec<f64>,
 }
 
-/// Values of one kind: which strategies they belong to, in units of their mean.
-fn unit(values: &[f64], of: impl Iterator<Item = usize>) -> f64 {
+/// The mean magnitude of some of the values, but `least` at least: where whole faces are optimal, all slacks are rounding.
+fn unit(values: &[f64], of: impl Iterator<Item = usize>, least: f64) -> f64 {
     let (sum, count) = of.fold((0.0, 0), |(sum, count), i| (sum + values[i].abs(), count + 1));
-    if count == 0 { 1.0 } else { (sum / f64::from(count)).max(f64::MIN_POSITIVE) }
+    (sum / f64::from(count.max(1))).max(least)
 }
 
 impl Search<'_, '_> {
@@ -139,6 +141,7 @@ impl Search<'_, '_> {
         let (n, m) = self.game.shape();
         let entries = effort.entries * (n * m) as f64 + SMALL;
         let work = effort.work * (n * m) as f64 * n.min(m) as f64 + 50.0 * SMALL;
+        let slack = SLACK * self.game.magnitude();
         let mut doubt = DOUBT;
         for round in 0..=effort.rounds {
             let whole = self.whole(&basis)?;
@@ -147,10 +150,10 @@ impl Search<'_, '_> {
             basis.t.iter().for_each(|&j| in_t[j] = true);
             // Each value in units of the mean of its kind: how far it is from changing sign.
             let units = [
-                unit(&whole.x, basis.s.iter().copied()),
-                unit(&whole.y, basis.t.iter().copied()),
-                unit(&whole.z, (0..n).filter(|&i| !in_s[i])),
-                unit(&whole.s, (0..m).filter(|&j| !in_t[j])),
+                unit(&whole.x, basis.s.iter().copied(), f64::MIN_POSITIVE),
+                unit(&whole.y, basis.t.iter().copied(), f64::MIN_POSITIVE),
+                unit(&whole.z, (0..n).filter(|&i| !in_s[i]), slack),
+                unit(&whole.s, (0..m).filter(|&j| !in_t[j]), slack),
             ];
             let merit_row = |i: usize| if in_s[i] { whole.x[i] / units[0] } else { whole.z[i] / units[2] };
             let merit_column = |j: usize| if in_t[j] { whole.y[j] / units[1] } else { whole.s[j] / units[3] };

@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from benches import ot, special, stats
+from benches import monotone_game, ot, special, stats
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
@@ -26,6 +26,9 @@ SMALL_SHAPES = {
     ot.Points: [40],
     ot.Batch: [5],
     ot.Exact: [60],
+    monotone_game.Games: [("normal", 12, 9)],
+    monotone_game.Halpern: [("normal", 20, 15)],
+    monotone_game.Honesty: [("normal", 9, 7), ("uniform", 6, 8)],
 }
 LIMITS = {
     ("Accuracy", "track_max_error"): 5e-15,
@@ -40,6 +43,9 @@ LIMITS = {
     ("Certify", "track_relative_gap"): 1e-9,
     ("Exact", "track_certificate"): 1e-9,
     ("Mixture", "track_misplaced"): 0.05,
+    ("Games", "track_bound"): 1e-12,
+    ("Games", "track_judged_gap"): 1e-12,
+    ("Honesty", "track_bound_over_gap"): 1.000001,
 }
 
 
@@ -54,11 +60,12 @@ FLOORS = {
     ("Certificates", "track_least_bound_over_error"): 1,
     ("Fit", "track_bound_over_error"): 1,
     ("Solve", "track_bound_over_error"): 1,
+    ("Honesty", "track_bound_over_gap"): 1,
 }
 
 
 def _suites():
-    for module in (ot, special, stats):
+    for module in (monotone_game, ot, special, stats):
         for _, suite in inspect.getmembers(module, inspect.isclass):
             if suite.__module__ == module.__name__:
                 yield suite

@@ -36,7 +36,9 @@ def exact_value(M):
                 y = solve_exactly([[*row, -1] for row in block] + [[1] * k + [0]], right)
                 if y is None or min(y[:k]) < 0:
                     continue
-                x = solve_exactly([[*column, -1] for column in zip(*block, strict=True)] + [[1] * k + [0]], right)
+                x = solve_exactly(
+                    [[*column, -1] for column in zip(*block, strict=True)] + [[1] * k + [0]], right
+                )
                 if x is None or min(x[:k]) < 0:
                     continue
                 v = y[k]

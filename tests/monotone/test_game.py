@@ -67,7 +67,9 @@ def test_small_games_have_the_rational_value(shape, method, rng):
         assert error <= Fraction(result.certificate.bound) * int(np.abs(M).max())
 
 
-@pytest.mark.parametrize("kind", ["normal", "uniform", "integers", "low rank", "policeman", "repeated", "offset"])
+@pytest.mark.parametrize(
+    "kind", ["normal", "uniform", "integers", "low rank", "policeman", "repeated", "offset"]
+)
 @pytest.mark.parametrize("shape", [(30, 30), (60, 25), (25, 60)])
 def test_agrees_with_highs(kind, shape, rng):
     M = make(kind, rng, *shape)
@@ -108,7 +110,9 @@ def test_known_values():
         H = hadamard(k).astype(float)
         check(matrix_game(H), H)
         assert matrix_game(H[1:, 1:]).value == pytest.approx(-1 / (k - 1), abs=1e-13)
-    colonel = np.array([[4, 2, 1, 0], [1, 3, 0, -1], [-2, 2, 2, -2], [-1, 0, 3, 1], [0, 1, 2, 4]], dtype=float)
+    colonel = np.array(
+        [[4, 2, 1, 0], [1, 3, 0, -1], [-2, 2, 2, -2], [-1, 0, 3, 1], [0, 1, 2, 4]], dtype=float
+    )
     # Colonel Blotto with 4 against 3 regiments at 2 posts: the stronger side wins 14/9.
     assert -matrix_game(-colonel).value == pytest.approx(14 / 9, abs=1e-13)
 
@@ -318,7 +322,12 @@ def test_vjp_is_the_derivative(rng):
         (np.empty((0, 3)), {}, ValueError, r"M has shape \(0, 3\); expected \(n, m\) with n, m >= 1"),
         (np.ones(3), {}, ValueError, r"M has shape \(3,\); expected \(n, m\) with n, m >= 1"),
         ([[1.0, np.nan], [0.0, 1.0]], {}, ValueError, r"M\[0, 1\] is nan; expected finite values"),
-        ([[1.0, 2.0, 3.0], [0.0, 1.0, -np.inf]], {}, ValueError, r"M\[1, 2\] is -inf; expected finite values"),
+        (
+            [[1.0, 2.0, 3.0], [0.0, 1.0, -np.inf]],
+            {},
+            ValueError,
+            r"M\[1, 2\] is -inf; expected finite values",
+        ),
         ([[1j, 2.0]], {}, TypeError, r"M has dtype complex128"),
         ([["a"]], {}, TypeError, r"M has dtype"),
         (np.eye(2), {"method": "simplex"}, ValueError, r"method = 'simplex'; expected one of 'auto', 'ipm'"),
@@ -326,8 +335,18 @@ def test_vjp_is_the_derivative(rng):
         (np.eye(2), {"tol": -1}, ValueError, r"tol = -1"),
         (np.eye(2), {"maxiter": 0}, ValueError, r"maxiter = 0; expected an integer >= 1"),
         (np.eye(2), {"workers": 0}, ValueError, r"workers = 0"),
-        (np.eye(2), {"x0": (np.ones(3), np.ones(2))}, ValueError, r"x0\[0\] has shape \(3,\) but M has 2 rows"),
-        (np.eye(2), {"x0": (np.ones(2), [0.5, -0.5])}, ValueError, r"x0\[1\]\[1\] is -0.5; expected weights >= 0"),
+        (
+            np.eye(2),
+            {"x0": (np.ones(3), np.ones(2))},
+            ValueError,
+            r"x0\[0\] has shape \(3,\) but M has 2 rows",
+        ),
+        (
+            np.eye(2),
+            {"x0": (np.ones(2), [0.5, -0.5])},
+            ValueError,
+            r"x0\[1\]\[1\] is -0.5; expected weights >= 0",
+        ),
         (np.eye(2), {"x0": (np.ones(2), np.zeros(2))}, ValueError, r"x0\[1\] sums to 0"),
         (np.eye(2), {"x0": 3.0}, TypeError, r"x0 is a float; expected \(x, y\) or an earlier result"),
         (csr_array(np.eye(2)), {"method": "ipm"}, ValueError, r"method = 'ipm' with an M that is no array"),

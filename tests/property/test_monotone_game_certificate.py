@@ -75,7 +75,9 @@ def strategies(rng, n, kind, solved):
 WEIGHTS = ["solved", "uniform", "random", "pure", "pure, scaled", "unscaled", "spread", "nudged"]
 
 
-@given(SHAPES, st.sampled_from(KINDS), st.sampled_from(WEIGHTS), st.sampled_from(WEIGHTS), st.booleans(), SEEDS)
+@given(
+    SHAPES, st.sampled_from(KINDS), st.sampled_from(WEIGHTS), st.sampled_from(WEIGHTS), st.booleans(), SEEDS
+)
 @example((3, 3), "subnormal", "uniform", "uniform", True, 0)
 @example((4, 4), "huge", "unscaled", "spread", False, 1)
 @example((4, 4), "ulps", "solved", "solved", True, 2)
@@ -95,7 +97,9 @@ def test_no_bound_is_below_the_truth_nor_lazy(shape, kind, of_x, of_y, relative,
     bound = Fraction(certificate.bound) * unit
     assert truth <= bound
     # Not lazy: the last rounding, what the compensated sums are charged with, and where doubles end.
-    slack = truth * Fraction(2) ** -50 + size * Fraction(2) ** -88 + 4 * Fraction(5e-324) * max(unit, Fraction(1))
+    slack = (
+        truth * Fraction(2) ** -50 + size * Fraction(2) ** -88 + 4 * Fraction(5e-324) * max(unit, Fraction(1))
+    )
     assert bound <= truth + slack
     parts = certificate.parts
     if np.isfinite([parts["lower"], parts["upper"]]).all():

@@ -2,12 +2,14 @@
 
 =============================== ==================================================================
 `solve_inclusion`               a zero of F + G, with the residual of the full operator
+`fixed_point`                   ``x = T(x)`` of a nonexpansive or contractive map
 `matrix_game`                   zero-sum games, to a duality gap of rounding size
 `linprog`                       linear programs with SciPy's argument names
 `linprog_batch`                 many linear programs with one matrix
 =============================== ==================================================================
 """
 
+from ._fixed_point import FixedPointResult, fixed_point
 from ._game import GameResult, matrix_game
 from ._inclusion import InclusionResult, solve_inclusion
 from ._linprog import linprog
@@ -21,6 +23,7 @@ __all__ = [
     "Box",
     "DROLogistic",
     "FiniteSum",
+    "FixedPointResult",
     "GameResult",
     "InclusionResult",
     "L2Ball",
@@ -36,6 +39,7 @@ __all__ = [
     "Quadratic",
     "SecondOrderCone",
     "Simplex",
+    "fixed_point",
     "linprog",
     "linprog_batch",
     "matrix_game",

@@ -182,7 +182,8 @@ class GameResult(Result):
         """
         slope = check_scalar(gvalue, "gvalue")
         weights: NDArray[Any] = np.outer(np.asarray(self.x), np.asarray(self.y))
-        return self._out(weights * weights.dtype.type(slope))
+        slopes: NDArray[Any] = self._out(weights * weights.dtype.type(slope))
+        return slopes
 
 
 class _Payoffs:

@@ -245,20 +245,12 @@ impl<T: Field> Cholesky<T> {
         if !finite {
             return Err(DenseError::NotFinite);
         }
-        let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<T>(
-            n,
-            Par::Seq,
-            Default::default(),
-        ));
+        let mut memory =
+            MemBuffer::new(llt::factor::cholesky_in_place_scratch::<T>(n, Par::Seq, Default::default()));
         let stack = MemStack::new(&mut memory);
         let regularization = llt::factor::LltRegularization::default();
-        let factored = llt::factor::cholesky_in_place(
-            a.faer_mut(),
-            regularization,
-            Par::Seq,
-            stack,
-            Default::default(),
-        );
+        let factored =
+            llt::factor::cholesky_in_place(a.faer_mut(), regularization, Par::Seq, stack, Default::default());
         match factored {
             Ok(_) => {
                 (1..n).for_each(|j| a.column_mut(j)[..j].fill(T::default()));
@@ -305,6 +297,13 @@ impl<T: Field> Cholesky<T> {
                 Err(DenseError::NotPositiveDefinite { pivot: index })
             }
         }
+    }
+
+    /// Adopts a factor that was computed elsewhere; what is above the diagonal is set to 0.
+    pub fn from_lower(mut lower: Matrix<T>) -> Self {
+        assert_eq!(lower.rows, lower.columns, "cholesky: expected a square matrix");
+        (1..lower.columns).for_each(|j| lower.column_mut(j)[..j].fill(T::default()));
+        Self { lower }
     }
 
     /// `L`; zeros above the diagonal.
@@ -457,10 +456,7 @@ mod tests {
         let factor = Cholesky::in_place(held).unwrap();
         assert!(distance(factor.lower(), expected.lower()) < 1e-13);
         let indefinite = Matrix::from_column_major(vec![1.0, 2.0, 2.0, 1.0], 2, 2);
-        assert_eq!(
-            Cholesky::in_place(indefinite).unwrap_err(),
-            DenseError::NotPositiveDefinite { pivot: 1 }
-        );
+        assert_eq!(Cholesky::in_place(indefinite).unwrap_err(), DenseError::NotPositiveDefinite { pivot: 1 });
         let broken = Matrix::from_column_major(vec![1.0, f64::NAN, 0.0, 1.0], 2, 2);
         assert_eq!(Cholesky::in_place(broken).unwrap_err(), DenseError::NotFinite);
     }

@@ -5,9 +5,11 @@
 //! | [`vector`], [`operator`], [`prox`] | what an inclusion is made of |
 //! | [`scheme`], [`halpern`], [`variance`] | iterations: deterministic, and with variance reduction |
 //! | [`inclusion`] | `0 in F(u) + G(u)`: choice of the iteration, guard, certificate |
+//! | [`fixed_point`] | fixed points of a caller's map |
 //! | [`game`] | zero-sum matrix games |
 //! | [`lp`] | linear programs |
 
+pub mod fixed_point;
 pub mod game;
 pub mod halpern;
 pub mod inclusion;

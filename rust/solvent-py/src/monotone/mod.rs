@@ -2,6 +2,7 @@
 
 #![allow(clippy::too_many_arguments, reason = "Python's keywords, one by one")]
 
+mod fixed_point;
 mod game;
 mod inclusion;
 mod lp;
@@ -11,6 +12,8 @@ mod prox;
 /// Monotone inclusions, fixed points, matrix games and linear programs by Halpern iterations.
 #[pyo3::pymodule(submodule)]
 pub mod monotone {
+    #[pymodule_export]
+    use super::fixed_point::{fixed_point, fixed_point_certify};
     #[pymodule_export]
     use super::game::{game, game_certify};
     #[pymodule_export]

@@ -12,11 +12,13 @@ use super::problem::Payoff;
 use crate::base::dense::{Lu, Matrix, Onto, gemm};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
+use crate::base::rng::Philox;
 use crate::base::sum::Sum;
 use crate::base::view::MatrixView;
 
-/// Weights beyond this many times their sum mean that the block is singular for all purposes.
-const SINGULAR: f64 = 1e7;
+/// A bordered block whose inverse takes a vector of signs to a larger one than this is singular for all purposes: payoffs
+/// are near 1, and a tenth of the digits must be left.
+const SINGULAR: f64 = 1e9;
 /// Pivots below this share of the first do not count towards the rank.
 const RANK: f64 = 1e-9;
 
@@ -62,16 +64,24 @@ impl Basis {
         let k = s.len();
         let bordered = bordered(block);
         let lu = Lu::new(bordered.view()).ok()?;
-        let (mut y, mut x) = (last(k, 1.0), last(k, -1.0));
-        lu.solve(&mut y);
-        lu.solve_transpose(&mut x);
-        let regular = |w: &Matrix<f64>| w.as_slice()[..k].iter().all(|w| w.abs() <= SINGULAR);
-        if !(regular(&x) && regular(&y)) {
-            return None;
-        }
-        let (u, v) = (y.get(k, 0), -x.get(k, 0));
-        let head = |w: Matrix<f64>| w.as_slice()[..k].to_vec();
-        Some(Self { x: head(x), y: head(y), s, t, bordered, lu, u, v })
+        // The second column tells how far the block is from a singular one; a singular system may well have a tame answer
+        // to the first.
+        let mut rng = Philox::new(0, 0x626c6f63, 0);
+        let mut signs = || if rng.uniform() < 0.5 { -1.0 } else { 1.0 };
+        let mut solve = |right: f64, transposed: bool| {
+            let mut b = Matrix::zeros(k + 1, 2);
+            b.set(k, 0, right);
+            b.column_mut(1).iter_mut().for_each(|b| *b = signs());
+            if transposed {
+                lu.solve_transpose(&mut b)
+            } else {
+                lu.solve(&mut b)
+            }
+            let regular = b.as_slice().iter().all(|w| w.abs() <= SINGULAR);
+            regular.then(|| (b.column(0)[..k].to_vec(), b.get(k, 0)))
+        };
+        let ((y, u), (x, v)) = (solve(1.0, false)?, solve(-1.0, true)?);
+        Some(Self { x, y, s, t, bordered, lu, u, v: -v })
     }
 
     /// One step of refinement for both players, with residuals in twice the precision: the weights are then as good as
@@ -146,10 +156,7 @@ impl Basis {
                 .map(|&j| Strategy::Column(j))
                 .chain(of_s.iter().map(|&a| Strategy::Row(self.s[a])))
                 .collect(),
-            primal: chain(
-                columns.iter().map(|&j| s[j]).collect(),
-                of_s.iter().map(|&a| self.x[a]).collect(),
-            ),
+            primal: chain(columns.iter().map(|&j| s[j]).collect(), of_s.iter().map(|&a| self.x[a]).collect()),
             dual: chain(rows.iter().map(|&i| z[i]).collect(), of_t.iter().map(|&b| self.y[b]).collect()),
         })
     }

@@ -146,7 +146,8 @@ pub fn judge(
 pub fn seen(game: &dyn Payoff, i: usize, j: usize, monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
     use super::problem::Precision::Double;
     let (n, m) = game.shape();
-    let unit = |count: usize, k: usize| (0..count).map(|l| if l == k { 1.0 } else { 0.0 }).collect::<Vec<f64>>();
+    let unit =
+        |count: usize, k: usize| (0..count).map(|l| if l == k { 1.0 } else { 0.0 }).collect::<Vec<f64>>();
     let (mut column, mut row) = (vec![0.0; n], vec![0.0; m]);
     game.apply(&unit(m, j), Double, &mut column, monitor)?;
     game.adjoint(&unit(n, i), Double, &mut row, monitor)?;

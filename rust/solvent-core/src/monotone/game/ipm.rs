@@ -17,8 +17,8 @@
 //! (Mehrotra, SIAM J. Optim. 2 (1992) 575; the correctors of Gondzio, Comput. Optim. Appl. 6 (1996) 137.)
 
 use super::normal::Factor;
-use super::pair::{Pair, fitted, spread};
-use super::problem::{Dense, Payoff};
+use super::pair::{Pair, spread};
+use super::problem::{Dense, Payoff, Precision};
 use crate::base::dense::Matrix;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -58,6 +58,8 @@ pub struct Ipm<'a> {
     /// Which of the shifts the last factorisation took.
     shift: usize,
     mixed: bool,
+    /// Whether this step is taken in single precision.
+    single: bool,
     /// Products with M so far.
     pub matvecs: u64,
 }
@@ -129,7 +131,7 @@ impl<'a> Ipm<'a> {
         let s = g.iter().map(|g| v - g).collect();
         let z = h.iter().map(|h| h - u).collect();
         let gap = spread(&h, &g);
-        Ok(Self { game, x, z, y, s, u, v, h, g, gap, shift: 0, mixed, matvecs: 2 })
+        Ok(Self { game, x, z, y, s, u, v, h, g, gap, shift: 0, mixed, single: false, matvecs: 2 })
     }
 
     /// The gap of the iterate, scaled to sum 1.
@@ -179,7 +181,8 @@ impl<'a> Ipm<'a> {
         let mut direction = self.direction(&system, &target, monitor)?;
         let mut lengths = self.lengths(&direction);
         for _ in 0..CORRECTORS {
-            let Some((better, longer)) = self.corrected(&system, &direction, lengths, centre, monitor)? else {
+            let Some((better, longer)) = self.corrected(&system, &direction, lengths, centre, monitor)?
+            else {
                 break;
             };
             (direction, lengths) = (better, longer);
@@ -200,30 +203,27 @@ impl<'a> Ipm<'a> {
         affine: &Target<'_>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Option<(System, Direction)>, Aborted> {
-        let (n, m) = self.game.shape();
+        let m = self.y.len();
         let d: Vec<f64> = self.x.iter().zip(&self.z).map(|(x, z)| x / z).collect();
         let e: Vec<f64> = self.s.iter().zip(&self.y).map(|(s, y)| s / y).collect();
-        let single = self.mixed && self.gap > SINGLE;
+        let single = self.mixed && self.gap > SINGLE * self.game.magnitude();
+        self.single = single;
         let mut factor = Factor::new(self.game, &d, &e, single, SHIFTS[self.shift], monitor)?;
         while factor.is_err() {
-            // A degenerate game: K loses rank. A single-precision factor is tried again in double before it is shifted.
-            if !single {
+            // A degenerate game: K loses rank. Single precision gives way to double first, then the diagonal is shifted.
+            if !self.single {
                 self.shift += 1;
+                if self.shift == SHIFTS.len() {
+                    self.shift -= 1;
+                    return Ok(None);
+                }
             }
-            if self.shift == SHIFTS.len() {
-                self.shift -= 1;
-                return Ok(None);
-            }
+            (self.single, self.mixed) = (false, false);
             factor = Factor::new(self.game, &d, &e, false, SHIFTS[self.shift], monitor)?;
-            if single && factor.is_err() {
-                self.shift = (self.shift + 1).min(SHIFTS.len() - 1);
-                factor = Factor::new(self.game, &d, &e, false, SHIFTS[self.shift], monitor)?;
-                break;
-            }
         }
         let Ok(factor) = factor else { return Ok(None) };
         let mut a = vec![0.0; m];
-        self.game.rows().adjoint(&d, &mut a, monitor)?;
+        self.adjoint(&d, &mut a, monitor)?;
         let (w, b) = self.reduced(&d, affine, monitor)?;
         let mut columns = Matrix::zeros(m, 3);
         columns.column_mut(0).copy_from_slice(&a);
@@ -231,11 +231,8 @@ impl<'a> Ipm<'a> {
         columns.column_mut(2).copy_from_slice(&b);
         factor.solve(&mut columns);
         let q = columns.column(2).to_vec();
-        let system =
-            System { factor, d, a, s0: columns.column(0).to_vec(), s1: columns.column(1).to_vec() };
+        let system = System { factor, d, a, s0: columns.column(0).to_vec(), s1: columns.column(1).to_vec() };
         let direction = self.assemble(&system, affine, w, q, monitor)?;
-        self.matvecs += 1;
-        debug_assert_eq!(direction.x.len(), n);
         Ok(Some((system, direction)))
     }
 
@@ -248,8 +245,7 @@ impl<'a> Ipm<'a> {
     ) -> Result<(Vec<f64>, Vec<f64>), Aborted> {
         let w: Vec<f64> = (0..d.len()).map(|i| d[i] * (target.r3[i] + target.r5[i] / self.x[i])).collect();
         let mut b = vec![0.0; self.y.len()];
-        self.game.rows().adjoint(&w, &mut b, monitor)?;
-        self.matvecs += 1;
+        self.adjoint(&w, &mut b, monitor)?;
         for j in 0..b.len() {
             b[j] += target.r6[j] / self.y[j] - target.r1[j];
         }
@@ -286,14 +282,30 @@ impl<'a> Ipm<'a> {
         let v = (b00 * c1 - b10 * c0) / determinant;
         let y: Vec<f64> = (0..m).map(|j| q[j] + s0[j] * u - s1[j] * v).collect();
         let mut z = vec![0.0; n];
-        self.game.rows().apply(&y, &mut z, monitor)?;
+        self.apply(&y, &mut z, monitor)?;
         let x: Vec<f64> = (0..n).map(|i| w[i] - d[i] * (z[i] - u)).collect();
         z.iter_mut().zip(target.r3).for_each(|(z, r3)| *z -= u + r3);
         let mut s = vec![0.0; m];
-        self.game.rows().adjoint(&x, &mut s, monitor)?;
+        self.adjoint(&x, &mut s, monitor)?;
         s.iter_mut().zip(target.r1).for_each(|(s, r1)| *s = r1 + v - *s);
-        self.matvecs += 2;
         Ok(Direction { x, z, y, s, u, v })
+    }
+
+    /// The precision of directions. Residuals are always in double, so that what a step misses the next one sees.
+    fn precision(&self) -> Precision {
+        if self.single { Precision::Single } else { Precision::Double }
+    }
+
+    /// `M y` for a direction.
+    fn apply(&mut self, y: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
+        self.matvecs += 1;
+        self.game.apply(y, self.precision(), out, monitor)
+    }
+
+    /// `Mᵀ x` for a direction.
+    fn adjoint(&mut self, x: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
+        self.matvecs += 1;
+        self.game.adjoint(x, self.precision(), out, monitor)
     }
 
     fn lengths(&self, step: &Direction) -> Lengths {
@@ -305,10 +317,10 @@ impl<'a> Ipm<'a> {
 
     /// The mean product of complementary variables after a step.
     fn complementarity(&self, step: &Direction, at: Lengths) -> f64 {
-        let rows = (0..self.x.len())
-            .map(|i| (self.x[i] + at.row * step.x[i]) * (self.z[i] + at.column * step.z[i]));
-        let columns = (0..self.y.len())
-            .map(|j| (self.y[j] + at.column * step.y[j]) * (self.s[j] + at.row * step.s[j]));
+        let rows =
+            (0..self.x.len()).map(|i| (self.x[i] + at.row * step.x[i]) * (self.z[i] + at.column * step.z[i]));
+        let columns =
+            (0..self.y.len()).map(|j| (self.y[j] + at.column * step.y[j]) * (self.s[j] + at.row * step.s[j]));
         (rows.sum::<f64>() + columns.sum::<f64>()) / (self.x.len() + self.y.len()) as f64
     }
 
@@ -369,10 +381,5 @@ impl<'a> Ipm<'a> {
             p.iter_mut().for_each(|p| *p = p.max(1e-300));
         }
         true
-    }
-
-    /// The strategies as they are, for a start of something else.
-    pub fn strategies(&self) -> (Vec<f64>, Vec<f64>) {
-        (fitted(&self.x), fitted(&self.y))
     }
 }

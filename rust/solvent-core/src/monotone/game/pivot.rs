@@ -31,11 +31,11 @@ pub enum Strategy {
 
 /// Entries below this share of the largest in their line are no pivots.
 const TINY: f64 = 1e-9;
+/// Weights and slacks above minus this are zero but for rounding; payoffs are near 1.
+const NOISE: f64 = 1e-13;
 /// By how much more than needed what is negative is lifted, at random, so that no two reach 0 at once; and what is not,
 /// as a share of the mean.
 const LIFT: (f64, f64) = (1.0, 1e-5);
-/// Pivots between two looks at the clock.
-const WATCH: usize = 16;
 
 /// The tableau of the strategies in doubt.
 pub struct Tableau {
@@ -58,8 +58,10 @@ struct Line {
 }
 
 impl Line {
-    fn lifted(at: Vec<f64>, rng: &mut Philox) -> Self {
-        let mean = at.iter().map(|x| x.abs()).sum::<f64>() / at.len().max(1) as f64;
+    fn lifted(mut at: Vec<f64>, rng: &mut Philox) -> Self {
+        // What is negative by rounding is 0.
+        at.iter_mut().filter(|x| **x < 0.0 && **x > -NOISE).for_each(|x| *x = 0.0);
+        let mean = (at.iter().map(|x| x.abs()).sum::<f64>() / at.len().max(1) as f64).max(1e-6);
         let lift = |x: &f64| (-x).max(0.0) * (1.0 + LIFT.0 * rng.uniform()) + mean * LIFT.1 * rng.uniform();
         let slope = at.iter().map(lift).collect();
         Self { at, slope }
@@ -87,7 +89,7 @@ impl Tableau {
         let mut rng = Philox::new(0, 0x7069766f, 0);
         let mut primal = Line::lifted(std::mem::take(&mut self.primal), &mut rng);
         let mut dual = Line::lifted(std::mem::take(&mut self.dual), &mut rng);
-        for pivot in 0..limit {
+        for _ in 0..limit {
             let ((of_primal, c), (of_dual, r)) = (primal.first(), dual.first());
             if of_primal.max(of_dual) <= 0.0 {
                 return Ok(true);
@@ -102,11 +104,9 @@ impl Tableau {
             };
             let Some((r, c)) = chosen else { return Ok(false) };
             self.exchange(r, c, &mut primal, &mut dual);
-            if pivot % WATCH == 0 {
-                monitor.poll()?;
-                if monitor.expired() {
-                    return Ok(false);
-                }
+            monitor.poll()?;
+            if monitor.expired() {
+                return Ok(false);
             }
         }
         Ok(false)
@@ -158,10 +158,7 @@ fn ratio(line: &[f64], values: &Line, lambda: f64) -> Option<usize> {
     let falling = || line.iter().enumerate().filter(|(_, x)| **x > least);
     let reach = |k: usize, x: f64, slack: f64| (values.value(k, lambda).max(0.0) + slack) / x;
     let nearest = falling().fold(f64::INFINITY, |m: f64, (k, &x)| m.min(reach(k, x, slack)));
-    falling()
-        .filter(|&(k, &x)| reach(k, x, 0.0) <= nearest)
-        .max_by(|a, b| a.1.total_cmp(b.1))
-        .map(|(k, _)| k)
+    falling().filter(|&(k, &x)| reach(k, x, 0.0) <= nearest).max_by(|a, b| a.1.total_cmp(b.1)).map(|(k, _)| k)
 }
 
 /// `entries_rc -= column_r row_c`.

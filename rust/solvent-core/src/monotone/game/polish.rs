@@ -15,25 +15,31 @@ use super::problem::{Payoff, Precision};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 
-/// How much to try.
+/// How much to try, in units that grow with the game: a step of the interior point method counts `n m min(n, m)`.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
     /// Times that strategies in doubt are sorted out.
     pub rounds: usize,
-    /// Entries of the tableau, at most.
-    pub entries: usize,
+    /// Share of the payoffs' entries that the tableau may have.
+    pub entries: f64,
+    /// Share of a step that pivots may cost.
+    pub work: f64,
 }
 
 /// While the method still goes on: a failing try must cost less than a step.
-pub const QUICK: Effort = Effort { rounds: 3, entries: 250_000 };
+pub const QUICK: Effort = Effort { rounds: 3, entries: 0.2, work: 0.25 };
 /// Once it does not.
-pub const FULL: Effort = Effort { rounds: 8, entries: usize::MAX };
+pub const FULL: Effort = Effort { rounds: 8, entries: 1.0, work: 8.0 };
+/// Games up to this many entries are worth any effort.
+const SMALL: f64 = 2e4;
 
 /// A gap of this many units of `2^-52` (in units of the largest payoff) is zero but for rounding.
 const ACCEPT: f64 = 64.0;
 /// Weights and slacks above minus this share of their mean are zero but for rounding.
 const ROUNDING: f64 = 1e-11;
-/// In doubt is who lies less than this many times as far from zero as the worst lies below it.
+/// The unit of slacks is this share of the largest payoff, at least.
+const SLACK: f64 = 0.01;
+/// In doubt is who lies less than this many times as far from zero as those below it do in the mean.
 const DOUBT: f64 = 2.0;
 
 /// What counts as solved.
@@ -82,6 +88,7 @@ pub fn polish(
     let Some(block) = game.block(&s, &t) else { return Ok(false) };
     let start = match Basis::new(s, t, &block) {
         Some(basis) => Some(basis),
+        None if (counts.0 * counts.1) as f64 > effort.entries * (n * m) as f64 + SMALL => None,
         None => {
             let (s, t) = (leading(&of_rows, counts.0), leading(&of_columns, counts.1));
             regular(game, &s, &t, from, monitor)?
@@ -89,7 +96,7 @@ pub fn polish(
     };
     monitor.poll()?;
     let Some(basis) = start else { return Ok(false) };
-    Search { game, target: target(game.magnitude()), best, monitor }.run(basis, effort)
+    Search { game, target: target(game.magnitude()), from, best, monitor }.run(basis, effort)
 }
 
 /// A regular basis within given strategies.
@@ -109,6 +116,7 @@ fn regular(
 struct Search<'a, 'm> {
     game: &'a dyn Payoff,
     target: f64,
+    from: &'a Pair,
     best: &'a mut Pair,
     monitor: &'a mut Monitor<'m>,
 }
@@ -122,32 +130,35 @@ struct Whole {
     s: Vec<f64>,
 }
 
-/// Values of one kind: which strategies they belong to, in units of their mean.
-fn unit(values: &[f64], of: impl Iterator<Item = usize>) -> f64 {
+/// The mean magnitude of some of the values, but `least` at least: where whole faces are optimal, all slacks are rounding.
+fn unit(values: &[f64], of: impl Iterator<Item = usize>, least: f64) -> f64 {
     let (sum, count) = of.fold((0.0, 0), |(sum, count), i| (sum + values[i].abs(), count + 1));
-    if count == 0 { 1.0 } else { (sum / f64::from(count)).max(f64::MIN_POSITIVE) }
+    (sum / f64::from(count.max(1))).max(least)
 }
 
 impl Search<'_, '_> {
     fn run(mut self, mut basis: Basis, effort: Effort) -> Result<bool, Aborted> {
+        let (n, m) = self.game.shape();
+        let entries = effort.entries * (n * m) as f64 + SMALL;
+        let work = effort.work * (n * m) as f64 * n.min(m) as f64 + 50.0 * SMALL;
+        let slack = SLACK * self.game.magnitude();
         let mut doubt = DOUBT;
         for round in 0..=effort.rounds {
             let whole = self.whole(&basis)?;
-            let (n, m) = self.game.shape();
             let (mut in_s, mut in_t) = (vec![false; n], vec![false; m]);
             basis.s.iter().for_each(|&i| in_s[i] = true);
             basis.t.iter().for_each(|&j| in_t[j] = true);
             // Each value in units of the mean of its kind: how far it is from changing sign.
             let units = [
-                unit(&whole.x, basis.s.iter().copied()),
-                unit(&whole.y, basis.t.iter().copied()),
-                unit(&whole.z, (0..n).filter(|&i| !in_s[i])),
-                unit(&whole.s, (0..m).filter(|&j| !in_t[j])),
+                unit(&whole.x, basis.s.iter().copied(), f64::MIN_POSITIVE),
+                unit(&whole.y, basis.t.iter().copied(), f64::MIN_POSITIVE),
+                unit(&whole.z, (0..n).filter(|&i| !in_s[i]), slack),
+                unit(&whole.s, (0..m).filter(|&j| !in_t[j]), slack),
             ];
             let merit_row = |i: usize| if in_s[i] { whole.x[i] / units[0] } else { whole.z[i] / units[2] };
-            let merit_column =
-                |j: usize| if in_t[j] { whole.y[j] / units[1] } else { whole.s[j] / units[3] };
-            let worst = (0..n).map(merit_row).chain((0..m).map(merit_column)).fold(0.0, f64::min);
+            let merit_column = |j: usize| if in_t[j] { whole.y[j] / units[1] } else { whole.s[j] / units[3] };
+            let merits = || (0..n).map(merit_row).chain((0..m).map(merit_column));
+            let worst = merits().fold(0.0, f64::min);
             if worst > -ROUNDING.max(1e-13 * (n + m) as f64) {
                 basis.refine();
                 if self.appraise(&basis)? {
@@ -157,20 +168,21 @@ impl Search<'_, '_> {
             if round == effort.rounds || self.monitor.expired() {
                 return Ok(false);
             }
-            let limit = -worst * doubt;
+            let below =
+                merits().filter(|&x| x < 0.0).fold((0.0, 0.0), |(sum, count), x| (sum - x, count + 1.0));
+            let limit = (doubt * below.0 / f64::max(below.1, 1.0)).max(ROUNDING);
             let rows: Vec<usize> = (0..n).filter(|&i| !in_s[i] && merit_row(i) < limit).collect();
             let columns: Vec<usize> = (0..m).filter(|&j| !in_t[j] && merit_column(j) < limit).collect();
-            let of_s: Vec<usize> =
-                (0..basis.s.len()).filter(|&a| merit_row(basis.s[a]) < limit).collect();
-            let of_t: Vec<usize> =
-                (0..basis.t.len()).filter(|&b| merit_column(basis.t[b]) < limit).collect();
+            let of_s: Vec<usize> = (0..basis.s.len()).filter(|&a| merit_row(basis.s[a]) < limit).collect();
+            let of_t: Vec<usize> = (0..basis.t.len()).filter(|&b| merit_column(basis.t[b]) < limit).collect();
             let size = (rows.len() + of_t.len()) * (columns.len() + of_s.len());
-            if size == 0 || size > effort.entries {
+            if size == 0 || size as f64 > entries {
                 return Ok(false);
             }
             let tableau = basis.tableau(self.game, (&rows, &columns), (&of_s, &of_t), (&whole.z, &whole.s));
             let Some(mut tableau) = tableau else { return Ok(false) };
             let pivots = 4 * (tableau.rows.len() + tableau.columns.len()) + 20;
+            let pivots = pivots.min((work / size as f64) as usize);
             let solved = tableau.solve(pivots, self.monitor)?;
             // Labels have moved: rows hold the column player's strategies that are played, columns the row player's.
             tableau.columns.iter().for_each(|&c| match c {
@@ -191,7 +203,11 @@ impl Search<'_, '_> {
             }
             if !same {
                 let Some(block) = self.game.block(&s, &t) else { return Ok(false) };
-                let Some(next) = Basis::new(s, t, &block) else { return Ok(false) };
+                let next = match Basis::new(s.clone(), t.clone(), &block) {
+                    Some(next) => Some(next),
+                    None => regular(self.game, &s, &t, self.from, self.monitor)?,
+                };
+                let Some(next) = next else { return Ok(false) };
                 basis = next;
             }
             self.monitor.poll()?;

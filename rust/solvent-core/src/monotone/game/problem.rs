@@ -336,11 +336,7 @@ impl Compressed {
         Ok(())
     }
 
-    fn exact_lines(
-        lines: &Sparse<f64>,
-        x: &[f64],
-        monitor: &mut Monitor<'_>,
-    ) -> Result<Vec<Sum>, Aborted> {
+    fn exact_lines(lines: &Sparse<f64>, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<Sum>, Aborted> {
         let view = lines.view();
         let parts = monitor.map_blocks(view.rows(), Self::step(lines), |range| {
             let sums = range.map(|i| {
@@ -438,7 +434,7 @@ impl Products {
     /// From compensated sums: see [`Rows::compensated`].
     fn compensated(rows: Vec<Sum>, columns: Vec<Sum>) -> Self {
         let unit = <f64 as Real>::UNIT;
-        let additions = 2.0 * (rows.len() + columns.len()) as f64 + 64.0;
+        let additions = 3.0 * (rows.len() + columns.len()) as f64 + 64.0;
         let doubles = |sums: Vec<Sum>| sums.into_iter().map(Sum::double).collect();
         Self {
             unit_error: (additions * additions + 64.0) * unit * unit,

@@ -113,8 +113,9 @@ impl<'a, E: Stored> Rows<'a, E> {
 }
 
 impl Rows<'_, f64> {
-    /// `M y` and `Mᵀ x` by compensated sums of exact products. `N` additions lie on the way of a term, N at most
-    /// `2 (rows + columns) + 64`: an error of `(N² + 8) u² Σ|terms|` at most.
+    /// `M y` and `Mᵀ x` by compensated sums of exact products. Two additions to a tail go with
+    /// each term and with each of the blocks and lanes that are joined, blocks having eight rows at least: N of them,
+    /// less than `3 (rows + columns) + 64`, and an error of `(N² + 64) u² Σ|terms|` at most.
     pub fn compensated(
         &self,
         x: &[f64],

@@ -1,12 +1,12 @@
 //! The door: which method, when to polish, when to give up, and what comes back.
 
+use super::GameError;
 use super::certify::{judge, seen};
 use super::halpern::{CHECK, Halpern};
 use super::ipm::{Ipm, Stepped};
 use super::pair::Pair;
 use super::polish::{Effort, FULL, QUICK, polish, target};
 use super::problem::{Compressed, Dense, Opaque, Payoff, Precision, ldexp};
-use super::GameError;
 use crate::base::error::Aborted;
 use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, drive};
 use crate::base::outcome::Outcome;
@@ -21,7 +21,7 @@ const PATIENCE: u32 = 5;
 /// Halpern blocks without a better gap, at least.
 const PATIENT_BLOCKS: u64 = 50_000 / CHECK;
 /// The polish is tried below this many max|M|, and with full effort below the second.
-const EARLY: f64 = 1e-6;
+const EARLY: f64 = 1e-3;
 const LATE: f64 = 1e-9;
 /// Halpern's pairs are polished below this many max|M|, at each tenfold decrease.
 const COARSE: f64 = 1e-3;
@@ -254,7 +254,7 @@ fn interior(
         best: Pair::uniform(n, m),
         since: 0,
         polished: false,
-        exhausted: false,
+        full_at: f64::INFINITY,
         over: None,
         extra: 0,
     };
@@ -272,8 +272,8 @@ struct Interior<'a> {
     /// Steps since the best gap.
     since: u32,
     polished: bool,
-    /// The full polish has failed: the optimum is degenerate.
-    exhausted: bool,
+    /// The gap at which the full polish has failed: the optimum is degenerate.
+    full_at: f64,
     over: Option<Status>,
     /// Products outside the steps.
     extra: u64,
@@ -348,16 +348,17 @@ impl Method<1> for Interior<'_> {
             self.best = ipm.pair();
             self.since = 0;
         }
-        let met = bound(self).is_some_and(|bound| monitor.budget().tol > 0.0 && bound <= monitor.budget().tol);
+        let met =
+            bound(self).is_some_and(|bound| monitor.budget().tol > 0.0 && bound <= monitor.budget().tol);
         let stuck = stepped == Stepped::Stuck || self.since >= PATIENCE;
         let level = self.best.gap / self.scale.magnitude;
         let effort = match level {
             _ if met || !self.options.polish || self.since > 0 && !stuck => None,
-            level if (level <= LATE || stuck) && !self.exhausted => {
-                self.exhausted = true;
+            level if (level <= LATE || stuck) && self.best.gap < 0.1 * self.full_at => {
+                self.full_at = self.best.gap;
                 Some(FULL)
             }
-            level if level <= EARLY && !self.exhausted => Some(QUICK),
+            level if level <= EARLY && self.full_at == f64::INFINITY => Some(QUICK),
             _ => None,
         };
         if let Some(effort) = effort {

@@ -191,7 +191,9 @@ def test_callback_history_and_budget(rng):
 def test_the_result_pickles_and_judges_what_it_holds(rng):
     program, _ = with_optimum(rng, 8, 11)
     result = linprog(**keywords(program))
-    assert isinstance(result, LPResult) and pickle.loads(pickle.dumps(result)).x.tobytes() == result.x.tobytes()
+    assert (
+        isinstance(result, LPResult) and pickle.loads(pickle.dumps(result)).x.tobytes() == result.x.tobytes()
+    )
     assert result.certify(**keywords(program)) == result.certificate
     worse = dataclasses.replace(result, x=result.x + 1e-3)
     assert worse.certify(**keywords(program)).bound > result.certificate.bound

@@ -10,6 +10,9 @@ import dataclasses
 import functools
 import os
 import pathlib
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -78,31 +81,40 @@ def folder() -> pathlib.Path:
 
 
 def read(name: str) -> Program:
-    """A netlib program. The arrays are kept beside the suite, so that a process without a reader has them too."""
+    """A netlib program, read once by a process of its own: highspy and ortools cannot share one."""
     import scipy.sparse as sp
 
     path = folder() / f"{name}.mps.gz"
     if not path.exists():
         raise Unavailable(f"{path.name} is not in {path.parent.name}")
-    kept = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"solvent-netlib-{name}.npz"
+    kept = pathlib.Path(tempfile.gettempdir()) / f"solvent-netlib-{name}.npz"
     if not kept.exists():
-        import highspy
-
-        reader = highspy.Highs()
-        reader.setOptionValue("output_flag", False)
-        reader.readModel(str(path))
-        lp = reader.getLp()
-        matrix = lp.a_matrix_
-        parts = tuple(np.array(part) for part in (matrix.value_, matrix.index_, matrix.start_))
-        kind = sp.csc_array if matrix.format_ == highspy.MatrixFormat.kColwise else sp.csr_array
-        A = kind(parts, shape=(lp.num_row_, lp.num_col_)).tocsr()
-        sides = {"lc": lp.row_lower_, "uc": lp.row_upper_, "lv": lp.col_lower_, "uv": lp.col_upper_}
-        arrays = {key: np.array(value, dtype=float) for key, value in sides.items()}
-        arrays["c"] = np.array(lp.col_cost_, dtype=float)
-        np.savez(kept, data=A.data, indices=A.indices, indptr=A.indptr, shape=np.array(A.shape), **arrays)
+        command = [sys.executable, "-m", "benches.peers.monotone.lp", str(path), str(kept)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Unavailable(f"highspy did not read {path.name}: {done.stderr.strip().splitlines()[-1]}")
     held = np.load(kept)
     A = sp.csr_array((held["data"], held["indices"], held["indptr"]), shape=tuple(held["shape"]))
     return Program(A=A, path=str(path), **{key: held[key] for key in ("c", "lc", "uc", "lv", "uv")})
+
+
+def convert(path: str, kept: str) -> None:
+    """Write the arrays of an MPS file."""
+    import highspy
+    import scipy.sparse as sp
+
+    reader = highspy.Highs()
+    reader.setOptionValue("output_flag", False)
+    reader.readModel(path)
+    lp = reader.getLp()
+    matrix = lp.a_matrix_
+    parts = tuple(np.array(part) for part in (matrix.value_, matrix.index_, matrix.start_))
+    kind = sp.csc_array if matrix.format_ == highspy.MatrixFormat.kColwise else sp.csr_array
+    A = kind(parts, shape=(lp.num_row_, lp.num_col_)).tocsr()
+    sides = {"lc": lp.row_lower_, "uc": lp.row_upper_, "lv": lp.col_lower_, "uv": lp.col_upper_}
+    arrays = {key: np.array(value, dtype=float) for key, value in sides.items()}
+    arrays["c"] = np.array(lp.col_cost_, dtype=float)
+    np.savez(kept, data=A.data, indices=A.indices, indptr=A.indptr, shape=np.array(A.shape), **arrays)
 
 
 def kkt(program: Program, x: Array, y: Array) -> float:
@@ -371,3 +383,7 @@ def _many(report: Report, number: str) -> Target:
         return Target(number, "64 programs, one matrix", ">= 4x", "not measured", None)
     batch, singles = (run.seconds(report.clock) or float("nan") for run in both if run)
     return Target(number, "64 programs, one matrix", ">= 4x", f"{singles / batch:.2f}x", singles / batch >= 4)
+
+
+if __name__ == "__main__":
+    convert(*sys.argv[1:])

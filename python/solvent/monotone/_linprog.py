@@ -169,7 +169,7 @@ def linprog(
     --------
     >>> from solvent.monotone import linprog
     >>> result = linprog([-1.0, -2.0], A_ub=[[1.0, 1.0], [1.0, 3.0]], b_ub=[4.0, 6.0])
-    >>> result.success, round(result.fun, 4), [round(v, 4) for v in result.x]
+    >>> result.success, round(result.fun, 4), (result.x.round(4) + 0.0).tolist()
     (True, -5.0, [3.0, 1.0])
     >>> result.certificate.kind, result.certificate.bound <= 1e-6
     ('kkt', True)

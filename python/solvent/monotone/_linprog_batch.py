@@ -88,7 +88,7 @@ def linprog_batch(
     >>> from solvent.monotone import linprog_batch
     >>> A = np.array([[1.0, 1.0, 1.0]])
     >>> batch = linprog_batch([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]], A, LC=[1.0], UC=[1.0])
-    >>> [[round(v, 4) for v in x] for x in batch.x]
+    >>> (batch.x.round(4) + 0.0).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     >>> bool((batch.bound <= 1e-6).all())
     True

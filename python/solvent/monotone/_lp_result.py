@@ -98,9 +98,9 @@ class LPResult(Result):
     --------
     >>> from solvent.monotone import linprog
     >>> result = linprog([-1, 4], [[-3, 1], [1, 2]], [6, 4], bounds=[(None, None), (-3, None)])
-    >>> result.status, result.status_name, [round(v, 4) for v in result.x]
+    >>> result.status, result.status_name, (result.x.round(4) + 0.0).tolist()
     (0, 'converged', [10.0, -3.0])
-    >>> [round(v, 4) for v in result.ineqlin.marginals]
+    >>> (result.ineqlin.marginals.round(4) + 0.0).tolist()
     [0.0, -1.0]
     """
 
@@ -263,7 +263,7 @@ class LPBatchResult(ResultBatch):
     >>> import numpy as np
     >>> from solvent.monotone import linprog_batch
     >>> batch = linprog_batch([[1.0, 2.0], [3.0, 1.0]], [[1.0, 1.0]], [[1.0]], [[np.inf]])
-    >>> [round(v, 4) for v in batch.fun], len(batch)
+    >>> batch.fun.round(4).tolist(), len(batch)
     ([1.0, 1.0], 2)
     """
 

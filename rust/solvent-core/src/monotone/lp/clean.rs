@@ -16,6 +16,8 @@ const BITS: [i32; 14] = [0, 1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48];
 const FEW_BITS: [i32; 4] = [0, 8, 24, 40];
 /// Entries from which on a try is expensive.
 const MANY: usize = 1_000_000;
+/// Entries up to which entries of the ray are left out one by one: each try costs a correction.
+const FEW: usize = 50_000;
 /// Entries below this share of the largest do not count.
 const NOISE: f64 = 1e-6;
 /// Steps of the correction.
@@ -47,7 +49,7 @@ pub fn clean(
         keep(&mut best, judge(problem, proof, &vector));
         round(problem, &vector, &mut best, monitor)?;
     }
-    if !best.is_exact() && problem.nnz() <= MANY {
+    if !best.is_exact() && problem.nnz() <= FEW {
         sparsify(problem, proof, &mut vector, monitor)?;
         keep(&mut best, judge(problem, proof, &vector));
         round(problem, &vector, &mut best, monitor)?;

@@ -28,7 +28,9 @@ class Netlib:
     def _result(self, presolve):
         lp = self.program
         bounds = np.column_stack([lp.lv, lp.uv])
-        return self.linprog(lp.c, A=lp.A, lc=lp.lc, uc=lp.uc, bounds=bounds, tol=TOL, presolve=presolve, workers=1)
+        return self.linprog(
+            lp.c, A=lp.A, lc=lp.lc, uc=lp.uc, bounds=bounds, tol=TOL, presolve=presolve, workers=1
+        )
 
     def time_solve(self, problem, presolve):
         self._result(presolve)

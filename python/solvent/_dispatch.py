@@ -428,7 +428,7 @@ def _map_arrays(value: Any, convert: Callable[[Any], Any], xp_name: str | None =
         payload = {name: _map_arrays(value[name], convert, xp_name) for name in value._payload_names()}
         return replace(value, _xp=xp_name, **payload)
     if isinstance(value, ResultBatch):
-        return ResultBatch(_map_arrays(result, convert, xp_name) for result in value)
+        return type(value)(_map_arrays(result, convert, xp_name) for result in value)
     return convert(value)
 
 

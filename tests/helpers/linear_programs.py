@@ -173,10 +173,12 @@ def recession(program, d):
 
 def is_feasible(program, x):
     """Whether x satisfies everything exactly."""
-    c, A, lc, uc, lv, uv = program
+    _, A, lc, uc, lv, uv = program
     forward, _ = products(A, x, np.zeros(A.shape[0]))
     sides = [(forward, lc, uc), (_exact(x), lv, uv)]
-    return all(low <= v <= up for values, lows, ups in sides for v, low, up in zip(values, lows, ups, strict=True))
+    return all(
+        low <= v <= up for values, lows, ups in sides for v, low, up in zip(values, lows, ups, strict=True)
+    )
 
 
 def optimum(program):

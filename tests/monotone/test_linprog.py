@@ -191,7 +191,9 @@ def test_callback_history_and_budget(rng):
 def test_the_result_pickles_and_judges_what_it_holds(rng):
     program, _ = with_optimum(rng, 8, 11)
     result = linprog(**keywords(program))
-    assert isinstance(result, LPResult) and pickle.loads(pickle.dumps(result)).x.tobytes() == result.x.tobytes()
+    assert (
+        isinstance(result, LPResult) and pickle.loads(pickle.dumps(result)).x.tobytes() == result.x.tobytes()
+    )
     assert result.certify(**keywords(program)) == result.certificate
     worse = dataclasses.replace(result, x=result.x + 1e-3)
     assert worse.certify(**keywords(program)).bound > result.certificate.bound
@@ -246,3 +248,41 @@ C = [1.0, 2.0]
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# --- attacks on the certificates ------------------------------------------------------------------------------
+
+
+def test_the_radius_of_an_approximate_ray_is_honest():
+    proof = linprog([1.0], A_ub=[[1.0]], b_ub=[-1.0])
+    assert proof.certificate.kind == "farkas"
+    judged = dataclasses.replace(proof, ray=np.array([1.0])).certify([1.0], A=[[1e-9]], lc=[1.0])
+    # x = 1e9 is feasible: nothing beyond may be claimed.
+    assert judged.bound >= 1e-9 * (1 - 1e-15) and 0.999e9 < judged.parts["radius"] <= 1e9
+
+
+def test_a_free_column_that_vanishes_up_to_rounding_proves_nothing():
+    proof = linprog([1.0], A_eq=[[1.0], [1.0]], b_eq=[1.0, 2.0], bounds=(None, None))
+    assert proof.status == 2
+    # 0.1 + 0.2 is not 0.3: with these rows there is a solution, far away.
+    A, b = [[0.1 + 0.2], [0.3]], [0.0, 1.0]
+    judged = dataclasses.replace(proof, ray=np.array([-1.0, 1.0])).certify(
+        [0.0], A_eq=A, b_eq=b, bounds=(None, None)
+    )
+    assert judged.bound > 0 and judged.parts["violation"] == 0.1 + 0.2 - 0.3
+
+
+def test_large_objectives_and_coefficient_ratios_do_not_hide_a_violation(rng):
+    c, A = np.array([1e12, 1.0]), np.array([[1e-6, 1e6], [1.0, 1.0]])
+    program = (c, A, np.array([1.0, 0.5]), np.full(2, INF), np.zeros(2), np.full(2, INF))
+    result = linprog(**keywords(program), tol=1e-9)
+    honest(program, result)
+    worse = dataclasses.replace(result, x=result.x * (1 - 1e-3))
+    assert worse.certify(**keywords(program)).parts["primal"] >= kkt(program, worse.x, worse.y)[0] > 0
+
+
+def test_the_lower_bound_at_a_vertex_is_tight():
+    result = linprog([1.0, 2.0], A=[[1.0, 1.0]], lc=[1.0], polish=True)
+    vertex = dataclasses.replace(result, x=np.array([1.0, 0.0]), y=np.array([1.0]))
+    judged = vertex.certify([1.0, 2.0], A=[[1.0, 1.0]], lc=[1.0])
+    assert judged.bound < 1e-15 and 1 - 1e-14 < judged.parts["objective_lower"] <= 1

@@ -10,6 +10,9 @@ import dataclasses
 import functools
 import os
 import pathlib
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -78,31 +81,40 @@ def folder() -> pathlib.Path:
 
 
 def read(name: str) -> Program:
-    """A netlib program. The arrays are kept beside the suite, so that a process without a reader has them too."""
+    """A netlib program, read once by a process of its own: highspy and ortools cannot share one."""
     import scipy.sparse as sp
 
     path = folder() / f"{name}.mps.gz"
     if not path.exists():
         raise Unavailable(f"{path.name} is not in {path.parent.name}")
-    kept = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"solvent-netlib-{name}.npz"
+    kept = pathlib.Path(tempfile.gettempdir()) / f"solvent-netlib-{name}.npz"
     if not kept.exists():
-        import highspy
-
-        reader = highspy.Highs()
-        reader.setOptionValue("output_flag", False)
-        reader.readModel(str(path))
-        lp = reader.getLp()
-        matrix = lp.a_matrix_
-        parts = tuple(np.array(part) for part in (matrix.value_, matrix.index_, matrix.start_))
-        kind = sp.csc_array if matrix.format_ == highspy.MatrixFormat.kColwise else sp.csr_array
-        A = kind(parts, shape=(lp.num_row_, lp.num_col_)).tocsr()
-        sides = {"lc": lp.row_lower_, "uc": lp.row_upper_, "lv": lp.col_lower_, "uv": lp.col_upper_}
-        arrays = {key: np.array(value, dtype=float) for key, value in sides.items()}
-        arrays["c"] = np.array(lp.col_cost_, dtype=float)
-        np.savez(kept, data=A.data, indices=A.indices, indptr=A.indptr, shape=np.array(A.shape), **arrays)
+        command = [sys.executable, "-m", "benches.peers.monotone.lp", str(path), str(kept)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Unavailable(f"highspy did not read {path.name}: {done.stderr.strip().splitlines()[-1]}")
     held = np.load(kept)
     A = sp.csr_array((held["data"], held["indices"], held["indptr"]), shape=tuple(held["shape"]))
     return Program(A=A, path=str(path), **{key: held[key] for key in ("c", "lc", "uc", "lv", "uv")})
+
+
+def convert(path: str, kept: str) -> None:
+    """Write the arrays of an MPS file."""
+    import highspy
+    import scipy.sparse as sp
+
+    reader = highspy.Highs()
+    reader.setOptionValue("output_flag", False)
+    reader.readModel(path)
+    lp = reader.getLp()
+    matrix = lp.a_matrix_
+    parts = tuple(np.array(part) for part in (matrix.value_, matrix.index_, matrix.start_))
+    kind = sp.csc_array if matrix.format_ == highspy.MatrixFormat.kColwise else sp.csr_array
+    A = kind(parts, shape=(lp.num_row_, lp.num_col_)).tocsr()
+    sides = {"lc": lp.row_lower_, "uc": lp.row_upper_, "lv": lp.col_lower_, "uv": lp.col_upper_}
+    arrays = {key: np.array(value, dtype=float) for key, value in sides.items()}
+    arrays["c"] = np.array(lp.col_cost_, dtype=float)
+    np.savez(kept, data=A.data, indices=A.indices, indptr=A.indptr, shape=np.array(A.shape), **arrays)
 
 
 def kkt(program: Program, x: Array, y: Array) -> float:
@@ -111,7 +123,9 @@ def kkt(program: Program, x: Array, y: Array) -> float:
     A = program.A.tocoo()
     rows, columns, data = A.coords[0], A.coords[1], A.data.astype(wide)
     x, y = np.asarray(x, dtype=wide), np.asarray(y, dtype=wide)
-    lc, uc, lv, uv = (np.asarray(side, dtype=wide) for side in (program.lc, program.uc, program.lv, program.uv))
+    lc, uc, lv, uv = (
+        np.asarray(side, dtype=wide) for side in (program.lc, program.uc, program.lv, program.uv)
+    )
     y = np.where(np.isneginf(lc), np.minimum(y, 0), y)
     y = np.where(np.isposinf(uc), np.maximum(y, 0), y)
     forward, back = np.zeros(len(lc), dtype=wide), np.zeros(len(lv), dtype=wide)
@@ -140,7 +154,10 @@ def kkt(program: Program, x: Array, y: Array) -> float:
 def _digest(program: Program, answer: Answer) -> dict[str, Any]:
     """The measure; a nan where a peer gave no point."""
     good = bool(np.isfinite(answer.x).all() and np.isfinite(answer.y).all())
-    return {"kkt": kkt(program, answer.x, answer.y) if good else float("nan"), "iterations": answer.iterations}
+    return {
+        "kkt": kkt(program, answer.x, answer.y) if good else float("nan"),
+        "iterations": answer.iterations,
+    }
 
 
 def _digest_batch(batch: Batch, answers: list[Answer]) -> dict[str, Any]:
@@ -162,7 +179,9 @@ def batch(count: int) -> Batch:
 
     rng = np.random.default_rng(0)
     A = sp.random_array((400, 600), density=0.05, rng=rng, format="csr")
-    return Batch(rng.random((count, 600)) + 0.1, A, 0.3 * (A @ np.ones(600)) * rng.random((count, 400)), count)
+    return Batch(
+        rng.random((count, 600)) + 0.1, A, 0.3 * (A @ np.ones(600)) * rng.random((count, 400)), count
+    )
 
 
 def problems(size: str) -> list[Problem]:
@@ -173,7 +192,14 @@ def problems(size: str) -> list[Problem]:
     ]
     count = BATCH[size]
     many = Problem(
-        "lp batch", "covering", count, functools.partial(batch, count), _digest_batch, _judge, "program", 3 * TOL
+        "lp batch",
+        "covering",
+        count,
+        functools.partial(batch, count),
+        _digest_batch,
+        _judge,
+        "program",
+        3 * TOL,
     )
     return [*netlib, many]
 
@@ -189,7 +215,13 @@ def _ours(presolve: Any) -> Callable[[Program], Call]:
 
         def call() -> Answer:
             found = linprog(
-                program.c, A=program.A, lc=program.lc, uc=program.uc, bounds=bounds, tol=TOL, presolve=presolve
+                program.c,
+                A=program.A,
+                lc=program.lc,
+                uc=program.uc,
+                bounds=bounds,
+                tol=TOL,
+                presolve=presolve,
             )
             return Answer(found.x, found.y, found.nit, found.certificate.bound)
 
@@ -248,7 +280,9 @@ def _highs(**options: Any) -> Callable[[Program], Call]:
             solver.passModel(lp)
             solver.run()
             found, info = solver.getSolution(), solver.getInfo()
-            iterations = max(info.pdlp_iteration_count, info.simplex_iteration_count, info.ipm_iteration_count)
+            iterations = max(
+                info.pdlp_iteration_count, info.simplex_iteration_count, info.ipm_iteration_count
+            )
             return Answer(np.array(found.col_value), np.array(found.row_dual), int(iterations))
 
         return call
@@ -335,14 +369,21 @@ def _honest(report: Report, number: str) -> Target:
     worst = max((run.error or 0.0 for run in runs), default=float("nan"))
     below = [run for run in runs if run.certificate is not None and (run.error or 0.0) > run.certificate]
     met = worst <= TOL and not below if runs else None
-    return Target(number, "KKT by one evaluator, netlib", f"<= {TOL:g} and <= certificate", f"{worst:.1e}", met)
+    return Target(
+        number, "KKT by one evaluator, netlib", f"<= {TOL:g} and <= certificate", f"{worst:.1e}", met
+    )
 
 
 def _many(report: Report, number: str) -> Target:
     both = [
-        _run(report, "lp batch", "covering", name) for name in ("solvent linprog_batch", "solvent, one by one")
+        _run(report, "lp batch", "covering", name)
+        for name in ("solvent linprog_batch", "solvent, one by one")
     ]
     if not all(both):
         return Target(number, "64 programs, one matrix", ">= 4x", "not measured", None)
     batch, singles = (run.seconds(report.clock) or float("nan") for run in both if run)
     return Target(number, "64 programs, one matrix", ">= 4x", f"{singles / batch:.2f}x", singles / batch >= 4)
+
+
+if __name__ == "__main__":
+    convert(*sys.argv[1:])

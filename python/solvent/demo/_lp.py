@@ -96,7 +96,16 @@ def linear_programs(report: Report) -> None:
     programs = netlib() or {"shipping": shipping()}
     table = Table(
         f"Linear programs to a relative KKT error of {TOL:g}",
-        ("program", "rows x columns", "iterations", "seconds", "objective", "certificate", "HiGHS", "its seconds"),
+        (
+            "program",
+            "rows x columns",
+            "iterations",
+            "seconds",
+            "objective",
+            "certificate",
+            "HiGHS",
+            "its seconds",
+        ),
     )
     results = {}
     for name, program in programs.items():
@@ -115,7 +124,9 @@ def linear_programs(report: Report) -> None:
             f"{seconds:.3f}",
         )
     table.notes.append("certificate: largest of three relative residuals, rounded up, from the data as given")
-    table.notes.append("HiGHS is a simplex method here: exact to rounding, and faster on programs of this size")
+    table.notes.append(
+        "HiGHS is a simplex method here: exact to rounding, and faster on programs of this size"
+    )
     report.table(table)
     prove(report)
     with report.picture("monotone_linprog", figsize=(9, 3.2)) as figure:

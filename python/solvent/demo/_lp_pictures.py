@@ -23,7 +23,9 @@ def residuals(figure: "Figure", results: "dict[str, LPResult]") -> None:
         assert history is not None
         for key, colour, line in styles:
             seen = history[key] > 0
-            place.loglog(history["nit"][seen], history[key][seen], line, color=colour, label=key, linewidth=1.2)
+            place.loglog(
+                history["nit"][seen], history[key][seen], line, color=colour, label=key, linewidth=1.2
+            )
         restarted = np.flatnonzero(np.diff(history["restarts"]) > 0) + 1
         place.plot(
             history["nit"][restarted],

@@ -30,7 +30,17 @@ from ._lp_result import LPResult, result_of
 __all__ = ["linprog"]
 
 #: What `options` may hold, and the keyword that it stands for.
-OPTIONS = {"maxiter": "maxiter", "time_limit": "maxtime", "tol": "tol", "presolve": "presolve", "disp": "disp"}
+OPTIONS = {
+    "maxiter": "maxiter",
+    "time_limit": "maxtime",
+    "tol": "tol",
+    "presolve": "presolve",
+    "disp": "disp",
+}
+
+
+#: The core's words.
+POLISH = {"auto": "auto", "True": "always", "False": "never"}
 
 
 @array_function("c", "A_ub", "b_ub", "A_eq", "b_eq", "x0", "A", "lc", "uc")
@@ -159,13 +169,13 @@ def linprog(
     --------
     >>> from solvent.monotone import linprog
     >>> result = linprog([-1.0, -2.0], A_ub=[[1.0, 1.0], [1.0, 3.0]], b_ub=[4.0, 6.0])
-    >>> result.success, round(result.fun, 4), [round(v, 4) for v in result.x]
+    >>> result.success, round(result.fun, 4), (result.x.round(4) + 0.0).tolist()
     (True, -5.0, [3.0, 1.0])
     >>> result.certificate.kind, result.certificate.bound <= 1e-6
     ('kkt', True)
     """
     keywords = _options(options, tol=tol, maxiter=maxiter, maxtime=maxtime, presolve=presolve)
-    if isinstance(method, str) and method.startswith(("highs", "interior", "revised", "simplex")):
+    if str(method).startswith(("highs", "interior", "revised", "simplex")):
         raise ValueError(
             f"method = {method!r}; expected 'halpern' (scipy.optimize.linprog has the method {method!r})"
         )
@@ -188,7 +198,7 @@ def linprog(
             **program.core(),
             x0=start,
             presolve=start is None if reduce == "auto" else bool(reduce),
-            polish={True: "always", False: "never"}.get(better, "auto"),
+            polish=POLISH[str(better)],
             mixed=precision == "mixed",
             check_every=every,
             tol=target,
@@ -211,9 +221,7 @@ def _options(options: Mapping[str, Any] | None, **keywords: Any) -> dict[str, An
     return merged
 
 
-def check_start(
-    x0: Any, program: LinearProgram
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def check_start(x0: Any, program: LinearProgram) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """A pair (x, y) to begin with, or None."""
     if x0 is None:
         return None

@@ -21,6 +21,7 @@ from solvent._validate import (
     check_workers,
 )
 
+from ._linprog import POLISH
 from ._lp_data import LinearProgram, check_side, compressed, matrix, variable_bounds
 from ._lp_result import LPBatchResult, result_of
 
@@ -87,7 +88,7 @@ def linprog_batch(
     >>> from solvent.monotone import linprog_batch
     >>> A = np.array([[1.0, 1.0, 1.0]])
     >>> batch = linprog_batch([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]], A, LC=[1.0], UC=[1.0])
-    >>> [[round(v, 4) for v in x] for x in batch.x]
+    >>> (batch.x.round(4) + 0.0).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     >>> bool((batch.bound <= 1e-6).all())
     True
@@ -106,7 +107,9 @@ def linprog_batch(
     stacked: list[NDArray[np.float64]] = []
     for name, given in zip(("C", "LC", "UC"), (costs, *sides), strict=True):
         if given.shape[0] not in (1, k):
-            raise ValueError(f"{name} has {given.shape[0]} rows but there are {k} programs; expected 1 or {k}")
+            raise ValueError(
+                f"{name} has {given.shape[0]} rows but there are {k} programs; expected 1 or {k}"
+            )
         stacked.append(np.ascontiguousarray(np.broadcast_to(given, (k, given.shape[1])), dtype=np.float64))
     crossed = np.argwhere(stacked[1] > stacked[2])
     if crossed.size:
@@ -126,7 +129,7 @@ def linprog_batch(
             UC=stacked[2],
             lv=lv,
             uv=uv,
-            polish={True: "always", False: "never"}.get(better, "auto"),  # type: ignore[call-overload]
+            polish=POLISH[str(better)],
             mixed=precision == "mixed",
             check_every=check_int(check_every, "check_every", ge=1),
             tol=target,

@@ -184,7 +184,9 @@ def variable_bounds(bounds: Any, n: int) -> tuple[NDArray[np.float64], NDArray[n
     """SciPy's forms: None, a pair for all, a sequence of n pairs, an (n, 2) array, `scipy.optimize.Bounds`."""
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
         try:
-            lv, uv = (np.array(np.broadcast_to(np.asarray(side, float), (n,))) for side in (bounds.lb, bounds.ub))
+            lv, uv = (
+                np.array(np.broadcast_to(np.asarray(side, float), (n,))) for side in (bounds.lb, bounds.ub)
+            )
         except ValueError:
             shape = np.shape(bounds.lb)
             raise ValueError(f"bounds.lb has shape {shape} but c has {n} entries; expected ({n},)") from None

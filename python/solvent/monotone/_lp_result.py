@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,8 +31,7 @@ CODES = {
 }
 
 
-@dataclass(frozen=True, repr=False)
-class Marginals:
+class Marginals(NamedTuple):
     """Residuals of some constraints and the sensitivity of the objective to them.
 
     Attributes
@@ -45,23 +43,15 @@ class Marginals:
         and upper bounds, at least 0 for lower bounds.
     """
 
-    residual: NDArray[np.float64]
-    marginals: NDArray[np.float64]
+    residual: NDArray[Any]
+    marginals: NDArray[Any]
 
-    __iter__: ClassVar[Any] = None
-
-    def __getitem__(self, key: str) -> NDArray[np.float64]:
-        if key not in ("residual", "marginals"):
-            raise KeyError(key)
-        value: NDArray[np.float64] = getattr(self, key)
-        return value
+    def __getitem__(self, key: Any) -> Any:
+        return getattr(self, key) if key in self._fields else tuple(self)[key]
 
     def keys(self) -> list[str]:
         """The names of the two arrays."""
-        return ["residual", "marginals"]
-
-    def __repr__(self) -> str:
-        return f"Marginals(residual={self.residual!r}, marginals={self.marginals!r})"
+        return list(self._fields)
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -108,9 +98,9 @@ class LPResult(Result):
     --------
     >>> from solvent.monotone import linprog
     >>> result = linprog([-1, 4], [[-3, 1], [1, 2]], [6, 4], bounds=[(None, None), (-3, None)])
-    >>> result.status, result.status_name, [round(v, 4) for v in result.x]
+    >>> result.status, result.status_name, (result.x.round(4) + 0.0).tolist()
     (0, 'converged', [10.0, -3.0])
-    >>> [round(v, 4) for v in result.ineqlin.marginals]
+    >>> (result.ineqlin.marginals.round(4) + 0.0).tolist()
     [0.0, -1.0]
     """
 
@@ -182,25 +172,28 @@ class LPResult(Result):
         return judged(program, self.x, self.y, self.ray, self.certificate.kind, workers)
 
 
-def judged(
-    program: LinearProgram, x: Any, y: Any, ray: Any, kind: str, workers: int | None
-) -> Certificate:
+def judged(program: LinearProgram, x: Any, y: Any, ray: Any, kind: str, workers: int | None) -> Certificate:
     """The certificate of what a result holds."""
     n, m = program.c.size, program.lc.size
-    vectors = {}
+    held = []
     for name, value, size, because in (
         ("x", x, n, f"c has {n} entries"),
         ("y", y, m, f"there are {m} rows"),
     ):
-        vectors[name] = np.ascontiguousarray(value, dtype=np.float64)
-        check_shape(vectors[name], name, (size,), because)
+        held.append(np.ascontiguousarray(value, dtype=np.float64))
+        check_shape(held[-1], name, (size,), because)
     direction = None
     if ray is not None:
         direction = np.ascontiguousarray(ray, dtype=np.float64)
         size = m if kind == "farkas" else n
         check_shape(direction, "ray", (size,), f"it is a {kind} ray")
     raw = _core.monotone.linprog_certify(
-        **program.core(), **vectors, ray=direction, kind=kind, workers=check_workers(workers)
+        **program.core(),
+        x=held[0],
+        y=held[1],
+        ray=direction,
+        kind=kind,
+        workers=check_workers(workers),
     )
     return Certificate.from_core(raw)
 
@@ -270,7 +263,7 @@ class LPBatchResult(ResultBatch):
     >>> import numpy as np
     >>> from solvent.monotone import linprog_batch
     >>> batch = linprog_batch([[1.0, 2.0], [3.0, 1.0]], [[1.0, 1.0]], [[1.0]], [[np.inf]])
-    >>> [round(v, 4) for v in batch.fun], len(batch)
+    >>> batch.fun.round(4).tolist(), len(batch)
     ([1.0, 1.0], 2)
     """
 
@@ -278,6 +271,3 @@ class LPBatchResult(ResultBatch):
     def bound(self) -> NDArray[np.float64]:
         """The bounds of the certificates."""
         return np.array([result.certificate.bound for result in self])  # type: ignore[union-attr]
-
-    def __iter__(self) -> Iterator[Result]:
-        return super().__iter__()

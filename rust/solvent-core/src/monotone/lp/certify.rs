@@ -13,6 +13,7 @@
 //! limits): every x that is feasible has c·x = yᵀAx + rᵀx >= Σ y⁺lc + y⁻uc + Σ_j min over s in [r_j ± ρ_j] of s x_j, where
 //! ρ_j bounds the error of the computed r_j. It is -inf where an infinite bound meets a reduced cost of the wrong sign.
 
+use super::exact::Expansion;
 use super::problem::Problem;
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::error::Aborted;
@@ -180,7 +181,18 @@ fn over_columns(problem: &Problem, x: &[f64], y: &[f64], columns: Range<usize>) 
         for (&i, &v) in indices.iter().zip(values) {
             reduced.add(-v, y[i as usize]);
         }
-        let (r, error) = reduced.value();
+        let (mut r, mut error) = reduced.value();
+        if r.abs() <= error && r.is_finite() {
+            // The sign is open: a vertex has many r_j = 0, and there the exact value says more than any allowance.
+            let mut exact = Expansion::default();
+            exact.add(problem.c[j]);
+            for (&i, &v) in indices.iter().zip(values) {
+                exact.add_product(-v, y[i as usize]);
+            }
+            if exact.sign().is_some() {
+                (r, error) = (exact.value(), exact.above() - exact.below());
+            }
+        }
         part.broken |= !r.is_finite();
         let (lower, upper) = (problem.columns.lower[j], problem.columns.upper[j]);
         let wrong = match (r > 0.0, lower == f64::NEG_INFINITY, upper == f64::INFINITY) {

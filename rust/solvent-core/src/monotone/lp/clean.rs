@@ -6,6 +6,7 @@
 
 use super::problem::Problem;
 use super::rays::{Proof, Ray, certify_farkas, certify_recession, clip_direction, is_feasible, normalise};
+use super::run::{farkas_share, recession_share};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 
@@ -15,10 +16,16 @@ const BITS: [i32; 14] = [0, 1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48];
 const FEW_BITS: [i32; 4] = [0, 8, 24, 40];
 /// Entries from which on a try is expensive.
 const MANY: usize = 1_000_000;
+/// Entries up to which entries of the ray are left out one by one: each try costs a correction.
+const FEW: usize = 50_000;
 /// Entries below this share of the largest do not count.
 const NOISE: f64 = 1e-6;
 /// Steps of the correction.
 const STEPS: usize = 60;
+/// Entries that are tried without.
+const LEFT_OUT: usize = 100;
+/// Violation per value at which a ray without an entry is still one but for rounding.
+const NEARLY: f64 = 1e-9;
 
 /// The best ray that can be made of a candidate.
 pub fn clean(
@@ -42,7 +49,40 @@ pub fn clean(
         keep(&mut best, judge(problem, proof, &vector));
         round(problem, &vector, &mut best, monitor)?;
     }
+    if !best.is_exact() && problem.nnz() <= FEW {
+        sparsify(problem, proof, &mut vector, monitor)?;
+        keep(&mut best, judge(problem, proof, &vector));
+        round(problem, &vector, &mut best, monitor)?;
+    }
     Ok(best)
+}
+
+/// Leaves out entries, smallest first, as long as a correction of the others makes up for it: a ray with few entries is an
+/// extreme one, whose entries are ratios of small determinants.
+fn sparsify(
+    problem: &Problem,
+    proof: Proof,
+    vector: &mut Vec<f64>,
+    monitor: &mut Monitor<'_>,
+) -> Result<(), Aborted> {
+    let mut order: Vec<usize> = (0..vector.len()).filter(|&k| vector[k] != 0.0).collect();
+    order.sort_by(|&a, &b| vector[a].abs().total_cmp(&vector[b].abs()));
+    order.truncate(LEFT_OUT);
+    for k in order {
+        monitor.poll()?;
+        let mut trial = vector.clone();
+        trial[k] = 0.0;
+        correct(problem, proof, &mut trial);
+        restrict(problem, proof, &mut trial);
+        let share = match proof {
+            Proof::Farkas => farkas_share(problem, &trial),
+            Proof::Recession => recession_share(problem, &trial),
+        };
+        if share <= NEARLY && normalise(&mut trial) {
+            *vector = trial;
+        }
+    }
+    Ok(())
 }
 
 fn judge(problem: &Problem, proof: Proof, vector: &[f64]) -> Ray {

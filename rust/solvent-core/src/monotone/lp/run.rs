@@ -240,7 +240,7 @@ impl Run {
 }
 
 /// Violation per value of multipliers, in plain sums; inf where the value is not positive.
-fn farkas_share(problem: &Problem, y: &[f64]) -> f64 {
+pub(super) fn farkas_share(problem: &Problem, y: &[f64]) -> f64 {
     let mut value = 0.0;
     for (i, &y) in y.iter().enumerate().filter(|(_, y)| **y != 0.0) {
         value += y * if y > 0.0 { problem.rows.lower[i] } else { problem.rows.upper[i] };
@@ -260,7 +260,7 @@ fn farkas_share(problem: &Problem, y: &[f64]) -> f64 {
 }
 
 /// Violation per descent of a direction, in plain sums; inf where it does not descend.
-fn recession_share(problem: &Problem, d: &[f64]) -> f64 {
+pub(super) fn recession_share(problem: &Problem, d: &[f64]) -> f64 {
     let descent = -problem.c.iter().zip(d).map(|(c, d)| c * d).sum::<f64>();
     if !(descent > 0.0) {
         return f64::INFINITY;

@@ -448,28 +448,36 @@ impl<T: Value, I: Index, U: Update> Kernel for Eight<'_, T, I, U> {
     #[inline(always)]
     fn run<S: Simd>(mut self) {
         let (lanes, parts) = (S::F64::LANES, C / S::F64::LANES);
-        let mut place = 0;
-        while place < self.sell.chunks.len() * C {
-            let (chunk, row) = (&self.sell.chunks[place / C], place % C);
-            let mut sums = [S::F64::splat(0.0); PARTS];
-            let mut at = chunk.start + row;
+        let mut k = 0;
+        while k < self.sell.chunks.len() {
+            let chunk = &self.sell.chunks[k];
+            // Eight rows at a time: their sums do not wait for each other.
+            let mut sums = [[S::F64::splat(0.0); PARTS]; C];
+            let mut at = chunk.start;
             while at < chunk.start + chunk.width * C {
-                self.add(at, &mut sums);
+                let mut row = 0;
+                while row < C {
+                    self.add(at + row, &mut sums[row]);
+                    row += 1;
+                }
                 at += C;
             }
             let mut t = chunk.tails.start;
             while t < chunk.tails.end {
-                if self.sell.tails[t].lane == row {
-                    self.add_tail(&self.sell.tails[t], &mut sums);
-                }
+                let tail = &self.sell.tails[t];
+                self.add_tail(tail, &mut sums[tail.lane]);
                 t += 1;
             }
-            let mut p = 0;
-            while p < parts {
-                self.update.apply(place * C + p * lanes, sums[p]);
-                p += 1;
+            let mut row = 0;
+            while row < C {
+                let mut p = 0;
+                while p < parts {
+                    self.update.apply((k * C + row) * C + p * lanes, sums[row][p]);
+                    p += 1;
+                }
+                row += 1;
             }
-            place += 1;
+            k += 1;
         }
     }
 }

@@ -77,7 +77,7 @@ impl Engine {
         if nnz == 0 {
             return Ok(1.0);
         }
-        let (most, settle) = if nnz > 1_000_000 { (300, 40) } else { (5000, 100) };
+        let (most, settle) = if nnz > 1_000_000 { (100, 40) } else { (5000, 100) };
         let mut v: Vec<f64> = vec![0.0; self.rows.padded()];
         Philox::new(0, POWER_STREAM, 0).fill_normal(&mut v[..self.rows.row.len()]);
         let (mut w, mut back) = (vec![0.0; v.len()], vec![0.0; self.columns.padded()]);

@@ -91,7 +91,12 @@ class _Linear(Base):
         rows, side = self._check(X, y, reset=True)
         weights = _weights(sample_weight, rows.shape[0])
         result = lstsq(
-            rows, side, weights=weights, alpha=self._penalty(), fit_intercept=self.fit_intercept, **self._keywords()
+            rows,
+            side,
+            weights=weights,
+            alpha=self._penalty(),
+            fit_intercept=self.fit_intercept,
+            **self._keywords(),
         )
         self.__dict__.pop("_state", None)
         return self._take(result, rows.shape[1])

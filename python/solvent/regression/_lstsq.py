@@ -183,7 +183,9 @@ def lstsq(
     return result_of(raw, data, rcond=rcond, tol=tol, route=(method, sketch, seed))
 
 
-def result_of(raw: Mapping[str, Any], data: Data, *, rcond: float, tol: float, route: tuple[str, str, int]) -> LstsqResult:
+def result_of(
+    raw: Mapping[str, Any], data: Data, *, rcond: float, tol: float, route: tuple[str, str, int]
+) -> LstsqResult:
     """The core's outcome as a result."""
 
     def columns(values: NDArray[np.float64] | None) -> Any:

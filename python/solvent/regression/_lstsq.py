@@ -292,11 +292,11 @@ def _path(results: list[LstsqResult]) -> LstsqResult:
         certificate = Certificate(
             kept.kind, kept.bound, relative=True, rigorous=rigorous, parts={**kept.parts, **parts}
         )
-    stacked = {
+    stacked: dict[str, Any] = {
         name: np.stack([np.asarray(result[name]) for result in results])
         for name in ("x", "intercept", "residual_norm", "gradient")
     }
-    optional = {
+    optional: dict[str, Any] = {
         name: None if worst[name] is None else np.stack([np.asarray(result[name]) for result in results])
         for name in ("coef_bound", "x_lo")
     }

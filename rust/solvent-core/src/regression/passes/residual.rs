@@ -240,4 +240,4 @@ pub fn dot_terms(columns: usize) -> usize {
 /// Roundings of a component of the gradient: the weight, the products of a run with their sum, head and tail, ridge.
 pub const GRADIENT_TERMS: usize = RUN + 7;
 
-const _: () = assert!(PAD % 8 == 0);
+const _: () = assert!(PAD.is_multiple_of(8));

@@ -26,9 +26,9 @@ use super::monitor::Monitor;
 use super::view::{MatrixView, Real};
 
 /// Rows whose products are summed one after the other in a register.
-pub const RUN: usize = 64;
+pub const RUN: usize = 32;
 
-/// `c` of the bound `|fl(G)_jk - G_jk| <= γ_c sum_i |a_ij a_ik|`, `γ_c = c u / (1 - c u)`, without weights: 64 additions
+/// `c` of the bound `|fl(G)_jk - G_jk| <= γ_c sum_i |a_ij a_ik|`, `γ_c = c u / (1 - c u)`, without weights: 32 additions
 /// in a run and the product's own rounding where the level has no fused multiply-add, the runs of a chunk, then the sum
 /// of head and tail. The chunks themselves are added by two-sums, whose tails are summed plainly: `N` chunks cost
 /// `2 N² u²`, less than one more `u` up to `N = 2^25` chunks (`10^9` rows and more).
@@ -114,10 +114,29 @@ impl Gram {
                 for (l, &x) in octet.0.iter().enumerate() {
                     let (s, e) = super::sum::two_sum(self.sums[i][c].0[l], x);
                     self.sums[i][c].0[l] = s;
-                    self.errors[i][c].0[l] += e + other.errors[i][c].0[l];
+                    // Tails first: the sum is the same in either order of the two.
+                    let tails = self.errors[i][c].0[l] + other.errors[i][c].0[l];
+                    self.errors[i][c].0[l] = tails + e;
                 }
             }
         }
+    }
+
+    /// Heads, then tails, for storage.
+    pub fn to_vec(&self) -> Vec<f64> {
+        self.sums.iter().chain(&self.errors).flatten().flat_map(|octet| octet.0).collect()
+    }
+
+    /// From what [`to_vec`](Self::to_vec) gave; `None` if the length does not fit the order.
+    pub fn from_slice(order: usize, stored: &[f64]) -> Option<Self> {
+        let mut new = Self::new(order);
+        let tile = WIDTH * WIDTH;
+        if stored.len() != 2 * new.sums.len() * tile {
+            return None;
+        }
+        let octets = new.sums.iter_mut().chain(&mut new.errors).flatten();
+        octets.zip(stored.chunks_exact(WIDTH)).for_each(|(octet, part)| octet.0.copy_from_slice(part));
+        Some(new)
     }
 
     /// The entry in row i, column j. Once a sum has overflowed or met a nan it is what a plain sum would give.

@@ -5,7 +5,7 @@ use crate::base::error::{Aborted, ArgumentError};
 
 /// Misuse, an observer that abandoned the work, or a factorisation that does not exist.
 #[derive(Debug, thiserror::Error)]
-pub enum ScoresError {
+pub enum RegressionError {
     /// An argument was refused before any work, or an entry of the data when a pass met it.
     #[error(transparent)]
     Argument(#[from] ArgumentError),

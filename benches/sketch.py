@@ -47,7 +47,7 @@ class Apply:
 class Embedding:
     """Condition of S Q for orthonormal Q with heavy neighbouring rows, the worst of ten draws."""
 
-    params = (("BlockHadamard", "SparseSign", "SRHT"), (4, 12))
+    params = (("BlockHadamard", "SparseSign"), (4, 12))
     param_names = ("sketch", "multiple")
 
     def setup(self, name, multiple):

@@ -301,7 +301,8 @@ class SRHT(_Sketch):
     Notes
     -----
     As for `BlockHadamard`; about ``log2(m) + 1`` additions an element, for the transform is pruned to the rows that are
-    kept ([1]_). Input whose length is no power of two is treated as if zeros followed.
+    kept ([1]_). Input whose length is no power of two is treated as if zeros followed. It needs m of order d log d: at
+    m = 4 d it may lose a direction of matrices with few heavy rows at aligned indices, where `BlockHadamard` does not.
 
     References
     ----------

@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from benches import ot, special, stats
+from benches import ot, sketch, special, stats
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
@@ -26,6 +26,8 @@ SMALL_SHAPES = {
     ot.Points: [40],
     ot.Batch: [5],
     ot.Exact: [60],
+    sketch.Apply: [(400, 20)],
+    sketch.Leverage: [(300, 4)],
 }
 LIMITS = {
     ("Accuracy", "track_max_error"): 5e-15,
@@ -40,6 +42,8 @@ LIMITS = {
     ("Certify", "track_relative_gap"): 1e-9,
     ("Exact", "track_certificate"): 1e-9,
     ("Mixture", "track_misplaced"): 0.05,
+    ("Embedding", "track_condition"): 4.5,
+    ("Leverage", "track_bound"): 1e-9,
 }
 
 
@@ -54,11 +58,13 @@ FLOORS = {
     ("Certificates", "track_least_bound_over_error"): 1,
     ("Fit", "track_bound_over_error"): 1,
     ("Solve", "track_bound_over_error"): 1,
+    ("Leverage", "track_bound_over_error"): 1,
+    ("Coverage", "track_coverage"): 0.75,
 }
 
 
 def _suites():
-    for module in (ot, special, stats):
+    for module in (ot, sketch, special, stats):
         for _, suite in inspect.getmembers(module, inspect.isclass):
             if suite.__module__ == module.__name__:
                 yield suite

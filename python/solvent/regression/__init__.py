@@ -6,6 +6,8 @@
 `RowSketch`                     the sums of one pass over rows: they merge, pickle and solve
 `LinearRegression`, `Ridge`     scikit-learn's estimators on `lstsq`
 `LstsqResult`                   what `lstsq` and `ridge` return
+`sketch_and_solve`              least squares on a sketch: one pass, error bars
+`SketchSolveResult`             what it returns
 =============================== ==================================================================
 """
 
@@ -14,13 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 from ._lstsq import lstsq, ridge
 from ._result import LstsqResult
+from ._sketch_solve import SketchSolveResult, sketch_and_solve
 from ._state import RowSketch
 
 if TYPE_CHECKING:
     from ._estimators import LinearRegression as LinearRegression
     from ._estimators import Ridge as Ridge
 
-__all__ = ["LinearRegression", "LstsqResult", "Ridge", "RowSketch", "lstsq", "ridge"]
+__all__ = [
+    "LinearRegression",
+    "LstsqResult",
+    "Ridge",
+    "RowSketch",
+    "SketchSolveResult",
+    "lstsq",
+    "ridge",
+    "sketch_and_solve",
+]
 
 
 def __getattr__(name: str) -> Any:

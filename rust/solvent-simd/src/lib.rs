@@ -37,6 +37,7 @@
 //! | [`level`] | which instruction set runs, and [`dispatch`] |
 //! | [`pack`] | several registers side by side, so that long dependent chains overlap |
 //! | [`slice`] | walking over slices: full registers, padded tails, gathers, partitions |
+//! | `prefetch` | a hint to the memory system |
 //! | `exp`, `ln`, ... | one elementary function a file |
 
 mod arch;
@@ -47,6 +48,7 @@ pub mod level;
 mod ln;
 pub mod pack;
 mod poly;
+mod prefetch;
 pub mod real;
 mod sinpi;
 pub mod slice;
@@ -60,5 +62,6 @@ pub use level::{Kernel, Level, dispatch, dispatch_at, level};
 pub use ln::{asinh, ln, ln_normal, log1p, log1p_normal};
 pub use pack::Pack;
 pub use poly::poly;
+pub use prefetch::prefetch;
 pub use sinpi::sinpi;
 pub use slice::{Map, MapF32, Test, map, map_f32, partition};

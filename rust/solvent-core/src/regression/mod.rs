@@ -16,6 +16,8 @@
 //! | [`certify`] | backward and forward error |
 //! | [`solve`] | the refinement |
 //! | [`state`] | a mergeable state of one pass |
+//! | [`sketch_solve`] | the solution of a sketched problem, with error bars |
+//! | [`scores`] | how much each row matters: leverage, Lewis weights, sensitivities, samples |
 
 pub mod certify;
 pub mod error;
@@ -27,6 +29,8 @@ pub mod passes;
 pub mod problem;
 pub mod route;
 pub mod scaling;
+pub mod scores;
+pub mod sketch_solve;
 pub mod solve;
 pub mod state;
 

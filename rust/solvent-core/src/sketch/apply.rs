@@ -8,6 +8,7 @@ use crate::base::pool;
 use crate::base::sparse::SparseView;
 use crate::base::view::MatrixView;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// Rows that are summed before the sum is added to the total: the unit of parallel work, and of rounding. A multiple of
 /// the grain, and so long that adding the panels up costs little.
@@ -103,15 +104,23 @@ fn sum_panels<S: Sketch>(
     let stripes: Vec<_> = pool::blocks(d, stripe.min(d.max(1))).collect();
     let items = n.div_ceil(panel) * stripes.len();
     let mut totals: Vec<_> = stripes.iter().map(|columns| Panels::new(m, columns.len())).collect();
+    // Sums that were added up lend their memory to the next ones: fresh pages cost as much as the work on them.
+    let spare: Mutex<Vec<Vec<f64>>> = Mutex::new(Vec::new());
     let part = |item: Range<usize>| {
         let (p, s) = (item.start / stripes.len(), item.start % stripes.len());
         let columns = stripes[s].clone();
-        let mut sum = vec![0.0; m * columns.len().next_multiple_of(LANES)];
+        let mut sum = spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        sum.clear();
+        sum.resize(m * columns.len().next_multiple_of(LANES), 0.0);
         add(p * panel..n.min((p + 1) * panel), columns, &mut sum);
         (s, sum)
     };
-    monitor.fold_blocks(items, 1, WAVE * pool::num_threads(), part, |(s, sum)| {
-        totals[s].add(sum);
+    // One thread holds one sum at a time, and one only.
+    let threads = pool::num_threads();
+    let wave = if threads > 1 { WAVE * threads } else { 1 };
+    monitor.fold_blocks(items, 1, wave, part, |(s, sum)| {
+        let used = totals[s].add(sum);
+        spare.lock().unwrap_or_else(PoisonError::into_inner).extend(used);
         Ok::<(), Aborted>(())
     })?;
     let mut out = vec![0.0; m * d];

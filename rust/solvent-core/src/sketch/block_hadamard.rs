@@ -13,8 +13,13 @@ use super::Sketch;
 use super::draws::{Key, Purpose, place, sign, skip_to, stratum};
 use super::hadamard::{hadamard8, is_negative};
 use super::rows::{Element, Rows, add_scaled};
-use solvent_simd::{F64s, Kernel, Lanes, Simd};
+use solvent_simd::{F64s, Kernel, Lanes, Simd, prefetch};
 use std::ops::Range;
+
+/// Bytes of the input that are asked for ahead of their use: the latency of memory times its bandwidth.
+const AHEAD: usize = 8 << 10;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Most independent copies.
 pub const MAX_MIXING: usize = 16;
@@ -263,15 +268,33 @@ impl<T: Element, const FULL: bool> Kernel for Mix<'_, T, FULL> {
         let (mut strata, sizes) = split(out, plan, padded);
         let [s0, s1, s2, s3, s4, s5, s6, s7] = &mut strata;
         let mut edge = Vec::new();
-        for t in 0..plan.tiles {
+        let (tiles, pitch) = (plan.tiles, block.pitch());
+        let delta = (AHEAD / (8 * padded * size_of::<T>()).max(1)).max(1) * pitch;
+        // Segment j from its first row on, and behind its last one.
+        let (mut starts, mut ends) = ([0; 8], [0; 8]);
+        for j in 0..8 {
+            starts[j] = block.start(plan.row(0, j));
+            ends[j] = block.start((j + 1) * tiles);
+        }
+        let weighted = block.is_weighted();
+        for t in 0..tiles {
             let words: &[u32; 8] = plan.words[8 * t..].first_chunk().expect("eight words a tile");
-            let mut index = [0; 8];
             let mut factor = [S::F64::splat(0.0); 8];
             for j in 0..8 {
-                index[j] = plan.row(t, j);
-                factor[j] = S::F64::splat(sign(words[j]) * block.factor(index[j]));
+                factor[j] = S::F64::splat(sign(words[j]));
             }
-            let x = block.padded_rows(index, &mut edge);
+            if weighted {
+                for j in 0..8 {
+                    factor[j] = S::F64::splat(sign(words[j]) * block.factor(plan.row(t, j)));
+                }
+            }
+            let x = block.padded_at(starts, padded, &mut edge);
+            for j in 0..8 {
+                starts[j] += pitch;
+                if starts[j] == ends[j] {
+                    starts[j] -= tiles * pitch;
+                }
+            }
             if FULL {
                 let out = [
                     target(s0, words[0], sizes[0], padded),
@@ -283,7 +306,7 @@ impl<T: Element, const FULL: bool> Kernel for Mix<'_, T, FULL> {
                     target(s6, words[6], sizes[6], padded),
                     target(s7, words[7], sizes[7], padded),
                 ];
-                mix_tile::<S::F64, T, true>(x, factor, out, padded, 8);
+                mix_tile::<S::F64, T, true>(x, factor, out, padded, 8, delta);
             } else {
                 let mut spare = [(); 7].map(|()| Vec::new());
                 let [p1, p2, p3, p4, p5, p6, p7] = &mut spare;
@@ -297,7 +320,7 @@ impl<T: Element, const FULL: bool> Kernel for Mix<'_, T, FULL> {
                     partial(s6, words[6], sizes[6], padded, p6),
                     partial(s7, words[7], sizes[7], padded, p7),
                 ];
-                mix_tile::<S::F64, T, false>(x, factor, out, padded, plan.active());
+                mix_tile::<S::F64, T, false>(x, factor, out, padded, plan.active(), delta);
             }
         }
     }
@@ -315,6 +338,8 @@ fn partial<'a>(
     if size > 0 { target(stratum, word, size, padded) } else { spare }
 }
 
+/// Adds one tile to its eight targets; asks for what stands `delta` elements behind each of its rows. Two registers a
+/// step: more of what waits for memory is then in flight at once.
 #[inline(always)]
 fn mix_tile<V: F64s, T: Element, const FULL: bool>(
     x: [&[T]; 8],
@@ -322,39 +347,65 @@ fn mix_tile<V: F64s, T: Element, const FULL: bool>(
     out: [&mut [f64]; 8],
     padded: usize,
     active: usize,
+    delta: usize,
 ) {
     // Slices of one known length: their bounds checks fold into the loop's.
-    let [x0, x1, x2, x3, x4, x5, x6, x7] = x.map(|row| &row[..padded]);
+    let [x0, x1, x2, x3, x4, x5, x6, x7] = x;
+    let (x0, x1, x2, x3) = (&x0[..padded], &x1[..padded], &x2[..padded], &x3[..padded]);
+    let (x4, x5, x6, x7) = (&x4[..padded], &x5[..padded], &x6[..padded], &x7[..padded]);
     let [o0, o1, o2, o3, o4, o5, o6, o7] = out;
     macro_rules! put {
-        ($j:literal, $o:ident, $y:ident, $c:ident) => {
+        ($j:literal, $o:ident, $y:ident, $c:expr) => {
             if FULL || $j < active {
                 let o = &mut $o[$c..$c + V::LANES];
                 (V::load(o) + $y[$j]).store(o);
             }
         };
     }
+    macro_rules! mix {
+        ($c:expr) => {
+            let y = hadamard8([
+                T::load::<V>(&x0[$c..$c + V::LANES]) * factor[0],
+                T::load::<V>(&x1[$c..$c + V::LANES]) * factor[1],
+                T::load::<V>(&x2[$c..$c + V::LANES]) * factor[2],
+                T::load::<V>(&x3[$c..$c + V::LANES]) * factor[3],
+                T::load::<V>(&x4[$c..$c + V::LANES]) * factor[4],
+                T::load::<V>(&x5[$c..$c + V::LANES]) * factor[5],
+                T::load::<V>(&x6[$c..$c + V::LANES]) * factor[6],
+                T::load::<V>(&x7[$c..$c + V::LANES]) * factor[7],
+            ]);
+            put!(0, o0, y, $c);
+            put!(1, o1, y, $c);
+            put!(2, o2, y, $c);
+            put!(3, o3, y, $c);
+            put!(4, o4, y, $c);
+            put!(5, o5, y, $c);
+            put!(6, o6, y, $c);
+            put!(7, o7, y, $c);
+        };
+    }
+    let line = LINE / size_of::<T>();
     let mut c = 0;
-    while c + V::LANES <= padded {
-        let y = hadamard8([
-            T::load::<V>(&x0[c..c + V::LANES]) * factor[0],
-            T::load::<V>(&x1[c..c + V::LANES]) * factor[1],
-            T::load::<V>(&x2[c..c + V::LANES]) * factor[2],
-            T::load::<V>(&x3[c..c + V::LANES]) * factor[3],
-            T::load::<V>(&x4[c..c + V::LANES]) * factor[4],
-            T::load::<V>(&x5[c..c + V::LANES]) * factor[5],
-            T::load::<V>(&x6[c..c + V::LANES]) * factor[6],
-            T::load::<V>(&x7[c..c + V::LANES]) * factor[7],
-        ]);
-        put!(0, o0, y, c);
-        put!(1, o1, y, c);
-        put!(2, o2, y, c);
-        put!(3, o3, y, c);
-        put!(4, o4, y, c);
-        put!(5, o5, y, c);
-        put!(6, o6, y, c);
-        put!(7, o7, y, c);
-        c += V::LANES;
+    while c + 2 * V::LANES <= padded {
+        if c.is_multiple_of(line) {
+            for j in 0..8 {
+                prefetch(x[j], c + delta);
+            }
+        }
+        if 2 * V::LANES > line {
+            for j in 0..8 {
+                prefetch(x[j], c + delta + line);
+            }
+        }
+        mix!(c);
+        mix!(c + V::LANES);
+        c += 2 * V::LANES;
+    }
+    if c < padded {
+        for j in 0..8 {
+            prefetch(x[j], c + delta);
+        }
+        mix!(c);
     }
 }
 

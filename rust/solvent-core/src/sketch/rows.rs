@@ -111,8 +111,56 @@ impl<'a, T: Element> Rows<'a, T> {
         &self.data[start..start + self.width]
     }
 
-    /// `R` rows, each followed by whatever stands behind it up to the padded width: what the padding of an output
-    /// collects is never read. Rows at the very end of the data are copied into `edge`.
+    /// Elements from one row to the next.
+    #[inline(always)]
+    pub(super) fn pitch(&self) -> usize {
+        self.pitch
+    }
+
+    /// Whether rows have factors of their own.
+    #[inline(always)]
+    pub(super) fn is_weighted(&self) -> bool {
+        self.factors.is_some()
+    }
+
+    /// Where row i begins, for [`padded_at`](Self::padded_at).
+    #[inline(always)]
+    pub(super) fn start(&self, i: usize) -> usize {
+        self.offset + i * self.pitch
+    }
+
+    /// The rows that begin at these places, in ascending order, as [`padded_rows`](Self::padded_rows) gives them.
+    #[inline(always)]
+    pub(super) fn padded_at<'b, const R: usize>(
+        &self,
+        starts: [usize; R],
+        padded: usize,
+        edge: &'b mut Vec<T>,
+    ) -> [&'b [T]; R]
+    where
+        'a: 'b,
+    {
+        let mut rows: [&'b [T]; R] = [&[]; R];
+        if starts[R - 1] + padded <= self.data.len() {
+            for r in 0..R {
+                rows[r] = &self.data[starts[r]..starts[r] + padded];
+            }
+        } else {
+            edge.clear();
+            edge.resize(R * padded, T::default());
+            for r in 0..R {
+                edge[r * padded..r * padded + self.width]
+                    .copy_from_slice(&self.data[starts[r]..starts[r] + self.width]);
+            }
+            for r in 0..R {
+                rows[r] = &edge[r * padded..(r + 1) * padded];
+            }
+        }
+        rows
+    }
+
+    /// `R` rows in ascending order, each followed by whatever stands behind it up to the padded width: what the padding
+    /// of an output collects is never read. Rows at the very end of the data are copied into `edge`.
     #[inline(always)]
     pub(super) fn padded_rows<'b, const R: usize>(
         &self,
@@ -122,28 +170,11 @@ impl<'a, T: Element> Rows<'a, T> {
     where
         'a: 'b,
     {
-        let padded = self.padded();
-        let mut last = 0;
-        for &i in &index {
-            last = last.max(i);
+        let mut starts = [0; R];
+        for r in 0..R {
+            starts[r] = self.start(index[r]);
         }
-        let mut rows: [&'b [T]; R] = [&[]; R];
-        if self.offset + last * self.pitch + padded <= self.data.len() {
-            for r in 0..R {
-                let start = self.offset + index[r] * self.pitch;
-                rows[r] = &self.data[start..start + padded];
-            }
-        } else {
-            edge.clear();
-            edge.resize(R * padded, T::default());
-            for r in 0..R {
-                edge[r * padded..r * padded + self.width].copy_from_slice(self.row(index[r]));
-            }
-            for r in 0..R {
-                rows[r] = &edge[r * padded..(r + 1) * padded];
-            }
-        }
-        rows
+        self.padded_at(starts, self.padded(), edge)
     }
 }
 

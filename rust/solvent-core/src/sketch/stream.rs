@@ -16,12 +16,14 @@ impl Panels {
         Self { m, width, total: None }
     }
 
-    /// Adds the sum of the next panel.
-    pub(super) fn add(&mut self, sum: Vec<f64>) {
-        match &mut self.total {
-            None => self.total = Some(sum),
-            Some(total) => total.iter_mut().zip(sum).for_each(|(t, s)| *t += s),
-        }
+    /// Adds the sum of the next panel, and gives its memory back unless it became the total's.
+    pub(super) fn add(&mut self, sum: Vec<f64>) -> Option<Vec<f64>> {
+        let Some(total) = &mut self.total else {
+            self.total = Some(sum);
+            return None;
+        };
+        total.iter_mut().zip(&sum).for_each(|(t, s)| *t += s);
+        Some(sum)
     }
 
     /// Writes the total times `scale` to columns `from..` of an array of m rows of `d` elements.
@@ -123,7 +125,8 @@ impl<S: Sketch> Stream<S> {
     fn close_panel(&mut self) {
         let sum = std::mem::take(&mut self.panel);
         if !sum.is_empty() {
-            self.panels.add(sum);
+            self.panel = self.panels.add(sum).unwrap_or_default();
+            self.panel.clear();
         }
     }
 

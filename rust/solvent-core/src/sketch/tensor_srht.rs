@@ -1,6 +1,6 @@
 //! A sketch of Kronecker products: S = m^-1/2 P (H D1 (x) H D2), P a sample of m pairs of rows with replacement. The
 //! product x (x) y is never formed: S (x (x) y) is, output by output, the product of one entry of H D1 x and one of
-//! H D2 y (Ahle et al., SODA 2020, Def. 15).
+//! H D2 y (Ahle et al., SODA 2020).
 
 use super::draws::{Key, Purpose};
 use super::hadamard::{is_negative, transform};

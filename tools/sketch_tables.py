@@ -71,7 +71,9 @@ def embedding(rng, draws):
             cells = []
             for make in kinds.values():
                 values = [condition(make(multiple * d, n, rng), q) for _ in range(draws)]
-                cells.append(" / ".join("inf" if v > 1e12 else f"{v:.2f}" for v in (np.median(values), max(values))))
+                cells.append(
+                    " / ".join("inf" if v > 1e12 else f"{v:.2f}" for v in (np.median(values), max(values)))
+                )
             yield f"| {name} | {multiple} d | {' | '.join(cells)} |"
 
 
@@ -127,7 +129,9 @@ def main():
     for name, make, count in (("embedding", embedding, options.draws), ("coverage", coverage, options.fits)):
         rows = "\n".join(make(np.random.default_rng(options.seed), count))
         print(rows, flush=True)
-        table = f"<!-- {name} -->\n\n{rows}\n\n{count} draws a cell, seed {options.seed}.\n\n<!-- end {name} -->"
+        table = (
+            f"<!-- {name} -->\n\n{rows}\n\n{count} draws a cell, seed {options.seed}.\n\n<!-- end {name} -->"
+        )
         pattern = rf"<!-- {name} -->.*?<!-- end {name} -->"
         text, found = re.subn(pattern, lambda _, table=table: table, text, flags=re.DOTALL)
         if found != 1:

@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from benches import monotone_game, ot, special, stats
+from benches import monotone_game, ot, sketch, special, stats
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
@@ -29,6 +29,8 @@ SMALL_SHAPES = {
     monotone_game.Games: [("normal", 12, 9)],
     monotone_game.Halpern: [("normal", 20, 15)],
     monotone_game.Honesty: [("normal", 9, 7), ("uniform", 6, 8)],
+    sketch.Apply: [(400, 20)],
+    sketch.Leverage: [(300, 4)],
 }
 LIMITS = {
     ("Accuracy", "track_max_error"): 5e-15,
@@ -46,6 +48,8 @@ LIMITS = {
     ("Games", "track_bound"): 1e-12,
     ("Games", "track_judged_gap"): 1e-12,
     ("Honesty", "track_bound_over_gap"): 1.000001,
+    ("Embedding", "track_condition"): 4.5,
+    ("Leverage", "track_bound"): 1e-9,
 }
 
 
@@ -61,11 +65,13 @@ FLOORS = {
     ("Fit", "track_bound_over_error"): 1,
     ("Solve", "track_bound_over_error"): 1,
     ("Honesty", "track_bound_over_gap"): 1,
+    ("Leverage", "track_bound_over_error"): 1,
+    ("Coverage", "track_coverage"): 0.75,
 }
 
 
 def _suites():
-    for module in (monotone_game, ot, special, stats):
+    for module in (monotone_game, ot, sketch, special, stats):
         for _, suite in inspect.getmembers(module, inspect.isclass):
             if suite.__module__ == module.__name__:
                 yield suite

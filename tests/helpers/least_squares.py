@@ -44,7 +44,7 @@ def exact_solution(a, b, weights=None, alpha=None):
 def optimal_backward_error(a, b, x, digits=50):
     """Smallest |[dA, theta db]|_F / |A|_F, theta = |A|_F/|b|, by Walden, Karlson and Sun's formula in `digits` digits."""
     with mpmath.workdps(digits):
-        n, d = a.shape
+        n = len(a)
         am = mpmath.matrix(a.tolist())
         bm, xm = mpmath.matrix([float(v) for v in b]), mpmath.matrix([float(v) for v in x])
         norm = mpmath.sqrt(sum(v * v for v in am))

@@ -46,7 +46,9 @@ def test_the_backward_error_is_never_too_small(seed, n, d, log_cond, log_beta, k
     assert certificate.parts["rigorous_bound"] >= truth
 
 
-@given(seeds, st.integers(6, 20), st.integers(1, 4), st.floats(0, 7), st.floats(-6, 4), st.floats(-12, 2), kinds)
+@given(
+    seeds, st.integers(6, 20), st.integers(1, 4), st.floats(0, 7), st.floats(-6, 4), st.floats(-12, 2), kinds
+)
 def test_moved_points_are_judged_as_they_are(seed, n, d, log_cond, log_beta, log_move, kind):
     a, b = problem(seed, n, d, log_cond, log_beta, kind)
     result = lstsq(a, b, rcond=0)

@@ -51,7 +51,9 @@ def hostile(draw):
 
 def true_bound(scores, exact, rank):
     mean = Fraction(rank, max(len(exact), 1))
-    return max((abs(Fraction(float(s)) - t) / max(t, mean) for s, t in zip(scores, exact, strict=True)), default=0)
+    return max(
+        (abs(Fraction(float(s)) - t) / max(t, mean) for s, t in zip(scores, exact, strict=True)), default=0
+    )
 
 
 @settings(max_examples=150)

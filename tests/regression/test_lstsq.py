@@ -52,7 +52,9 @@ def test_layouts_and_right_sides(rng, layout, dtype, k):
     assert result.success, result
     assert result.x.shape == expected.shape
     assert result.x.dtype == dtype
-    assert np.linalg.norm(result.x - expected) <= (1e-3 if dtype == np.float32 else 1e-10) * np.linalg.norm(expected)
+    assert np.linalg.norm(result.x - expected) <= (1e-3 if dtype == np.float32 else 1e-10) * np.linalg.norm(
+        expected
+    )
     residual = b - a.astype(float) @ result.x.astype(float)
     np.testing.assert_allclose(result.residual_norm, np.linalg.norm(residual, axis=0), rtol=1e-10)
     gradient = a.astype(float).T @ residual
@@ -144,9 +146,10 @@ def test_blocks_are_read_again_or_once(rng):
     strict = lstsq(iter(blocks(a, b, [640])), tol=1e-15)
     assert (strict.success, strict.status) == (False, "max_iterations")
     assert "one pass" in strict.message
-    assert optimal_backward_error(a[:30], b[:30], lstsq(iter(blocks(a[:30], b[:30], [9]))).x) <= lstsq(
-        iter(blocks(a[:30], b[:30], [9]))
-    ).certificate.bound
+    assert (
+        optimal_backward_error(a[:30], b[:30], lstsq(iter(blocks(a[:30], b[:30], [9]))).x)
+        <= lstsq(iter(blocks(a[:30], b[:30], [9]))).certificate.bound
+    )
 
 
 def test_memory_maps(rng, tmp_path):
@@ -158,7 +161,11 @@ def test_memory_maps(rng, tmp_path):
 
 def test_threads_give_the_same_bits(rng):
     a, b = make(rng, 40000, 11, cond=1e5)
-    results = [lstsq(a, b, workers=workers, accuracy=accuracy) for accuracy in ("backward", "high") for workers in (1, 2, 5)]
+    results = [
+        lstsq(a, b, workers=workers, accuracy=accuracy)
+        for accuracy in ("backward", "high")
+        for workers in (1, 2, 5)
+    ]
     for group in (results[:3], results[3:]):
         assert all(np.array_equal(r.x, group[0].x) and r.certificate == group[0].certificate for r in group)
     with solvent.threads(3):
@@ -276,7 +283,9 @@ def test_numpys_rule_of_the_rank(rng):
     assert lstsq(a, b, rcond=0).rank == 3
     assert lstsq(a, b, rcond=1e-3).rank == 1
     for rcond in (None, 1e-3):
-        np.testing.assert_allclose(lstsq(a, b, rcond=rcond).x, np.linalg.lstsq(a, b, rcond=rcond)[0], atol=1e-8)
+        np.testing.assert_allclose(
+            lstsq(a, b, rcond=rcond).x, np.linalg.lstsq(a, b, rcond=rcond)[0], atol=1e-8
+        )
 
 
 # --- the high accuracy ----------------------------------------------------------------------------------------
@@ -298,7 +307,10 @@ def test_forward_errors_against_exact_rationals(rng, cond, kind):
     size = np.linalg.norm(result.x)
     assert np.linalg.norm(error) <= 4e-16 * size
     assert result.certificate.bound <= max(1e-14, 1e4 * (cond * 1e-16) ** 2)
-    doubled = [abs(Fraction(float(v)) + Fraction(float(w)) - t) for v, w, t in zip(result.x, result.x_lo, exact, strict=True)]
+    doubled = [
+        abs(Fraction(float(v)) + Fraction(float(w)) - t)
+        for v, w, t in zip(result.x, result.x_lo, exact, strict=True)
+    ]
     assert max(doubled) <= max(1e-6 * np.linalg.norm(error), 1e-28 * cond**2 * size)
 
 
@@ -307,7 +319,10 @@ def test_an_intercept_of_high_accuracy(rng):
     exact = exact_solution(np.column_stack([a, np.ones(30)]), b)
     result = lstsq(a, b, fit_intercept=True, accuracy="high")
     assert result.success, result
-    assert all(abs(Fraction(float(v)) - t) <= c for v, t, c in zip(result.x, exact[:3], result.coef_bound, strict=True))
+    assert all(
+        abs(Fraction(float(v)) - t) <= c
+        for v, t, c in zip(result.x, exact[:3], result.coef_bound, strict=True)
+    )
     assert abs(Fraction(result.intercept) - exact[3]) <= result.certificate.parts["intercept_bound"]
 
 

@@ -159,7 +159,9 @@ def test_dask_arrays(rng):
         result = lstsq(lazy, side, weights=weights)
         assert result.success
         assert np.linalg.norm(result.x - whole.x) <= 1e-12 * np.linalg.norm(whole.x)
-    with pytest.raises(ValueError, match=r"b has shape \(5,\) but a has 3000 rows; expected \(3000,\) or \(3000, k\)"):
+    with pytest.raises(
+        ValueError, match=r"b has shape \(5,\) but a has 3000 rows; expected \(3000,\) or \(3000, k\)"
+    ):
         lstsq(lazy, np.ones(5))
 
 

@@ -174,7 +174,9 @@ def test_simd_levels_agree_bit_for_bit():
     digests = set()
     for level in ("v2", "v3", "v4"):
         env = {**os.environ, "SOLVENT_SIMD": level}
-        digests.add(subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True).stdout)
+        digests.add(
+            subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True).stdout
+        )
     assert len(digests) == 1
 
 
@@ -287,7 +289,11 @@ def test_hostile_geometries_are_embedded(kind, multiple, limit, rng):
             ValueError,
             r"A has shape \(3, 2\) but S has 4 columns; expected \(4, 2\)",
         ),
-        (lambda: Gaussian(2, 4) @ np.ones(3), ValueError, r"A has shape \(3,\) but S has 4 columns; expected \(4,\)"),
+        (
+            lambda: Gaussian(2, 4) @ np.ones(3),
+            ValueError,
+            r"A has shape \(3,\) but S has 4 columns; expected \(4,\)",
+        ),
         (lambda: Gaussian(2, 4) @ np.ones((4, 1), complex), TypeError, "A has dtype complex128"),
         (lambda: Gaussian(2, 4) @ np.ones((4, 1, 1)), ValueError, r"A has shape \(4, 1, 1\)"),
         (

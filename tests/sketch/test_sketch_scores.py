@@ -188,19 +188,59 @@ def test_draws_follow_their_probabilities(rng):
     [
         (lambda: sketch.leverage_scores(np.ones(5)), ValueError, r"a has shape \(5,\); expected a 2-D array"),
         (lambda: sketch.leverage_scores(np.ones((2, 2), complex)), TypeError, "a has dtype complex128"),
-        (lambda: sketch.leverage_scores(np.array([[1, np.nan], [0, 1]])), ValueError, r"a\[0, 1\] is nan; expected finite"),
-        (lambda: sketch.leverage_scores(np.eye(3), method="qr"), ValueError, "method = 'qr'; expected one of 'exact', 'sk"),
-        (lambda: sketch.leverage_scores(np.eye(3), eps=0), ValueError, "eps = 0; expected a finite number > 0"),
-        (lambda: sketch.leverage_scores(np.eye(3), delta=1), ValueError, "delta = 1; expected a finite number > 0 and < 1"),
-        (lambda: sketch.lewis_weights(np.eye(3), 4), ValueError, "p = 4; expected a finite number > 0 and < 4"),
-        (lambda: sketch.lewis_weights(np.eye(3), 1, tol=-1), ValueError, "tol = -1; expected a finite number >= 0"),
-        (lambda: sketch.lp_sensitivities(np.eye(3), 0.5), ValueError, "p = 0.5; expected a finite number >= 1"),
-        (lambda: sketch.lp_sensitivities(np.eye(3), rows=[3]), ValueError, r"rows\[0\] is 3; expected 0 <= index < 3"),
+        (
+            lambda: sketch.leverage_scores(np.array([[1, np.nan], [0, 1]])),
+            ValueError,
+            r"a\[0, 1\] is nan; expected finite",
+        ),
+        (
+            lambda: sketch.leverage_scores(np.eye(3), method="qr"),
+            ValueError,
+            "method = 'qr'; expected one of 'exact', 'sk",
+        ),
+        (
+            lambda: sketch.leverage_scores(np.eye(3), eps=0),
+            ValueError,
+            "eps = 0; expected a finite number > 0",
+        ),
+        (
+            lambda: sketch.leverage_scores(np.eye(3), delta=1),
+            ValueError,
+            "delta = 1; expected a finite number > 0 and < 1",
+        ),
+        (
+            lambda: sketch.lewis_weights(np.eye(3), 4),
+            ValueError,
+            "p = 4; expected a finite number > 0 and < 4",
+        ),
+        (
+            lambda: sketch.lewis_weights(np.eye(3), 1, tol=-1),
+            ValueError,
+            "tol = -1; expected a finite number >= 0",
+        ),
+        (
+            lambda: sketch.lp_sensitivities(np.eye(3), 0.5),
+            ValueError,
+            "p = 0.5; expected a finite number >= 1",
+        ),
+        (
+            lambda: sketch.lp_sensitivities(np.eye(3), rows=[3]),
+            ValueError,
+            r"rows\[0\] is 3; expected 0 <= index < 3",
+        ),
         (lambda: sketch.lp_sensitivities(np.eye(3), rows=[0.5]), TypeError, "rows has dtype float64"),
         (lambda: sketch.sample_rows(np.eye(3), 0), ValueError, "size = 0; expected an integer >= 1"),
-        (lambda: sketch.sample_rows(np.eye(3), 5, scheme="svd"), ValueError, "scheme = 'svd'; expected one of"),
+        (
+            lambda: sketch.sample_rows(np.eye(3), 5, scheme="svd"),
+            ValueError,
+            "scheme = 'svd'; expected one of",
+        ),
         (lambda: sketch.sample_rows(np.zeros((0, 3)), 5), ValueError, "a has 0 rows; expected at least 1"),
-        (lambda: sketch.sample_rows(np.eye(3), 5, p=3, scheme="sensitivity+leverage"), ValueError, "p = 3; expected"),
+        (
+            lambda: sketch.sample_rows(np.eye(3), 5, p=3, scheme="sensitivity+leverage"),
+            ValueError,
+            "p = 3; expected",
+        ),
     ],
 )
 def test_misuse_is_named(call, error, message):

@@ -85,7 +85,7 @@ def test_every_form_of_input(rng):
 
 
 def test_extreme_scales(rng):
-    a, b, exact = problem(rng)
+    a, b, _ = problem(rng)
     scale = np.array([1e-150, 1e150, 1.0, 1e100, 1e-100, 1.0])
     base = regression.sketch_and_solve(a, b, rng=1)
     wild = regression.sketch_and_solve(a * scale, b * 1e-120, rng=1)
@@ -109,13 +109,33 @@ def test_lost_rank(rng):
     ("call", "error", "message"),
     [
         (lambda f, a, b: f(a[:, 0], b), ValueError, r"a has shape \(40,\); expected a 2-D array"),
-        (lambda f, a, b: f(a, b[:4]), ValueError, r"b has shape \(4,\) but a has 40 rows; expected \(40,\) or \(40, k\)"),
+        (
+            lambda f, a, b: f(a, b[:4]),
+            ValueError,
+            r"b has shape \(4,\) but a has 40 rows; expected \(40,\) or \(40, k\)",
+        ),
         (lambda f, a, b: f(a, np.r_[b[:-1], np.inf]), ValueError, r"b\[39\] is inf; expected finite values"),
-        (lambda f, a, b: f(np.where(a == a[7, 1], np.nan, a), b), ValueError, r"a\[7, 1\] is nan; expected finite"),
-        (lambda f, a, b: f(np.where(a == a[7, 1], np.nan, a), b, m=9), ValueError, r"a\[7, 1\] is nan; expected finite"),
-        (lambda f, a, b: f(a, b, sketch="countsketch"), ValueError, "sketch = 'countsketch'; expected a dense sketch"),
+        (
+            lambda f, a, b: f(np.where(a == a[7, 1], np.nan, a), b),
+            ValueError,
+            r"a\[7, 1\] is nan; expected finite",
+        ),
+        (
+            lambda f, a, b: f(np.where(a == a[7, 1], np.nan, a), b, m=9),
+            ValueError,
+            r"a\[7, 1\] is nan; expected finite",
+        ),
+        (
+            lambda f, a, b: f(a, b, sketch="countsketch"),
+            ValueError,
+            "sketch = 'countsketch'; expected a dense sketch",
+        ),
         (lambda f, a, b: f(a, b, sketch="svd"), ValueError, "sketch = 'svd'; expected one of"),
-        (lambda f, a, b: f(a, b, rule="best"), ValueError, "rule = 'best'; expected one of 'practical', 'theory'"),
+        (
+            lambda f, a, b: f(a, b, rule="best"),
+            ValueError,
+            "rule = 'best'; expected one of 'practical', 'theory'",
+        ),
         (lambda f, a, b: f(a, b, m=0), ValueError, "m = 0; expected an integer >= 1"),
         (lambda f, a, b: f(a, b, m=3), ValueError, "m = 3 but a has 3 columns; expected an integer > 3"),
         (lambda f, a, b: f(a, b, eps=0), ValueError, "eps = 0; expected a finite number > 0"),

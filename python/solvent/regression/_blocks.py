@@ -49,8 +49,9 @@ class Blocks:
         if self._pending is not None:
             block, self._pending = self._pending, None
             return block
-        block = next(self._blocks, None)
-        return None if block is None else self._checked(block)
+        for block in self._blocks:
+            return self._checked(block)
+        return None
 
     def _checked(self, block: Any) -> Taken:
         name, wanted = f"block {self._index}", "(a_block, b_block)"

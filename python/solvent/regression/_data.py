@@ -76,9 +76,7 @@ def check_data(a: Any, b: Any, weights: Any) -> Data:
     else:
         dense = as_float_array(a, "a", finite=False)
         if dense.ndim != 2:
-            raise ValueError(
-                f"a has shape {dense.shape}; expected a 2-D array (n_rows, n_columns)"
-            )
+            raise ValueError(f"a has shape {dense.shape}; expected a 2-D array (n_rows, n_columns)")
         rows, shape, single = dense, dense.shape, dense.dtype == np.float32
     n, d = shape
     side = as_float_array(b, "b", finite=False)

@@ -91,7 +91,12 @@ class _Linear(Base):
         rows, side = self._check(X, y, reset=True)
         weights = _weights(sample_weight, rows.shape[0])
         result = lstsq(
-            rows, side, weights=weights, alpha=self._penalty(), fit_intercept=self.fit_intercept, **self._keywords()
+            rows,
+            side,
+            weights=weights,
+            alpha=self._penalty(),
+            fit_intercept=self.fit_intercept,
+            **self._keywords(),
         )
         self.__dict__.pop("_state", None)
         return self._take(result, rows.shape[1])
@@ -159,7 +164,7 @@ class _Linear(Base):
         return np.asarray(rows @ self.coef_.T + self.intercept_)
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 

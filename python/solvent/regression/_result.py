@@ -80,7 +80,7 @@ class LstsqResult(Result):
         return float(values[0] / values[-1]) if values[-1] > 0 else float("inf")
 
     @array_function("a", "b", "weights")
-    def certify(  # type: ignore[override]
+    def certify(
         self, a: Any, b: Any = None, *, weights: Any = None, alpha: Any = 0.0, fit_intercept: bool = False
     ) -> Certificate:
         """Judge the x (and x_lo) that this result holds now.

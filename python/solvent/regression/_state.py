@@ -256,5 +256,3 @@ class RowSketch:
 
     def __repr__(self) -> str:
         return f"RowSketch(d={self.d}, k={self.k}, n_rows={self.n_rows}, streams={set(self.streams)})"
-
-

@@ -113,7 +113,7 @@ pub fn backward(
     thorough: bool,
 ) -> Judgement {
     let s = Sizes::new(moments, e.y, e.side);
-    if s.b == 0.0 && s.x == 0.0 || s.frobenius == 0.0 && s.x == 0.0 {
+    if s.x == 0.0 && (s.b == 0.0 || s.frobenius == 0.0) {
         // x = 0 solves it exactly: b is zero, or every column is.
         return Judgement { rigorous: true, ..Judgement::default() };
     }
@@ -263,7 +263,7 @@ pub fn from_moments(moments: &Moments, y: &[f64], side: usize) -> (Judgement, Ve
     let error = allowance * size * size;
     let (low, high) = ((square.hi - error).max(0.0).sqrt(), (square.hi.max(0.0) + error).sqrt());
     let residual = square.hi.max(0.0).sqrt();
-    if s.b == 0.0 && s.x == 0.0 || s.frobenius == 0.0 && s.x == 0.0 {
+    if s.x == 0.0 && (s.b == 0.0 || s.frobenius == 0.0) {
         return (Judgement { rigorous: true, ..Judgement::default() }, gradient, residual);
     }
     let g = global_norm(moments, &gradient);

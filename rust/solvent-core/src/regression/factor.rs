@@ -200,7 +200,7 @@ fn measure(gram: &Matrix<f64>, r1: &Matrix<f64>, x: &Matrix<f64>, slack: f64) ->
     let product = size * inverse;
     let f = 2.0 * du * product;
     // Also where the norms have overflowed.
-    if !(f < 0.5) {
+    if f.is_nan() || f >= 0.5 {
         return f64::INFINITY;
     }
     let lower = r1.view().transpose();

@@ -64,7 +64,7 @@ pub fn solve(
             }
             let h = factor.down(&h[c]);
             let curvature: f64 = q[c].iter().zip(&h).map(|(q, h)| q * h).sum();
-            if !(curvature > 0.0) {
+            if curvature.is_nan() || curvature <= 0.0 {
                 continue;
             }
             let step = rr[c] / curvature;

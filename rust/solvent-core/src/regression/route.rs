@@ -64,13 +64,13 @@ pub fn find(
     let many = options.route == Route::Auto
         && options.accuracy == Accuracy::Backward
         && moments.order() >= GRADIENTS_FROM;
-    if options.route == Route::SketchCg || many {
-        if let Some(r0) = sketch(problem, moments, options, 8, monitor)? {
-            let factor = Factor::sketched(r0.clone());
-            let found = settle(factor, r0, "sketch-cg", problem, moments, options)?;
-            if matches!(found.core, Core::Full(_)) {
-                return Ok(Found { iterative: true, ..found });
-            }
+    if (options.route == Route::SketchCg || many)
+        && let Some(r0) = sketch(problem, moments, options, 8, monitor)?
+    {
+        let factor = Factor::sketched(r0.clone());
+        let found = settle(factor, r0, "sketch-cg", problem, moments, options)?;
+        if matches!(found.core, Core::Full(_)) {
+            return Ok(Found { iterative: true, ..found });
         }
     }
     // A factor that exists preconditions as well as a sketch's, and is there already.

@@ -10,7 +10,7 @@
 //!
 //! with probability about 1 - delta: measured, not proven.
 
-use super::scores::ScoresError;
+use super::RegressionError;
 use super::scores::table::{Table, inverse_powers};
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::dense::{Matrix, Onto, Qr, Triangle, gemm, solve_triangular, svd};
@@ -86,7 +86,7 @@ pub fn solve(
     b: MatrixView<'_, f64>,
     request: Request,
     monitor: Monitor<'_>,
-) -> Result<Solution, ScoresError> {
+) -> Result<Solution, RegressionError> {
     let mut monitor = monitor;
     let (n, d) = table.shape();
     let solved = reduced(table, b, request, &mut monitor)?;
@@ -133,7 +133,7 @@ pub fn certify(
     x: MatrixView<'_, f64>,
     request: Request,
     monitor: &mut Monitor<'_>,
-) -> Result<Certificate, ScoresError> {
+) -> Result<Certificate, RegressionError> {
     let mut solved = reduced(table, b, request, monitor)?;
     for c in 0..x.columns() {
         for j in 0..x.rows() {
@@ -158,7 +158,7 @@ fn reduced(
     b: MatrixView<'_, f64>,
     request: Request,
     monitor: &mut Monitor<'_>,
-) -> Result<Solved, ScoresError> {
+) -> Result<Solved, RegressionError> {
     let ((n, d), k) = (table.shape(), b.columns());
     if d == 0 || n == 0 {
         let residuals = (0..k).map(|c| norm2(&b.column(c).to_contiguous())).collect();
@@ -197,7 +197,7 @@ fn solve_dense(
     right: &[f64],
     (m, d, k): (usize, usize, usize),
     request: Request,
-) -> Result<Solved, ScoresError> {
+) -> Result<Solved, RegressionError> {
     let greatest = |data: &[f64], width: usize| {
         let mut most = vec![0.0f64; width];
         for row in data.chunks(width.max(1)) {

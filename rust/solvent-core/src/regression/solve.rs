@@ -250,7 +250,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
             }
         }
         let Some(sum) = self.problem.pass(&pass, monitor)? else {
-            return Ok(self.from_moments(points));
+            return Ok(self.judged_by_moments(points));
         };
         let mut finding = Finding { points, ..Finding::default() };
         let moments = self.moments();
@@ -313,7 +313,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
             }
         }
         let Some(sum) = self.problem.pass(&pass, monitor)? else {
-            return Ok(self.from_moments(points));
+            return Ok(self.judged_by_moments(points));
         };
         let mut finding = Finding { points, ..Finding::default() };
         let moments = self.moments();
@@ -346,7 +346,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
     }
 
     /// What the first pass alone proves: for rows that cannot be read again.
-    fn from_moments(&mut self, points: Points) -> Finding {
+    fn judged_by_moments(&mut self, points: Points) -> Finding {
         self.exhausted = true;
         let mut finding = Finding { points, ..Finding::default() };
         for c in 0..finding.points.y.len() {
@@ -443,7 +443,8 @@ impl Method<2> for Refinement<'_, '_> {
         let bound = finding.bound();
         let improved = bound < 0.5 * self.best_bound();
         self.idle = if improved { 0 } else { self.idle + 1 };
-        if self.high() || !(bound <= monitor.budget().tol) {
+        let met = bound <= monitor.budget().tol;
+        if self.high() || !met {
             self.next = self.corrected(&finding, monitor)?;
             self.settled = self.idle > 0 || !self.next.moved(&finding.points);
         }
@@ -454,7 +455,7 @@ impl Method<2> for Refinement<'_, '_> {
         let units = self.problem.passes - self.booked;
         self.booked = self.problem.passes;
         // The high accuracy goes on to the last bit of x, also where the bound meets the target before.
-        let settled = !self.high() || self.exhausted || self.settled || !(bound <= monitor.budget().tol);
+        let settled = !self.high() || self.exhausted || self.settled || !met;
         let bound = settled.then_some(bound);
         Ok(Progress { units, bound, extras: [self.problem.passes as f64, residual] })
     }
@@ -479,7 +480,7 @@ impl Method<2> for Refinement<'_, '_> {
                 std::mem::take(&mut self.last)
             } else {
                 let points = std::mem::take(&mut self.next);
-                self.from_moments(points)
+                self.judged_by_moments(points)
             };
         }
         if self.best.hasty {

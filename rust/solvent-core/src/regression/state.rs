@@ -169,7 +169,7 @@ impl State {
         let n = moments.order();
         let half = Matrix::from_fn(n, n, |i, j| parts.values[i].max(0.0).sqrt() * parts.vectors.get(j, i));
         let range = Range::new(&half, &moments, self.shape.intercept, rcond.max(GRAM_RESOLUTION))?;
-        let sketched = self.from_sketch(moments.clone(), rcond)?;
+        let sketched = self.by_sketch(moments.clone(), rcond)?;
         if sketched.rank == self.shape.columns || range.rank != sketched.rank {
             return Ok(sketched);
         }
@@ -178,7 +178,7 @@ impl State {
     }
 
     /// `argmin |S A x - S b|`, minimum-norm where S A has dependent columns.
-    fn from_sketch(&self, moments: Moments, rcond: f64) -> Result<StateSolution, RegressionError> {
+    fn by_sketch(&self, moments: Moments, rcond: f64) -> Result<StateSolution, RegressionError> {
         let (n, m, width) = (moments.order(), self.shape.m, self.shape.width().next_multiple_of(8));
         let scale = self.operator().scale();
         let ridge = if moments.alpha.is_empty() { 0 } else { n };

@@ -5,25 +5,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use solvent_core::base::error::Aborted;
 use solvent_core::base::monitor::{Budget, Observer};
+use solvent_core::regression::RegressionError;
 use solvent_core::regression::scores::leverage::{self, Method};
 use solvent_core::regression::scores::table::Table;
-use solvent_core::regression::scores::{Scores, ScoresError, lewis, sample, sensitivity};
+use solvent_core::regression::scores::{Scores, lewis, sample, sensitivity};
 
 use super::operators::books;
 use crate::arrays::{CompressedRows, Either, Matrix};
-use crate::errors::Raise;
 use crate::gateway::Gateway;
 use crate::outcome::{certificate, outcome};
-
-impl Raise for ScoresError {
-    fn raise(self) -> PyErr {
-        match self {
-            Self::Argument(e) => e.raise(),
-            Self::Aborted(e) => e.raise(),
-            Self::Dense(e) => e.raise(),
-        }
-    }
-}
 
 /// (indptr, indices, data, columns) of compressed rows.
 type Compressed<'py> =
@@ -43,7 +33,7 @@ pub(super) fn with_table<T: Send>(
     py: Python<'_>,
     data: &Data<'_>,
     gateway: Gateway,
-    work: impl FnOnce(&Table<'_>, &mut dyn Observer) -> Result<T, ScoresError> + Send,
+    work: impl FnOnce(&Table<'_>, &mut dyn Observer) -> Result<T, RegressionError> + Send,
 ) -> PyResult<T> {
     match data {
         Data::Dense(Either::Double(array)) => {

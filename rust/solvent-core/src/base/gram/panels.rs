@@ -127,10 +127,12 @@ impl<T: Real> Kernel for Pack<'_, T> {
                 };
                 let mut place = ((at + head) / WIDTH + first) * STRIDE + i;
                 for octet in octets {
-                    let out = &mut panels.data[place].0;
+                    // By way of a value: the compiler cannot know that input and output do not overlap.
+                    let mut row = [0.0; WIDTH];
                     for l in 0..WIDTH {
-                        out[l] = octet[l].to_f64() * factor;
+                        row[l] = octet[l].to_f64() * factor;
                     }
+                    panels.data[place] = Octet(row);
                     place += STRIDE;
                 }
             }

@@ -158,37 +158,35 @@ fn four<V: F64s, T: Entry>(
     side: &Side<'_>,
     run: &mut [f64],
 ) -> (f64, f64) {
-    let lanes = V::LANES;
-    let mut rows = [share.rows; 4];
-    for g in 0..4 {
-        rows[g] = &share.rows[(i + g) * share.stride..][..width];
+    let row = |g: usize| &share.rows[(i + g) * share.stride..][..width];
+    let (a0, a1, a2, a3) = (row(0), row(1), row(2), row(3));
+    let zero = V::splat(0.0);
+    let (mut d0, mut d1, mut d2, mut d3) = (zero, zero, zero, zero);
+    let mut j = 0;
+    while j < width {
+        let x = V::load(&x[j..]);
+        d0 = T::load::<V>(&a0[j..]).mul_add(x, d0);
+        d1 = T::load::<V>(&a1[j..]).mul_add(x, d1);
+        d2 = T::load::<V>(&a2[j..]).mul_add(x, d2);
+        d3 = T::load::<V>(&a3[j..]).mul_add(x, d3);
+        j += V::LANES;
     }
-    let mut dots = [V::splat(0.0); 4];
-    let chunks = x.chunks_exact(lanes).zip(rows[0].chunks_exact(lanes)).zip(rows[1].chunks_exact(lanes));
-    for (((x, a0), a1), (a2, a3)) in chunks.zip(rows[2].chunks_exact(lanes).zip(rows[3].chunks_exact(lanes)))
-    {
-        let x = V::load(x);
-        dots[0] = T::load::<V>(a0).mul_add(x, dots[0]);
-        dots[1] = T::load::<V>(a1).mul_add(x, dots[1]);
-        dots[2] = T::load::<V>(a2).mul_add(x, dots[2]);
-        dots[3] = T::load::<V>(a3).mul_add(x, dots[3]);
-    }
+    let dots = [d0.reduce_sum(), d1.reduce_sum(), d2.reduce_sum(), d3.reduce_sum()];
     let (mut u, mut r) = ([0.0; 4], [0.0; 4]);
     for g in 0..4 {
-        r[g] = side.residual(i + g) - dots[g].reduce_sum();
+        r[g] = side.residual(i + g) - dots[g];
         u[g] = share.weight(i + g) * r[g];
     }
     let (u0, u1, u2, u3) = (V::splat(u[0]), V::splat(u[1]), V::splat(u[2]), V::splat(u[3]));
-    let chunks =
-        run.chunks_exact_mut(lanes).zip(rows[0].chunks_exact(lanes)).zip(rows[1].chunks_exact(lanes));
-    for (((y, a0), a1), (a2, a3)) in chunks.zip(rows[2].chunks_exact(lanes).zip(rows[3].chunks_exact(lanes)))
-    {
-        let mut sum = V::load(y);
-        sum = T::load::<V>(a0).mul_add(u0, sum);
-        sum = T::load::<V>(a1).mul_add(u1, sum);
-        sum = T::load::<V>(a2).mul_add(u2, sum);
-        sum = T::load::<V>(a3).mul_add(u3, sum);
-        sum.store(y);
+    let mut j = 0;
+    while j < width {
+        let mut sum = V::load(&run[j..]);
+        sum = T::load::<V>(&a0[j..]).mul_add(u0, sum);
+        sum = T::load::<V>(&a1[j..]).mul_add(u1, sum);
+        sum = T::load::<V>(&a2[j..]).mul_add(u2, sum);
+        sum = T::load::<V>(&a3[j..]).mul_add(u3, sum);
+        sum.store(&mut run[j..]);
+        j += V::LANES;
     }
     let squares = (u[0] * r[0] + u[1] * r[1]) + (u[2] * r[2] + u[3] * r[3]);
     ((u[0] + u[1]) + (u[2] + u[3]), squares)
@@ -242,4 +240,4 @@ pub fn dot_terms(columns: usize) -> usize {
 /// Roundings of a component of the gradient: the weight, the products of a run with their sum, head and tail, ridge.
 pub const GRADIENT_TERMS: usize = RUN + 7;
 
-const _: () = assert!(PAD % 8 == 0);
+const _: () = assert!(PAD.is_multiple_of(8));

@@ -5,10 +5,11 @@
 
 use super::table::{Table, inverse_powers};
 use super::whiten::{Image, Passed, Whitening, from_sketch, gamma, whiten};
-use super::{Scores, ScoresError, finish};
+use super::{Scores, finish};
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::monitor::Monitor;
 use crate::base::status::Status;
+use crate::regression::RegressionError;
 use crate::sketch::{BlockHadamard, Key, Operator};
 
 /// How the scores are found.
@@ -68,7 +69,7 @@ pub fn leverage(
     method: Method,
     seed: u64,
     monitor: Monitor<'_>,
-) -> Result<Scores, ScoresError> {
+) -> Result<Scores, RegressionError> {
     let mut monitor = monitor;
     let (n, d) = table.shape();
     if let Method::Sketch { eps, delta } = method {
@@ -108,7 +109,7 @@ pub fn certify(
     scores: &[f64],
     seed: u64,
     monitor: &mut Monitor<'_>,
-) -> Result<Certificate, ScoresError> {
+) -> Result<Certificate, RegressionError> {
     let (n, d) = table.shape();
     if n == 0 || d == 0 {
         let worst = scores.iter().fold(0.0f64, |w, s| w.max(s.abs()));
@@ -127,7 +128,7 @@ fn sketched(
     (eps, delta): (f64, f64),
     seed: u64,
     monitor: Monitor<'_>,
-) -> Result<Scores, ScoresError> {
+) -> Result<Scores, RegressionError> {
     let mut monitor = monitor;
     let (n, d) = table.shape();
     let scale = inverse_powers(&table.greatest(&mut monitor)?);

@@ -6,15 +6,16 @@
 //! next; h, the largest change of a logarithm in it (with the leverages' own intervals), bounds the distance to the fixed
 //! point by h/(1 - |1 - p/2|).
 
+use super::Scores;
 use super::leverage::interval;
 use super::table::Table;
 use super::whiten::{Whitening, whiten};
-use super::{Scores, ScoresError};
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::monitor::{self, Budget, Monitor, Observer, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::base::sum;
+use crate::regression::RegressionError;
 
 /// Log weights below this enter a Gram matrix as if they were this: its inverse power would overflow.
 const FAINT: f64 = 1e-280;
@@ -37,16 +38,16 @@ fn emphasis(weight: f64, p: f64) -> f64 {
 
 impl monitor::Method<0> for Lewis<'_> {
     type Solution = Scores;
-    type Error = ScoresError;
+    type Error = RegressionError;
     const EXTRAS: [&'static str; 0] = [];
 
-    fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, ScoresError> {
+    fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, RegressionError> {
         self.base = whiten(self.table, self.seed, monitor)?;
         self.w = self.base.clone();
         Ok(None)
     }
 
-    fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<0>, ScoresError> {
+    fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<0>, RegressionError> {
         let p = self.p;
         let weight = |_: usize, square: f64| emphasis(square.powf(0.5 * p), p);
         let passed = self.w.pass(self.table, Some(&weight), monitor)?;
@@ -69,7 +70,7 @@ impl monitor::Method<0> for Lewis<'_> {
         Ok(Progress { units: 1, bound: if bound.is_nan() { None } else { Some(bound) }, extras: [] })
     }
 
-    fn finish(self, status: Status, monitor: Monitor<'_>) -> Result<Scores, ScoresError> {
+    fn finish(self, status: Status, monitor: Monitor<'_>) -> Result<Scores, RegressionError> {
         let mut monitor = monitor;
         let certificate = judge(self.table, &self.weights, self.p, &self.base, &mut monitor)?;
         let rank = self.base.rank();
@@ -85,7 +86,7 @@ fn judge(
     p: f64,
     base: &Whitening,
     monitor: &mut Monitor<'_>,
-) -> Result<Certificate, ScoresError> {
+) -> Result<Certificate, RegressionError> {
     let d = table.shape().1;
     let contraction = (1.0 - 0.5 * p).abs();
     let weight = |i: usize, _: f64| emphasis(weights[i], p);
@@ -123,7 +124,7 @@ pub fn lewis(
     seed: u64,
     budget: Budget,
     observer: &mut dyn Observer,
-) -> Result<Scores, ScoresError> {
+) -> Result<Scores, RegressionError> {
     let (n, d) = table.shape();
     if n == 0 || d == 0 {
         let monitor = Monitor::new(budget, observer, &[]);
@@ -142,7 +143,7 @@ pub fn certify(
     p: f64,
     seed: u64,
     monitor: &mut Monitor<'_>,
-) -> Result<Certificate, ScoresError> {
+) -> Result<Certificate, RegressionError> {
     let (n, d) = table.shape();
     if n == 0 || d == 0 {
         let bound = if weights.iter().any(|&w| w != 0.0) { f64::INFINITY } else { 0.0 };

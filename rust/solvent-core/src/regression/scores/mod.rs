@@ -9,15 +9,12 @@
 //!
 //! All stand on [`whiten`]: a matrix W with A W nearly orthonormal, and a bound on how nearly.
 
-mod error;
 pub mod leverage;
 pub mod lewis;
 pub mod sample;
 pub mod sensitivity;
 pub mod table;
 pub mod whiten;
-
-pub use error::ScoresError;
 
 use crate::base::certificate::Certificate;
 use crate::base::monitor::Monitor;

@@ -6,13 +6,14 @@
 use super::leverage::intervals;
 use super::table::Table;
 use super::whiten::{Passed, whiten};
-use super::{Scores, ScoresError, finish};
+use super::{Scores, finish};
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::monitor::Monitor;
 use crate::base::status::Status;
+use crate::regression::RegressionError;
 
 /// One bound a row: the upper ends of the leverages' intervals, rounded up.
-pub fn bounds(table: &Table<'_>, p: f64, seed: u64, monitor: Monitor<'_>) -> Result<Scores, ScoresError> {
+pub fn bounds(table: &Table<'_>, p: f64, seed: u64, monitor: Monitor<'_>) -> Result<Scores, RegressionError> {
     let mut monitor = monitor;
     let (n, d) = table.shape();
     if n == 0 || d == 0 {
@@ -51,7 +52,7 @@ pub fn certify(
     p: f64,
     seed: u64,
     monitor: &mut Monitor<'_>,
-) -> Result<Certificate, ScoresError> {
+) -> Result<Certificate, RegressionError> {
     let (n, d) = table.shape();
     if n == 0 || d == 0 {
         return Ok(Certificate::new(Kind::ForwardError, 0.0).part("eta", 0.0));

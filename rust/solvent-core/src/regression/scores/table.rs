@@ -1,10 +1,10 @@
 //! A matrix in memory, dense in any order or in compressed rows, and the ways its rows are read here.
 
-use super::ScoresError;
 use crate::base::error::{Aborted, ArgumentError};
 use crate::base::monitor::Monitor;
 use crate::base::sparse::SparseView;
 use crate::base::view::{MatrixView, Real};
+use crate::regression::RegressionError;
 use crate::sketch::{Operator, apply, apply_sparse};
 use std::ops::Range;
 
@@ -52,7 +52,7 @@ impl Table<'_> {
     }
 
     /// The greatest magnitude of each column; refuses an entry that is not finite.
-    pub fn greatest(&self, monitor: &mut Monitor<'_>) -> Result<Vec<f64>, ScoresError> {
+    pub fn greatest(&self, monitor: &mut Monitor<'_>) -> Result<Vec<f64>, RegressionError> {
         let (n, d) = self.shape();
         let ones = vec![1.0; d];
         let mut greatest = vec![0.0f64; d];
@@ -76,7 +76,7 @@ impl Table<'_> {
                 Ok(())
             }
             Err((i, j, x)) => {
-                Err(ScoresError::from(ArgumentError::element("a", &[i, j], x, "finite values")))
+                Err(RegressionError::from(ArgumentError::element("a", &[i, j], x, "finite values")))
             }
         })?;
         Ok(greatest)

@@ -10,28 +10,21 @@
 //! delta the rounding of the rows: row i of A D^-1 W errs by at most gamma_(d+1) sum_j |a_ij| |W_j.|, D^-1 folded in, and
 //! delta^2 is the sum of the squares of that; c the roundings of an entry of G.
 
-use super::ScoresError;
 use super::table::{Table, inverse_powers};
 use crate::base::dense::{Cholesky, DenseError, Matrix, Onto, Qr, Triangle, gemm, solve_triangular, svd};
 use crate::base::gram::{Gram, Panels, TERMS, WEIGHT_TERMS, accumulators};
 use crate::base::monitor::Monitor;
 use crate::base::view::MatrixView;
+use crate::regression::RegressionError;
+pub use crate::regression::scaling::gamma;
 use crate::sketch::{BlockHadamard, Key, Operator, SparseSign};
 
-/// Unit roundoff.
-const U: f64 = 0.5 * f64::EPSILON;
 /// Rows that are multiplied at a time.
 const BLOCK: usize = 256;
 /// The factor of T is taken as a bad sketch's beyond this condition.
 const WORST: f64 = 1e3;
 /// Covers the roundings of sums of up to 10^7 terms in the allowances themselves.
 const UP: f64 = 1.0 + 1e-8;
-
-/// gamma_k = k u/(1 - k u).
-pub fn gamma(k: usize) -> f64 {
-    let ku = k as f64 * U;
-    ku / (1.0 - ku)
-}
 
 /// W, and the scales of the columns it acts on.
 #[derive(Debug, Clone)]
@@ -83,7 +76,7 @@ impl Whitening {
         table: &Table<'_>,
         weight: Option<&(dyn Fn(usize, f64) -> f64 + Sync)>,
         monitor: &mut Monitor<'_>,
-    ) -> Result<Passed, ScoresError> {
+    ) -> Result<Passed, RegressionError> {
         let ((n, d), r) = (table.shape(), self.rank());
         let norms: Vec<f64> = (0..d).map(|j| row_norm(&self.w, j) * UP).collect();
         let rounding = gamma(d + 1) * UP;
@@ -117,7 +110,7 @@ impl Whitening {
                     }
                     gram.accumulate(panels, image.as_slice(), r, weight.map(|_| &weights[..]));
                 }
-                Ok::<_, ScoresError>(found)
+                Ok::<_, RegressionError>(found)
             };
             for part in monitor.map_items(running.iter_mut().enumerate(), work)? {
                 images.extend(part?);
@@ -190,7 +183,7 @@ pub fn from_sketch(
     m: usize,
     scale: &[f64],
     rcond: f64,
-) -> Result<Matrix<f64>, ScoresError> {
+) -> Result<Matrix<f64>, RegressionError> {
     let d = scale.len();
     let scaled: Vec<f64> = sketched.iter().enumerate().map(|(k, x)| x * scale[k % d]).collect();
     let view = MatrixView::row_major(&scaled, m, d)?;
@@ -206,7 +199,7 @@ fn preconditioner_rows(d: usize) -> usize {
 }
 
 /// W of A: exact to rounding, from a sketch that only preconditions.
-pub fn whiten(table: &Table<'_>, seed: u64, monitor: &mut Monitor<'_>) -> Result<Whitening, ScoresError> {
+pub fn whiten(table: &Table<'_>, seed: u64, monitor: &mut Monitor<'_>) -> Result<Whitening, RegressionError> {
     let (n, d) = table.shape();
     let greatest = table.greatest(monitor)?;
     let scale = inverse_powers(&greatest);
@@ -244,7 +237,7 @@ fn direct(
     scale: Vec<f64>,
     rcond: f64,
     monitor: &mut Monitor<'_>,
-) -> Result<Whitening, ScoresError> {
+) -> Result<Whitening, RegressionError> {
     let (n, d) = table.shape();
     let mut rows = Vec::new();
     table.read(0..n, &scale, &mut rows);
@@ -255,7 +248,7 @@ fn direct(
 }
 
 /// The condition of a symmetric matrix.
-fn condition(gram: &Matrix<f64>) -> Result<f64, ScoresError> {
+fn condition(gram: &Matrix<f64>) -> Result<f64, RegressionError> {
     let values = crate::base::dense::eigh(gram.view())?.values;
     match (values.first(), values.last()) {
         (Some(&low), Some(&high)) if low > 0.0 => Ok(high / low),

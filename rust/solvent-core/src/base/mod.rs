@@ -13,6 +13,7 @@
 //! | [`view`] | arrays as slice + shape + strides |
 //! | [`sparse`] | compressed rows, as SciPy keeps them |
 //! | [`dense`] | factorisations of small dense matrices |
+//! | [`gram`] | Gram matrices of many rows: the symmetric rank-k kernel |
 //! | [`sum`] | error-free transformations, compensated sums, double-double |
 //!
 //! How a family uses them: [`monitor::Method`] is the contract, one page of trait; [`probe`] the smallest solver.
@@ -21,6 +22,7 @@ pub mod certificate;
 pub mod dense;
 mod elementary;
 pub mod error;
+pub mod gram;
 pub mod lbfgs;
 pub mod monitor;
 pub mod outcome;

@@ -254,6 +254,17 @@ impl<'a, T: Copy> MatrixView<'a, T> {
         }
     }
 
+    /// `(slice, stride)` with row i at `slice[i * stride..][..columns]`, if the rows are contiguous and lie in order.
+    pub fn as_rows(&self) -> Option<(&'a [T], usize)> {
+        let stride = if self.rows <= 1 { self.columns } else { usize::try_from(self.row_stride).ok()? };
+        if self.rows * self.columns == 0 {
+            return Some((&[], self.columns));
+        }
+        let length = (self.rows - 1) * stride + self.columns;
+        (self.has_contiguous_rows() && stride >= self.columns)
+            .then(|| (&self.data[self.offset..self.offset + length], stride))
+    }
+
     /// The whole matrix as one slice in Fortran order, if it lies so.
     pub fn as_column_major(&self) -> Option<&'a [T]> {
         self.transpose().as_row_major()
@@ -341,6 +352,9 @@ mod tests {
         assert_eq!(c.row_slice(1), Some(&DATA[4..8]));
         assert_eq!(c.column(1).iter().collect::<Vec<_>>(), [1., 5., 9.]);
         assert!(c.has_contiguous_rows() && !f.has_contiguous_rows() && f.row_slice(0).is_none());
+        assert!(c.as_rows() == Some((&DATA, 4)) && f.as_rows().is_none());
+        let window = MatrixView::new(&DATA, 1, (3, 2), (4, 1)).unwrap();
+        assert_eq!(window.as_rows(), Some((&DATA[1..11], 4)));
         assert!(c.as_row_major().is_some() && c.as_column_major().is_none() && f.as_column_major().is_some());
         assert!(matches!(c.to_row_major(), Cow::Borrowed(_)) && matches!(f.to_row_major(), Cow::Owned(_)));
         assert_eq!(&*f.to_row_major(), [0., 3., 6., 9., 1., 4., 7., 10., 2., 5., 8., 11.]);

@@ -1,0 +1,165 @@
+//! The Gram matrix of the rows with what is appended to them: ones for the intercept, and the right sides.
+
+use super::{Entry, Pass, Share};
+use crate::base::dense::{Matrix, Onto, gemm};
+use crate::base::gram::{CHUNK, Gram, Panels};
+use crate::base::view::MatrixView;
+
+/// `[A 1 b]ᵀ W [A 1 b]`, the columns scaled by powers of two.
+#[derive(Debug, Clone)]
+pub struct Augmented {
+    /// Columns of A.
+    pub columns: usize,
+    /// Whether a column of ones follows.
+    pub intercept: bool,
+    /// How many right sides follow.
+    pub sides: usize,
+    /// Factors of all columns, powers of two; empty = all 1.
+    pub scales: Vec<f64>,
+}
+
+impl Augmented {
+    fn order(&self) -> usize {
+        self.columns + usize::from(self.intercept) + self.sides
+    }
+}
+
+/// A running Gram matrix with its scratch.
+#[derive(Debug, Clone)]
+pub struct RunningGram {
+    /// The sums.
+    pub gram: Gram,
+    panels: Panels,
+    roots: Vec<f64>,
+    scaled: Vec<f64>,
+}
+
+impl RunningGram {
+    fn new(order: usize) -> Self {
+        Self {
+            gram: Gram::new(order),
+            panels: Panels::new(order),
+            roots: vec![1.0; CHUNK],
+            scaled: Vec::new(),
+        }
+    }
+}
+
+impl Pass for Augmented {
+    type Sum = RunningGram;
+
+    fn begin(&self) -> RunningGram {
+        RunningGram::new(self.order())
+    }
+
+    fn bytes(&self) -> usize {
+        Gram::bytes(self.order()) + self.order() * CHUNK * size_of::<f64>()
+    }
+
+    fn absorb<T: Entry>(&self, sum: &mut RunningGram, share: &Share<'_, T>) {
+        let (d, k) = (self.columns, self.sides);
+        for start in (0..share.count).step_by(CHUNK) {
+            let n = CHUNK.min(share.count - start);
+            let RunningGram { gram, panels, roots, scaled } = sum;
+            for i in 0..n {
+                roots[i] = share.weight(start + i).sqrt();
+            }
+            let factors = share.weights.map(|_| &roots[..n]);
+            panels.begin(n);
+            let rows = &share.rows[start * share.stride..];
+            if self.scales.is_empty() {
+                panels.write(0, rows, share.stride, d, factors);
+                panels.write(self.order() - k, &share.b[start * k..], k, k, factors);
+            } else {
+                scaled.clear();
+                for i in 0..n {
+                    let row = &rows[i * share.stride..][..d];
+                    scaled.extend(row.iter().zip(&self.scales).map(|(a, s)| a.to_f64() * s));
+                }
+                panels.write(0, scaled, d, d, factors);
+                scaled.clear();
+                let sides = &self.scales[self.order() - k..];
+                for i in start..start + n {
+                    scaled.extend(share.b[i * k..][..k].iter().zip(sides).map(|(b, s)| b * s));
+                }
+                panels.write(self.order() - k, scaled, k, k, factors);
+            }
+            if self.intercept {
+                panels.write_constant(d, 1.0, factors);
+            }
+            gram.add(panels);
+        }
+    }
+
+    fn merge(&self, total: &mut RunningGram, part: RunningGram) {
+        total.gram.merge(&part.gram);
+    }
+}
+
+/// `([A 1] T)ᵀ W ([A 1] T)` for a stored T; `A T` is formed a chunk at a time.
+#[derive(Debug, Clone)]
+pub struct Preconditioned {
+    /// Columns of A.
+    pub columns: usize,
+    /// Whether a column of ones follows.
+    pub intercept: bool,
+    /// T, one row a column of `[A 1]`.
+    pub t: Matrix<f64>,
+}
+
+/// A running Gram matrix of transformed rows.
+#[derive(Debug, Clone)]
+pub struct RunningProduct {
+    /// The sums.
+    pub gram: Gram,
+    panels: Panels,
+    roots: Vec<f64>,
+    rows: Vec<f64>,
+    product: Matrix<f64>,
+}
+
+impl Pass for Preconditioned {
+    type Sum = RunningProduct;
+
+    fn begin(&self) -> RunningProduct {
+        let order = self.t.columns();
+        RunningProduct {
+            gram: Gram::new(order),
+            panels: Panels::new(order),
+            roots: vec![1.0; CHUNK],
+            rows: Vec::new(),
+            product: Matrix::zeros(order, CHUNK),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        Gram::bytes(self.t.columns()) + 3 * self.t.rows() * CHUNK * size_of::<f64>()
+    }
+
+    fn absorb<T: Entry>(&self, sum: &mut RunningProduct, share: &Share<'_, T>) {
+        let (d, order) = (self.columns, self.t.columns());
+        for start in (0..share.count).step_by(CHUNK) {
+            let n = CHUNK.min(share.count - start);
+            let RunningProduct { gram, panels, roots, rows, product } = sum;
+            rows.clear();
+            for i in start..start + n {
+                rows.extend(share.rows[i * share.stride..][..d].iter().map(|a| a.to_f64()));
+                rows.extend(self.intercept.then_some(1.0));
+                roots[i - start] = share.weight(i).sqrt();
+            }
+            if product.columns() != n {
+                *product = Matrix::zeros(order, n);
+            }
+            // (A T)ᵀ by columns is A T by rows.
+            let a = MatrixView::column_major(rows, self.t.rows(), n).expect("whole rows");
+            gemm(product, Onto::Replace, 1.0, self.t.view().transpose(), a);
+            panels.begin(n);
+            panels.write(0, product.as_slice(), order, order, share.weights.map(|_| &roots[..n]));
+            gram.add(panels);
+        }
+    }
+
+    fn merge(&self, total: &mut RunningProduct, part: RunningProduct) {
+        total.gram.merge(&part.gram);
+    }
+}

@@ -82,7 +82,7 @@ def test_any_factors_whatever(problem, size, scale):
     rng, i, j, y, shape, w, count, bias, delta, lam = problem
     res = fit(problem, rank=1, maxiter=2, rng=0)
     m, n = shape
-    r = int(rng.integers(1, 4))
+    r = int(rng.integers(1, min(3, m, n) + 1))
     change = {
         "U": 10.0**size * rng.standard_normal((m, r)),
         "S": np.sort(np.abs(rng.standard_normal(r)))[::-1],

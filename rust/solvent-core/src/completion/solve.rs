@@ -486,7 +486,10 @@ impl<T: Entry> Method<5> for Als<'_, T> {
                 self.rule = Some("the objective's relative decrease in a sweep is at most tol");
             }
         }
+        // With a gap to close, looks at it that bring nothing end the run: the objective stands still long before.
+        let gap = self.target > 0.0 && !problem.penalty.nonneg && self.options.certify != Certify::None;
         let flat = self.tol > 0.0
+            && !gap
             && self.recent.len() > PATIENCE
             && self.is_still()
             && self.ridge <= self.floor() * (1.0 + 1e-12);
@@ -584,7 +587,8 @@ impl<T: Entry> Als<'_, T> {
         let (bound, kind) = (certificate.bound, certificate.kind);
         let residual = certificate.get("residual").unwrap_or(f64::NAN);
         let unknown = certificate.get("identifiable") == Some(0.0);
-        let rank = certificate.get("norm_ratio").is_some_and(|ratio| ratio > 1.0 + 1e-6);
+        let capped = self.k >= self.options.grow.unwrap_or(self.options.rank);
+        let rank = capped && certificate.get("rank_sufficient") == Some(0.0);
         let mut message = match (outcome.status, kind) {
             (Status::Converged, Kind::Stationarity) => {
                 format!("a critical point; residual {residual:.3e}")

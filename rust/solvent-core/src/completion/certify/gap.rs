@@ -28,6 +28,8 @@ use crate::completion::payload::Payload;
 
 /// Directions of the factors below this part of the largest are not deflated.
 const DIRECTION: f64 = 1e-7;
+/// A norm no further above lam says that no direction is missing.
+const SUFFICIENT: f64 = 1e-6;
 /// Multiplications that the dense Gram matrix may cost.
 const DENSE_WORK: f64 = 4e9;
 
@@ -257,7 +259,8 @@ pub fn certificate<T: Entry>(
         .part("dual", lower / squared)
         .part("seed", depth.seed as f64)
         .part("evaluation", f64::from(depth.evaluation))
-        .part("distance_bound", distance);
+        .part("distance_bound", distance)
+        .part("rank_sufficient", if ratio <= 1.0 + depth.tol.max(SUFFICIENT) { 1.0 } else { 0.0 });
     Ok(certificate)
 }
 

@@ -34,7 +34,7 @@ pub const DENSE_FULL: usize = 2000;
 const STEPS: usize = 60;
 const MOST_STEPS: usize = 480;
 /// Looser than this part of what the norm exceeds lam by, more steps are worth their price.
-const LOOSE: f64 = 0.5;
+const LOOSE: f64 = 0.1;
 
 /// `|M|_2` from the Gram matrix of the smaller side.
 ///
@@ -42,7 +42,8 @@ const LOOSE: f64 = 0.5;
 /// completion, lambda_min(A) >= -gamma_(n+1)/(1 - gamma_(n+1)) tr(A). With A = theta I - G that bounds lambda_max(G).
 pub fn dense(m: &Dual) -> Result<NormBound, CompletionError> {
     let (rows, columns) = (m.rows.view(), m.columns.view());
-    let (a, terms) = if rows.columns() <= rows.rows() { (rows, m.longest_column) } else { (columns, m.longest_row) };
+    let (a, terms) =
+        if rows.columns() <= rows.rows() { (rows, m.longest_column) } else { (columns, m.longest_row) };
     let n = a.columns();
     let none = NormBound { bound: 0.0, rest: 0.0, mixed: 0.0, inside: 0.0, failure: 0.0 };
     if n == 0 || m.norm == 0.0 {

@@ -94,8 +94,10 @@ class CompletionResult(Result):
 
     ``parts``: `residual`, `first_order`, `gap`, `norm_ratio` (bound of the dual's norm over lam), `deflated_ratio`,
     `primal`, `dual`, `seed`, `evaluation`, `distance_bound` (``sqrt(2 gap)``, which bounds the weighted distance of the
-    fitted values from the optimal ones; least squares only), `identifiable` (0.0: the pattern of the observed entries
-    proves that others are not determined; nan: not refuted).
+    fitted values from the optimal ones; least squares only), `rank_sufficient` (1.0 where the norm ratio says that no
+    direction is missing), `identifiable` (0.0: the pattern of the observed entries proves that others are not determined;
+    nan: not refuted). With ``certify="full"`` also `coherence_row`, `coherence_col` (largest squared row norm of the factors
+    over its mean), `short_rows`, `short_cols`.
     """
 
     U: NDArray[Any]

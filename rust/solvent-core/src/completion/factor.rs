@@ -178,9 +178,7 @@ impl<T: Entry> Factor<T> {
 
     /// The sum of the squares.
     pub fn norm2(&self) -> f64 {
-        (0..self.rows)
-            .map(|i| self.row(i).iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>())
-            .sum()
+        (0..self.rows).map(|i| self.row(i).iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>()).sum()
     }
 
     /// Whether every element is finite.

@@ -23,6 +23,9 @@ const BLOCK: usize = 8;
 /// A vector of which less is left outside the span is no new direction.
 const NEW: f64 = 0.5;
 
+/// Both factors of a run.
+pub type Pair<T> = (Factor<T>, Factor<T>);
+
 /// The columns of `x` after those of `basis`, made orthonormal to them.
 fn joined(basis: &Matrix<f64>, x: &[Vec<f64>]) -> Result<Matrix<f64>, CompletionError> {
     let (rows, k) = (basis.rows(), basis.columns());
@@ -57,7 +60,7 @@ pub fn refit<T: Entry>(
     most: usize,
     constant: f64,
     monitor: &mut Monitor<'_>,
-) -> Result<Option<(Factor<T>, Factor<T>)>, CompletionError> {
+) -> Result<Option<Pair<T>>, CompletionError> {
     let evidence = Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty };
     let residuals = Residuals::new(&evidence, payload, monitor)?;
     let (a, b) = penalties(&evidence);
@@ -106,7 +109,8 @@ pub fn refit<T: Entry>(
         core.set(l, l, moved);
     }
     let parts = svd(core.view())?;
-    let kept: Vec<f64> = parts.s.iter().map(|s| s - lam / step).filter(|&s| s > 0.0).take(most.min(width)).collect();
+    let kept: Vec<f64> =
+        parts.s.iter().map(|s| s - lam / step).filter(|&s| s > 0.0).take(most.min(width)).collect();
     if kept.is_empty() {
         return Ok(None);
     }

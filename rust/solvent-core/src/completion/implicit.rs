@@ -96,7 +96,11 @@ impl<T: Entry> Sweeps<'_, T> {
             count: false,
             delta: None,
             nonneg: None,
-            inner: if direct { Inner::Cholesky } else { Inner::Cg { steps: self.options.cg_steps, eta: 0.0 } },
+            inner: if direct {
+                Inner::Cholesky
+            } else {
+                Inner::Cg { steps: self.options.cg_steps, eta: 0.0 }
+            },
             measure: !rows,
             base: Some(&base),
         };

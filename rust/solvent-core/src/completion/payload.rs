@@ -3,7 +3,7 @@
 use super::CompletionError;
 use super::entry::Entry;
 use super::factor::Factor;
-use crate::base::dense::{Matrix, Qr, gemm, svd, Onto};
+use crate::base::dense::{Matrix, Onto, Qr, gemm, svd};
 
 /// `mean + beta_i + gamma_j + sum_l U_il S_l V_jl`.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,12 +49,11 @@ impl<T: Entry> Payload<T> {
     }
 }
 
+/// `U`, `S` and `V`.
+pub type Triple = (Matrix<f64>, Vec<f64>, Matrix<f64>);
+
 /// `U S V^T` of the first `k` columns of two factors, in double precision.
-pub fn singular<T: Entry>(
-    u: &Factor<T>,
-    v: &Factor<T>,
-    k: usize,
-) -> Result<(Matrix<f64>, Vec<f64>, Matrix<f64>), CompletionError> {
+pub fn singular<T: Entry>(u: &Factor<T>, v: &Factor<T>, k: usize) -> Result<Triple, CompletionError> {
     let wide = |x: &Factor<T>| Matrix::from_fn(x.rows(), k, |i, l| x.row(i)[l].to_f64());
     let (left, right) = (Qr::new(wide(u).view())?, Qr::new(wide(v).view())?);
     let (ra, rb) = (left.r(), right.r());
@@ -101,9 +100,13 @@ pub fn payload<T: Entry>(
     let first = s.first().copied().unwrap_or(0.0);
     let rank = if cut > 0.0 { s.iter().filter(|&&x| x > cut * first).count() } else { k.min(s.len()) };
     let flat = |x: &Matrix<f64>| {
-        (0..x.rows()).flat_map(|i| (0..rank).map(move |l| (i, l))).map(|(i, l)| T::from_f64(x.get(i, l))).collect()
+        (0..x.rows())
+            .flat_map(|i| (0..rank).map(move |l| (i, l)))
+            .map(|(i, l)| T::from_f64(x.get(i, l)))
+            .collect()
     };
-    let biases = |x: &Factor<T>, c: f64| (0..x.rows()).map(|i| T::from_f64(x.row(i)[k].to_f64() * c / unit)).collect();
+    let biases =
+        |x: &Factor<T>, c: f64| (0..x.rows()).map(|i| T::from_f64(x.row(i)[k].to_f64() * c / unit)).collect();
     Ok(Payload {
         m: u.rows(),
         n: v.rows(),

@@ -63,7 +63,8 @@ impl<'a, T: Entry> Problem<'a, T> {
         }
         let (columns, origin) = rows.transpose();
         let column_weights = weights.map(|w| origin.iter().map(|&e| w[e]).collect());
-        let mean = mean.unwrap_or_else(|| if penalty.bias { weighted_mean(rows.data(), weights) } else { 0.0 });
+        let mean =
+            mean.unwrap_or_else(|| if penalty.bias { weighted_mean(rows.data(), weights) } else { 0.0 });
         let mean = T::from_f64(mean).to_f64();
         let unit = unit_of(rows.data(), mean, T::UNIT > 1e-10);
         let (mut squares, mut energy) = (0.0, 0.0);

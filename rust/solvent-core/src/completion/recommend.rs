@@ -47,9 +47,8 @@ pub fn recommend<T: Entry>(
                 (score(x, &v, j as usize) + base + shift + mean, j)
             })
             .collect();
-        let order = |a: &(T, u32), b: &(T, u32)| {
-            b.0.partial_cmp(&a.0).unwrap_or(Ordering::Equal).then(a.1.cmp(&b.1))
-        };
+        let order =
+            |a: &(T, u32), b: &(T, u32)| b.0.partial_cmp(&a.0).unwrap_or(Ordering::Equal).then(a.1.cmp(&b.1));
         if scored.len() > count && count > 0 {
             scored.select_nth_unstable_by(count - 1, order);
         }

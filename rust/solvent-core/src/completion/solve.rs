@@ -256,7 +256,8 @@ impl<'a, T: Entry> Als<'a, T> {
         };
         let operator = Operator::centred(problem);
         let k = self.k.min(m).min(n);
-        let triples = operator.leading(if spectral { k } else { 1 }, if spectral { 6 } else { 3 }, monitor)?;
+        let triples =
+            operator.leading(if spectral { k } else { 1 }, if spectral { 6 } else { 3 }, monitor)?;
         self.sigma = triples.s.first().copied().unwrap_or(0.0);
         if spectral {
             let fill = m as f64 * n as f64 / problem.rows.nnz() as f64;
@@ -364,7 +365,8 @@ impl<'a, T: Entry> Als<'a, T> {
         }
         let penalty = &self.problem.penalty;
         if penalty.lam == 0.0 && !penalty.nonneg {
-            let settled = self.is_flat(NOISE_WINDOW, 0.01) && self.sweeps >= self.looked + NOISE_WINDOW as u64;
+            let settled =
+                self.is_flat(NOISE_WINDOW, 0.01) && self.sweeps >= self.looked + NOISE_WINDOW as u64;
             return self.rel <= 0.999 * self.tol || settled;
         }
         let settled = self.ridge <= self.floor() * (1.0 + 1e-12);
@@ -413,7 +415,11 @@ impl<T: Entry> Method<5> for Als<'_, T> {
 
     fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<5>, CompletionError> {
         if self.zero {
-            return Ok(Progress { units: 1, bound: None, extras: [0.0, 0.0, self.problem.penalty.lam, f64::NAN, 0.0] });
+            return Ok(Progress {
+                units: 1,
+                bound: None,
+                extras: [0.0, 0.0, self.problem.penalty.lam, f64::NAN, 0.0],
+            });
         }
         self.judged = None;
         let before = self.v.clone();
@@ -428,7 +434,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         let measure = if settled { self.objective } else { columns.loss };
         let comparable = self.measure.is_finite() && (settled || self.target == 0.0);
         let decrease = (self.measure - measure) / measure.max(f64::MIN_POSITIVE);
-        let progress = !(measure > self.measure);
+        let progress = measure <= self.measure;
         self.recent.push_back(if settled { measure } else { measure.sqrt() });
         if self.recent.len() > PATIENCE + 1 {
             self.recent.pop_front();
@@ -479,14 +485,25 @@ impl<T: Entry> Method<5> for Als<'_, T> {
                 }
             }
         }
-        if self.tol > 0.0 && self.options.certify == Certify::None && comparable && self.options.held.is_none() {
-            let small = if self.target > 0.0 { decrease.abs() <= self.tol } else { self.rel <= self.tol || decrease.abs() <= self.tol };
+        if self.tol > 0.0
+            && self.options.certify == Certify::None
+            && comparable
+            && self.options.held.is_none()
+        {
+            let small = if self.target > 0.0 {
+                decrease.abs() <= self.tol
+            } else {
+                self.rel <= self.tol || decrease.abs() <= self.tol
+            };
             if small {
                 self.end = Some(Status::Converged);
                 self.rule = Some("the objective's relative decrease in a sweep is at most tol");
             }
         }
+        // With a gap to close, looks at it that bring nothing end the run: the objective stands still long before.
+        let gap = self.target > 0.0 && !problem.penalty.nonneg && self.options.certify != Certify::None;
         let flat = self.tol > 0.0
+            && !gap
             && self.recent.len() > PATIENCE
             && self.is_still()
             && self.ridge <= self.floor() * (1.0 + 1e-12);
@@ -507,11 +524,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         self.end
     }
 
-    fn finish(
-        mut self,
-        status: Status,
-        mut monitor: Monitor<'_>,
-    ) -> Result<Solution<T>, CompletionError> {
+    fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution<T>, CompletionError> {
         let held = self.held_best.take();
         // Where they only judge, the last iterate is the answer.
         let stops = self.options.held_stop;
@@ -534,7 +547,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
                     }
                 };
                 match self.kept.take() {
-                    Some(kept) if !(certificate.bound <= kept.1.bound) => (kept.0, Some(kept.1)),
+                    Some(kept) if kept.1.bound < certificate.bound => (kept.0, Some(kept.1)),
                     _ => (payload, Some(certificate)),
                 }
             }
@@ -584,7 +597,8 @@ impl<T: Entry> Als<'_, T> {
         let (bound, kind) = (certificate.bound, certificate.kind);
         let residual = certificate.get("residual").unwrap_or(f64::NAN);
         let unknown = certificate.get("identifiable") == Some(0.0);
-        let rank = certificate.get("norm_ratio").is_some_and(|ratio| ratio > 1.0 + 1e-6);
+        let capped = self.k >= self.options.grow.unwrap_or(self.options.rank);
+        let rank = capped && certificate.get("rank_sufficient") == Some(0.0);
         let mut message = match (outcome.status, kind) {
             (Status::Converged, Kind::Stationarity) => {
                 format!("a critical point; residual {residual:.3e}")
@@ -601,7 +615,9 @@ impl<T: Entry> Als<'_, T> {
                 "rounding allows no smaller bound than {bound:.3e} for these data; raise tol, or pass float64 arrays if \
                  they are float32"
             ),
-            (Status::Diverged, _) => "the factors grew without limit; raise lam, or lower the rank".to_owned(),
+            (Status::Diverged, _) => {
+                "the factors grew without limit; raise lam, or lower the rank".to_owned()
+            }
             (status, _) => status.describe().to_owned(),
         };
         if unknown && self.problem.penalty.lam == 0.0 {

@@ -32,7 +32,11 @@ pub fn chunks<T: Copy>(entries: &SparseView<'_, T>) -> Vec<Range<usize>> {
 }
 
 /// Hands each chunk the lines of `out` that belong to its rows.
-pub fn split<'a, T>(cuts: &[Range<usize>], out: &'a mut [T], stride: usize) -> Vec<(Range<usize>, &'a mut [T])> {
+pub fn split<'a, T>(
+    cuts: &[Range<usize>],
+    out: &'a mut [T],
+    stride: usize,
+) -> Vec<(Range<usize>, &'a mut [T])> {
     let mut rest = out;
     let mut parts = Vec::with_capacity(cuts.len());
     for cut in cuts {
@@ -92,6 +96,7 @@ pub fn fitted<T: Entry, S: Copy + Sync>(
         rest = tail;
     }
     let (indptr, indices) = (entries.indptr(), entries.indices());
-    monitor.map_items(parts.into_iter(), |(rows, out)| T::fitted(Fitted { indptr, indices, u, v, rows, out }))?;
+    monitor
+        .map_items(parts.into_iter(), |(rows, out)| T::fitted(Fitted { indptr, indices, u, v, rows, out }))?;
     Ok(out)
 }

@@ -190,7 +190,8 @@ impl Jacobian {
         monitor: &mut Monitor<'_>,
     ) -> Result<Vec<f64>, CompletionError> {
         let (k, line) = (self.width, self.width * SIDES);
-        let zero = || (vec![0.0; self.rows.factor.len() * SIDES], vec![0.0; self.columns.factor.len() * SIDES]);
+        let zero =
+            || (vec![0.0; self.rows.factor.len() * SIDES], vec![0.0; self.columns.factor.len() * SIDES]);
         let mut right = zero();
         for (s, (&i, &j)) in rows.iter().zip(columns).enumerate() {
             let (i, j) = (i as usize, j as usize);
@@ -244,7 +245,7 @@ impl Jacobian {
         let exact = dots(&right, &x);
         let judge = |s: usize| {
             let fine = grams[s].is_finite() && exact[s].is_finite() && exact[s] <= INFINITE * grams[s];
-            if fine && settled[s] >= 3 || fine && rz[s] <= 1e-12 * first[s] { exact[s] } else { f64::INFINITY }
+            if fine && (settled[s] >= 3 || rz[s] <= 1e-12 * first[s]) { exact[s] } else { f64::INFINITY }
         };
         Ok((0..rows.len()).map(judge).collect())
     }

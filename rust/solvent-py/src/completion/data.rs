@@ -118,7 +118,11 @@ impl<'py, T: Element + Copy> Held<'py, T> {
 }
 
 /// Writes a payload into a dict: `U, S, V, bias_row, bias_col, mean`.
-pub fn put<T: Entry + Element>(py: Python<'_>, dict: &Bound<'_, PyDict>, payload: Payload<T>) -> PyResult<()> {
+pub fn put<T: Entry + Element>(
+    py: Python<'_>,
+    dict: &Bound<'_, PyDict>,
+    payload: Payload<T>,
+) -> PyResult<()> {
     let r = payload.rank();
     let matrix = |data: Vec<T>, rows: usize| -> PyResult<Bound<'_, PyArray2<T>>> {
         use numpy::PyArrayMethods;

@@ -28,6 +28,8 @@ use crate::completion::payload::Payload;
 
 /// Directions of the factors below this part of the largest are not deflated.
 const DIRECTION: f64 = 1e-7;
+/// A norm no further above lam says that no direction is missing.
+const SUFFICIENT: f64 = 1e-6;
 /// Multiplications that the dense Gram matrix may cost.
 const DENSE_WORK: f64 = 4e9;
 
@@ -79,7 +81,8 @@ impl Span {
         if k == 0 {
             return Ok(Self { qu: none(u), qv: none(v), s: Vec::new(), nuclear: 0.0 });
         }
-        let rooted = |w: &[f64], x: &Factor<f64>| Matrix::from_fn(x.rows(), k, |i, l| w[i].sqrt() * x.row(i)[l]);
+        let rooted =
+            |w: &[f64], x: &Factor<f64>| Matrix::from_fn(x.rows(), k, |i, l| w[i].sqrt() * x.row(i)[l]);
         let (left, right) = match (Qr::new(rooted(a, u).view()), Qr::new(rooted(b, v).view())) {
             (Ok(left), Ok(right)) => (left, right),
             _ => return Ok(Self { qu: none(u), qv: none(v), s: Vec::new(), nuclear: plain }),
@@ -232,11 +235,8 @@ pub fn certificate<T: Entry>(
     let best = if quadratic > 0.0 { (inner / quadratic).max(0.0) } else { 0.0 };
     let t = if best.is_finite() { best.min(most) } else { 0.0 };
     let (gain, cost) = (t * inner, 0.5 * t * t * quadratic);
-    let mut lower = gain - cost - 8.0 * U * (gain.abs() + cost);
-    if !(lower > 0.0) {
-        // Z = 0 is always admissible.
-        lower = 0.0;
-    }
+    // Z = 0 is always admissible; `max` takes 0 where the sum is nan.
+    let lower = (gain - cost - 8.0 * U * (gain.abs() + cost)).max(0.0);
     // Objectives below the rounding of the data themselves are all alike.
     let floor = U * residuals.energy;
     let (gap, value) = ((primal - lower) * (1.0 + 4.0 * U), primal.max(floor).max(f64::MIN_POSITIVE));
@@ -257,7 +257,8 @@ pub fn certificate<T: Entry>(
         .part("dual", lower / squared)
         .part("seed", depth.seed as f64)
         .part("evaluation", f64::from(depth.evaluation))
-        .part("distance_bound", distance);
+        .part("distance_bound", distance)
+        .part("rank_sufficient", if ratio <= 1.0 + depth.tol.max(SUFFICIENT) { 1.0 } else { 0.0 });
     Ok(certificate)
 }
 

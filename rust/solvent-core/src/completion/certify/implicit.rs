@@ -116,7 +116,8 @@ pub fn certificate<T: Entry>(
     let low2 = crate::base::sum::dot2(gu.as_slice(), gv.as_slice());
     let all = crate::base::sum::norm2(gu.as_slice()) * crate::base::sum::norm2(gv.as_slice());
     let low_slack = gamma((u.rows() + v.rows()) as f64 + 2.0 * k + 16.0) * (k + 2.0) * all;
-    let rounding = (16.0 * U + 4.0 * (count * U) * (count * U)) * moduli + slack * (1.0 + gamma(count)) + low_slack;
+    let rounding =
+        (16.0 * U + 4.0 * (count * U) * (count * U)) * moduli + slack * (1.0 + gamma(count)) + low_slack;
     let ones = |n: usize| vec![1.0; n];
     let (a, b) = (ones(entries.rows()), ones(entries.columns()));
     let span = Span::new(&u, &v, &a, &b)?;

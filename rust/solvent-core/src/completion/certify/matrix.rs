@@ -50,9 +50,8 @@ impl Dual {
         };
         let (columns, _) = rows.view().transpose();
         let norm = crate::base::sum::norm2(&rows.data) * (1.0 + 1e-12);
-        let longest = |x: &Sparse<f64>| {
-            x.indptr.windows(2).map(|pair| (pair[1] - pair[0]) as usize).max().unwrap_or(0)
-        };
+        let longest =
+            |x: &Sparse<f64>| x.indptr.windows(2).map(|pair| (pair[1] - pair[0]) as usize).max().unwrap_or(0);
         Self { longest_row: longest(&rows), longest_column: longest(&columns), rows, columns, norm }
     }
 }

@@ -72,5 +72,25 @@ pub fn certify<T: Entry>(
         fit::certificate(evidence, payload, &residuals, depth, monitor)?
     };
     let identifiable = if pattern::is_refuted(&evidence.entries, payload.rank()) { 0.0 } else { f64::NAN };
-    Ok(certificate.part("identifiable", identifiable))
+    let certificate = certificate.part("identifiable", identifiable);
+    if !depth.full {
+        return Ok(certificate);
+    }
+    let k = payload.rank();
+    let short = |counts: &mut dyn Iterator<Item = usize>| counts.filter(|&c| c < k).count() as f64;
+    let rows = short(&mut (0..payload.m).map(|i| evidence.entries.range(i).len()));
+    Ok(certificate
+        .part("coherence_row", coherence(&payload.u, payload.m, k))
+        .part("coherence_col", coherence(&payload.v, payload.n, k))
+        .part("short_rows", rows)
+        .part("short_cols", short(&mut pattern::column_counts(&evidence.entries).into_iter())))
+}
+
+/// The largest squared row norm over its mean for orthonormal columns, k/m: 1 where all rows weigh the same.
+fn coherence<T: Entry>(x: &[T], rows: usize, k: usize) -> f64 {
+    if k == 0 {
+        return f64::NAN;
+    }
+    let square = |row: &[T]| row.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>();
+    x.chunks_exact(k).map(square).fold(0.0, f64::max) * rows as f64 / k as f64
 }

@@ -136,7 +136,7 @@ impl<T: Entry> LineKernel<T> for Advance<'_, T> {
         let Self { d, x, rr } = self;
         let pq = dot::<V, T>(&d.p, &d.q);
         let alpha = rr / pq;
-        if !(pq > T::ZERO) || !alpha.to_f64().is_finite() {
+        if pq <= T::ZERO || !alpha.to_f64().is_finite() {
             return None;
         }
         axpy::<V, T>(alpha, &d.p, x);

@@ -31,8 +31,8 @@ impl<T: Entry> LineKernel<T> for Factorise<'_, T> {
             let (head, tail) = gram.split_at_mut((i + 1) * stride);
             let row = &mut head[i * stride..];
             let ratio = row[i].to_f64() / largest;
-            if !(ratio > T::PIVOT) {
-                return if ratio.is_nan() { 0.0 } else { ratio };
+            if ratio.is_nan() || ratio <= T::PIVOT {
+                return ratio.max(0.0);
             }
             least = least.min(ratio);
             let first = i / V::LANES * V::LANES;
@@ -44,7 +44,8 @@ impl<T: Entry> LineKernel<T> for Factorise<'_, T> {
                 let f = V::splat(-row[r]);
                 let first = r / V::LANES * V::LANES;
                 let to = &mut tail[(r - i - 1) * stride..][..stride];
-                for (x, y) in row[first..].chunks_exact(V::LANES).zip(to[first..].chunks_exact_mut(V::LANES)) {
+                for (x, y) in row[first..].chunks_exact(V::LANES).zip(to[first..].chunks_exact_mut(V::LANES))
+                {
                     f.mul_add(V::load(x), V::load(y)).store(y);
                 }
             }

@@ -17,7 +17,8 @@ pub fn solve<T: Entry>(
     gradient: &mut [T],
 ) {
     for (l, x) in x[..free.min(width)].iter_mut().enumerate() {
-        if !(*x > T::ZERO) || !(gram[l * stride + l] > T::ZERO) {
+        let open = *x > T::ZERO && gram[l * stride + l] > T::ZERO;
+        if !open {
             *x = T::ZERO;
         }
     }
@@ -29,11 +30,12 @@ pub fn solve<T: Entry>(
         let (mut moved, mut largest) = (0.0f64, 0.0f64);
         for l in 0..width {
             let row = &gram[l * stride..l * stride + width];
-            if !(row[l] > T::ZERO) {
+            let curved = row[l] > T::ZERO;
+            if !curved {
                 continue;
             }
             let mut to = x[l] - gradient[l] / row[l];
-            if l < free && !(to > T::ZERO) {
+            if l < free && to <= T::ZERO {
                 to = T::ZERO;
             }
             let step = to - x[l];

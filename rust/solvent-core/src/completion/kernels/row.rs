@@ -168,8 +168,7 @@ impl<T: Entry> Chunk<'_, '_, T> {
                 && (half.inner == Inner::Cholesky && deficient || n <= SHORT);
             if plain && short {
                 T::gather(Gather { half, range: range.clone(), u, panel, targets: &mut targets[..n] });
-                let pivot =
-                    dual.solve(&panel[..n * stride], &targets[..n], stride, T::from_f64(ridge), u);
+                let pivot = dual.solve(&panel[..n * stride], &targets[..n], stride, T::from_f64(ridge), u);
                 if pivot > T::PIVOT {
                     tally.pivot = tally.pivot.min(pivot);
                 } else {
@@ -179,14 +178,8 @@ impl<T: Entry> Chunk<'_, '_, T> {
                 continue;
             }
             if let (true, Inner::Cg { steps, eta }) = (plain, half.inner) {
-                tally.steps += descend(
-                    half,
-                    range.clone(),
-                    (panel, &mut targets),
-                    (steps, eta),
-                    &mut directions,
-                    u,
-                );
+                tally.steps +=
+                    descend(half, range.clone(), (panel, &mut targets), (steps, eta), &mut directions, u);
                 finish(half, i, u, &mut tally);
                 continue;
             }
@@ -337,7 +330,13 @@ fn descend<T: Entry>(
             let mut at = range.start;
             while at < range.end {
                 let count = (range.end - at).min(room);
-                T::gather(Gather { half, range: at..at + count, u: base, panel, targets: &mut targets[..count] });
+                T::gather(Gather {
+                    half,
+                    range: at..at + count,
+                    u: base,
+                    panel,
+                    targets: &mut targets[..count],
+                });
                 T::pass(Pass { panel: &panel[..count * stride], targets: None, x: &d.p, q: &mut d.q });
                 at += count;
             }

@@ -505,3 +505,66 @@ impl Payoff for Opaque<'_> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dense(entries: &[f64], rows: usize, columns: usize) -> Dense {
+        Dense::new(MatrixView::row_major(entries, rows, columns).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn powers_of_two_over_the_whole_range() {
+        for e in [-1074, -1022, -1021, -3, 0, 1, 1023] {
+            assert_eq!(exponent_of(ldexp(1.0, e)), e);
+            assert_eq!(ldexp(ldexp(1.0, e), -e), 1.0);
+        }
+        assert_eq!((exponent_of(1.75), exponent_of(0.0), exponent_of(f64::MAX)), (0, 0, 1023));
+        assert_eq!(ldexp(3.0, 2100), f64::INFINITY);
+    }
+
+    #[test]
+    fn wide_games_are_kept_tall_and_scaled() {
+        let game = dense(&[4.0, -8.0, 0.5, 1.0, 2.0, 6.0], 2, 3);
+        assert!(game.flipped() && game.shape() == (3, 2) && game.exponent() == 3);
+        assert_eq!(game.entries(), [-0.5, -0.125, 1.0, -0.25, -0.0625, -0.75]);
+        assert_eq!((game.largest(), game.unit(), game.magnitude()), (Some(1.0), 1.0, 1.0));
+    }
+
+    #[test]
+    fn a_constant_that_outweighs_the_spread_is_taken_off() {
+        let game = dense(&[1000.0, 1001.0, 1002.0, 1001.0], 2, 2);
+        assert!(game.largest().unwrap() > 1.9 && game.magnitude() >= 1.0 && game.magnitude() < 2.0);
+        let back = |x: f64| x * game.unit() * ldexp(1.0, game.exponent());
+        assert_eq!(back(game.entries()[2] - game.entries()[0]), 2.0);
+        // Products for a certificate are those of the payoffs themselves.
+        let mut silent = crate::base::monitor::Silent;
+        let mut monitor = Monitor::new(crate::base::monitor::Budget::new(0.0, 1), &mut silent, &[]);
+        let exact = game.exactly(&[1.0, 0.0], &[0.5, 0.5], &mut monitor).unwrap();
+        let values: Vec<f64> = exact.rows.iter().map(|x| ldexp(x.to_f64(), game.exponent())).collect();
+        assert_eq!(values, [1000.5, 1001.5]);
+    }
+
+    #[test]
+    fn saddle_points_are_seen_in_both_forms() {
+        let entries = [3.0, 0.0, 2.0, 5.0, -1.0, 6.0];
+        let game = dense(&entries, 3, 2);
+        assert_eq!(game.saddle(), None);
+        let zero_is_one_of_them = [1.0, 0.0, 0.0, -2.0];
+        assert_eq!(dense(&zero_is_one_of_them, 2, 2).saddle(), Some((1, 0)));
+        let (indptr, indices, data) = ([0_i64, 1, 2], [0, 1], [1.0, -2.0]);
+        let sparse = SparseView::new(&indptr, &indices, &data, 2).unwrap();
+        assert_eq!(Compressed::new(sparse).unwrap().saddle(), Some((1, 0)));
+    }
+
+    #[test]
+    fn what_is_not_finite_is_named() {
+        let entries = [1.0, 2.0, f64::NAN, 4.0, 5.0, 6.0];
+        let told = |rows, columns| {
+            let view = MatrixView::row_major(&entries, rows, columns).unwrap();
+            Dense::new(view).unwrap_err().to_string()
+        };
+        assert!(told(3, 2).starts_with("M[1, 0] is nan") && told(2, 3).starts_with("M[0, 2] is nan"));
+    }
+}

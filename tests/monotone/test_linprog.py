@@ -262,12 +262,12 @@ def test_the_radius_of_an_approximate_ray_is_honest():
 
 
 def test_a_free_column_that_vanishes_up_to_rounding_proves_nothing():
-    proof = linprog([1.0], A_eq=[[1.0], [1.0]], b_eq=[1.0, 2.0], bounds=(None, None))
+    proof = linprog([1.0, 1.0], A_eq=[[1.0, 1.0], [1.0, 1.0]], b_eq=[1.0, 2.0], bounds=(None, None))
     assert proof.status == 2
     # 0.1 + 0.2 is not 0.3: with these rows there is a solution, far away.
-    A, b = [[0.1 + 0.2], [0.3]], [0.0, 1.0]
+    A, b = [[0.1 + 0.2, 1.0], [0.3, 1.0]], [0.0, 1.0]
     judged = dataclasses.replace(proof, ray=np.array([-1.0, 1.0])).certify(
-        [0.0], A_eq=A, b_eq=b, bounds=(None, None)
+        [0.0, 0.0], A_eq=A, b_eq=b, bounds=(None, None)
     )
     assert judged.bound > 0 and judged.parts["violation"] == 0.1 + 0.2 - 0.3
 

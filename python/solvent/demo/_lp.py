@@ -140,7 +140,12 @@ def prove(report: Report) -> None:
     lc[5:] *= 1.001 * uc[:5].sum() / lc[5:].sum()
     result = solve((c, A, lc, uc, lv, uv))
     parts = result.certificate.parts
+    rest = (
+        "no rest"
+        if parts["violation"] == 0
+        else f"a rest of {parts['violation']:.1e} that the rows' own bounds outweigh"
+    )
     report.say(
-        f"\nShipping a thousandth more than there is: {result.status_name}, proven by multipliers of value "
-        f"{parts['value']:.3g} and violation {parts['violation']:g}, both exact"
+        f"\nShipping a thousandth more than there is: {result.status_name}, proven in exact arithmetic by multipliers of "
+        f"value {parts['value']:.3g} and {rest}"
     )

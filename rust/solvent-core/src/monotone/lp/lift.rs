@@ -29,6 +29,9 @@ pub struct Lift<'a> {
     pub reductions: Option<&'a Reductions>,
 }
 
+/// A row with its multiplier, and columns with their reduced costs: where a ray begins.
+type Seed<'a> = ((usize, f64), &'a [(usize, f64)]);
+
 /// Puts `values` in their places.
 fn scatter(size: usize, places: &[usize], values: &[f64]) -> Vec<f64> {
     let mut out = vec![0.0; size];
@@ -127,14 +130,7 @@ impl Lift<'_> {
         out
     }
 
-    fn dual(
-        &self,
-        it: &Reductions,
-        costs: f64,
-        y: &[f64],
-        r: &[f64],
-        seed: Option<((usize, f64), &[(usize, f64)])>,
-    ) -> Vec<f64> {
+    fn dual(&self, it: &Reductions, costs: f64, y: &[f64], r: &[f64], seed: Option<Seed<'_>>) -> Vec<f64> {
         let mut y = scatter(self.original.m(), &it.rows, y);
         let mut r = scatter(self.original.n(), &it.columns, r);
         if let Some((row, charges)) = seed {

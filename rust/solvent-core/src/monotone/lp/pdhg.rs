@@ -20,6 +20,8 @@ const PATIENCE: u64 = 50_000;
 const RAY_EVERY: u64 = 4;
 /// Violation per value from which on a ray is a candidate.
 const CANDIDATE: f64 = 1e-8;
+/// A proof whose value is a smaller share of what it was summed from tells of rounded data: the tolerance decides then.
+const MARGIN: f64 = 1e-12;
 /// Iterations that are added, at least, where a candidate cannot be made exact.
 const GRACE: u64 = 2000;
 /// Looks at which the cheap measures met the tolerance and the certificate on the original data did not.
@@ -161,7 +163,7 @@ impl<'a> Pdhg<'a> {
             for (proof, vector) in self.run.rays(self.lift.iterated(), &self.engine, CANDIDATE) {
                 let ray = self.lift.ray(proof, &vector, monitor)?;
                 self.next_try = self.run.total + self.run.total / 4;
-                if ray.certificate.bound > CANDIDATE {
+                if ray.certificate.bound > CANDIDATE || ray.margin.is_nan() || ray.margin < MARGIN {
                     continue;
                 }
                 let grace = self.run.total + self.run.total.max(GRACE);

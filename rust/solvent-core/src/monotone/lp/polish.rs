@@ -87,7 +87,7 @@ fn least_squares(
         }
         let image = forward(&direction);
         let curvature = square(&image);
-        if !(curvature > 0.0) {
+        if curvature.is_nan() || curvature <= 0.0 {
             break;
         }
         let step = gamma / curvature;

@@ -3,6 +3,17 @@
 //! Reduced costs r travel with the multipliers: where a reduction moved a bound from a row to a column, r_j > 0 on a
 //! lower bound that the row gave belongs to the row.
 
+/// A row that went with a column.
+#[derive(Debug, Clone)]
+pub struct DroppedRow {
+    /// Coefficient of the column.
+    pub a: f64,
+    /// Limits.
+    pub limits: (f64, f64),
+    /// The other entries.
+    pub others: Vec<(usize, f64)>,
+}
+
 /// What was done to the problem.
 #[derive(Debug, Clone)]
 pub enum Reduction {
@@ -34,8 +45,8 @@ pub enum Reduction {
         column: usize,
         /// Its bounds.
         bounds: (f64, f64),
-        /// Rows: number, coefficient of the column, limits, other entries.
-        rows: Vec<(usize, f64, f64, f64, Vec<(usize, f64)>)>,
+        /// The rows that went with it.
+        rows: Vec<DroppedRow>,
     },
     /// a x_j + b x_k = d: x_j was substituted.
     Doubleton {
@@ -103,7 +114,7 @@ pub fn primal(stack: &[Reduction], ray: bool, x: &mut [f64]) {
             Reduction::FixedColumn { column, value, .. } => x[*column] = size(*value),
             Reduction::FreeColumn { column, bounds, rows } => {
                 let (mut low, mut high) = (size(bounds.0), size(bounds.1));
-                for (_, a, lc, uc, others) in rows {
+                for DroppedRow { a, limits: (lc, uc), others } in rows {
                     let rest: f64 = others.iter().map(|&(k, v)| v * x[k]).sum();
                     let (least, most) = ((size(*lc) - rest) / a, (size(*uc) - rest) / a);
                     low = low.max(least.min(most));

@@ -4,7 +4,7 @@
 //! Each reduction leaves a [`Reduction`] on a stack; [`postsolve`](super::postsolve) undoes them in reverse. The answer is
 //! judged on the original data only, so that rounding here can make a bound larger, never wrong.
 
-use super::postsolve::Reduction;
+use super::postsolve::{DroppedRow, Reduction};
 use super::problem::{Limits, Problem};
 use crate::base::sparse::Sparse;
 use crate::base::sum::Sum;
@@ -251,7 +251,8 @@ impl Presolve {
             .iter()
             .map(|&(i, a)| {
                 let others = self.row(i).filter(|&(k, _)| k != j).collect();
-                (i, a, self.row_limits.lower[i], self.row_limits.upper[i], others)
+                let limits = (self.row_limits.lower[i], self.row_limits.upper[i]);
+                DroppedRow { a, limits, others }
             })
             .collect();
         for &(i, _) in &entries {

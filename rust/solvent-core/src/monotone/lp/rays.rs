@@ -30,6 +30,9 @@ pub struct Ray {
     pub vector: Vec<f64>,
     /// The certificate, kind `farkas` or `recession-ray`.
     pub certificate: Certificate,
+    /// The value (or descent) as a share of the magnitudes that it was summed from: near the unit roundoff it tells of
+    /// data that were rounded, not of a problem without solution.
+    pub margin: f64,
 }
 
 impl Ray {
@@ -73,15 +76,19 @@ pub struct Farkas {
     pub value: f64,
     /// Its exact sign; none where a product left the range of doubles.
     pub sign: Option<f64>,
+    /// Sum of the magnitudes of its terms.
+    pub magnitude: f64,
 }
 
 /// Evaluates −Aᵀy and the value; y is clipped.
 pub fn farkas(problem: &Problem, y: &[f64]) -> Farkas {
     let mut value = Expansion::default();
     let mut charged = Vec::new();
-    let mut lost = false;
+    let (mut lost, mut magnitude) = (false, 0.0);
     for (i, &y) in y.iter().enumerate().filter(|(_, y)| **y != 0.0) {
-        value.add_product(y, if y > 0.0 { problem.rows.lower[i] } else { problem.rows.upper[i] });
+        let limit = if y > 0.0 { problem.rows.lower[i] } else { problem.rows.upper[i] };
+        value.add_product(y, limit);
+        magnitude += (y * limit).abs();
     }
     let at = problem.at.view();
     for j in 0..problem.n() {
@@ -100,18 +107,19 @@ pub fn farkas(problem: &Problem, y: &[f64]) -> Farkas {
         }
         if bound.is_finite() {
             value.add_scaled(&r, bound);
+            magnitude += (r.value() * bound).abs();
         } else {
             charged.push((j, r.above().abs().max(r.below().abs())));
         }
     }
     let sign = if lost { None } else { value.sign() };
-    Farkas { charged, value: if lost { f64::NAN } else { value.below() }, sign }
+    Farkas { charged, value: if lost { f64::NAN } else { value.below() }, sign, magnitude }
 }
 
 /// Rounds a sum of non-negative numbers up.
 fn sum_up(terms: impl ExactSizeIterator<Item = f64>) -> f64 {
     let k = terms.len() as f64;
-    terms.sum::<f64>() * (1.0 + (k + 2.0) * f64::EPSILON)
+    terms.fold(0.0, |sum, term| sum + term) * (1.0 + (k + 2.0) * f64::EPSILON)
 }
 
 /// The certificate of multipliers. The vector is taken as it stands: clipped and normalised here.
@@ -139,7 +147,8 @@ pub fn certify_farkas(problem: &Problem, y: &[f64]) -> Ray {
         .part("violation", violation)
         .part("radius", radius)
         .part("implied", f64::from(u8::from(implied)));
-    Ray { proof: Proof::Farkas, vector: y, certificate }
+    let margin = found.value / found.magnitude;
+    Ray { proof: Proof::Farkas, vector: y, certificate, margin }
 }
 
 /// B >= |x_j| for every x that satisfies the rows and the bounds of the other variables; inf if no row says so.
@@ -200,7 +209,8 @@ pub fn certify_recession(problem: &Problem, d: &[f64]) -> Ray {
     let certificate = Certificate::new(Kind::RecessionRay, bound)
         .part("descent", descent.below())
         .part("violation", violation);
-    Ray { proof: Proof::Recession, vector: d, certificate }
+    let magnitude: f64 = problem.c.iter().zip(&d).map(|(c, d)| (c * d).abs()).sum();
+    Ray { proof: Proof::Recession, vector: d, certificate, margin: descent.below() / magnitude }
 }
 
 /// Row i times x.

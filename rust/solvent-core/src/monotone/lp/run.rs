@@ -262,7 +262,7 @@ pub(super) fn farkas_share(problem: &Problem, y: &[f64]) -> f64 {
 /// Violation per descent of a direction, in plain sums; inf where it does not descend.
 pub(super) fn recession_share(problem: &Problem, d: &[f64]) -> f64 {
     let descent = -problem.c.iter().zip(d).map(|(c, d)| c * d).sum::<f64>();
-    if !(descent > 0.0) {
+    if descent.is_nan() || descent <= 0.0 {
         return f64::INFINITY;
     }
     let (mut violation, a) = (0.0f64, problem.a.view());

@@ -225,10 +225,12 @@ pub(super) fn finish(
         Polish::Auto => tol <= 1e-6 && judged.certificate.bound > tol,
         Polish::Always => true,
     };
-    if wanted && reached.ray.is_none() && reached.status != Status::Interrupted {
-        if let Some((pair, better)) = polish(problem, &reached.pair, &judged, &mut monitor)? {
-            (reached.pair, judged) = (pair, better);
-        }
+    if wanted
+        && reached.ray.is_none()
+        && reached.status != Status::Interrupted
+        && let Some((pair, better)) = polish(problem, &reached.pair, &judged, &mut monitor)?
+    {
+        (reached.pair, judged) = (pair, better);
     }
     // A ray is told where it decided, or where nothing else was found.
     let ray = reached.ray.take();
@@ -237,11 +239,12 @@ pub(super) fn finish(
     {
         reached.status = Status::UnboundedOrInfeasible;
     }
-    let ray = ray.filter(|_| {
-        matches!(
-            reached.status,
-            Status::Infeasible | Status::Unbounded | Status::UnboundedOrInfeasible | Status::Stalled
-        ) && !(tol > 0.0 && judged.certificate.bound <= tol)
+    // An exact proof outranks a point that is within the tolerance; an approximate one does not.
+    let met = tol > 0.0 && judged.certificate.bound <= tol;
+    let ray = ray.filter(|ray| match reached.status {
+        Status::Infeasible | Status::Unbounded | Status::UnboundedOrInfeasible => ray.is_exact(),
+        Status::Stalled => !met,
+        _ => false,
     });
     let Judgement { certificate, primal, dual, gap, objective, dual_objective, .. } = judged;
     let ending = monitor.end(reached.status);

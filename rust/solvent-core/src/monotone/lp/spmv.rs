@@ -455,9 +455,11 @@ impl<T: Value, I: Index, U: Update> Kernel for Eight<'_, T, I, U> {
             let mut sums = [[S::F64::splat(0.0); PARTS]; C];
             let mut at = chunk.start;
             while at < chunk.start + chunk.width * C {
+                // One check of bounds for eight entries.
+                let (values, indices) = (&self.sell.values[at..at + C], &self.sell.indices[at..at + C]);
                 let mut row = 0;
                 while row < C {
-                    self.add(at + row, &mut sums[row]);
+                    self.add(values[row], indices[row], &mut sums[row]);
                     row += 1;
                 }
                 at += C;
@@ -483,11 +485,11 @@ impl<T: Value, I: Index, U: Update> Kernel for Eight<'_, T, I, U> {
 }
 
 impl<T: Value, I: Index, U> Eight<'_, T, I, U> {
-    /// Adds entry `at` times the eight vectors.
+    /// Adds an entry times the eight vectors.
     #[inline(always)]
-    fn add<V: F64s>(&self, at: usize, sums: &mut [V; PARTS]) {
-        let value = V::splat(self.sell.values[at].wide());
-        let from = self.sell.indices[at].at() * C;
+    fn add<V: F64s>(&self, value: T, index: I, sums: &mut [V; PARTS]) {
+        let value = V::splat(value.wide());
+        let from = index.at() * C;
         let x = &self.table[from..from + C];
         let mut p = 0;
         while p < C / V::LANES {
@@ -502,7 +504,8 @@ impl<T: Value, I: Index, U> Eight<'_, T, I, U> {
         let mut eight = [[V::splat(0.0); PARTS]; C];
         let mut at = tail.entries.start;
         while at < tail.entries.end {
-            self.add(at, &mut eight[(at - tail.entries.start) % C]);
+            let lane = (at - tail.entries.start) % C;
+            self.add(self.sell.values[at], self.sell.indices[at], &mut eight[lane]);
             at += 1;
         }
         let mut p = 0;

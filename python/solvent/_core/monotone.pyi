@@ -45,6 +45,7 @@ def solve_inclusion(
     paper: bool,
     c: float | None,
     memory_limit: int,
+    rescale: bool,
     seed: int,
     single: bool,
     tol: float,

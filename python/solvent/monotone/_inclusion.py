@@ -367,6 +367,7 @@ def solve_inclusion(
             paper=tuning.paper,
             c=tuning.c,
             memory_limit=tuning.memory_limit,
+            rescale=prox is operator.prox,
             seed=seed_from_rng(rng, fixed=0),
             single=start.dtype == np.float32,
             tol=check_tol(tol, 1e-6),

@@ -70,7 +70,10 @@ mod tests {
             let scaled: Vec<f64> = x.iter().map(|x| x * scale).collect();
             assert!((norm(&scaled) / scale / exact.sqrt() - 1.0).abs() < 1e-15);
         }
-        assert_eq!((norm(&[]), norm(&[f64::INFINITY]), distance(&[3.0, 0.0], &[0.0, 4.0])), (0.0, f64::INFINITY, 5.0));
+        assert_eq!(
+            (norm(&[]), norm(&[f64::INFINITY]), distance(&[3.0, 0.0], &[0.0, 4.0])),
+            (0.0, f64::INFINITY, 5.0)
+        );
         assert!(norm(&[f64::NAN, 1.0]).is_nan());
     }
 }

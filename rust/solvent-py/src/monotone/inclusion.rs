@@ -40,8 +40,12 @@ const METHODS: [(&str, Method); 6] = [
 /// method's own factor, 0 none.
 #[pyfunction]
 #[pyo3(signature = (operator, prox, x0, *, kind, method, L, L_avg, mu, batch, restart, eta, relative, paper, c, memory_limit,
-                    seed, single, tol, maxiter, maxtime, history, workers, callback))]
-#[allow(non_snake_case, clippy::too_many_arguments, reason = "one keyword each, by the names of the mathematics")]
+                    rescale, seed, single, tol, maxiter, maxtime, history, workers, callback))]
+#[allow(
+    non_snake_case,
+    clippy::too_many_arguments,
+    reason = "one keyword each, by the names of the mathematics"
+)]
 pub fn solve_inclusion<'py>(
     py: Python<'py>,
     operator: &Bound<'py, PyTuple>,
@@ -59,6 +63,7 @@ pub fn solve_inclusion<'py>(
     paper: bool,
     c: Option<f64>,
     memory_limit: usize,
+    rescale: bool,
     seed: u64,
     single: bool,
     tol: f64,
@@ -91,6 +96,7 @@ pub fn solve_inclusion<'py>(
         paper,
         c,
         memory_limit,
+        rescale,
         seed,
         single,
         budget: Budget { tol, maxiter, maxtime, history },

@@ -220,7 +220,8 @@ pub fn evaluate<'py>(
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let u = u.as_array().to_vec();
     let v = v.map(|v| v.as_array().to_vec());
-    let indices: Option<Vec<usize>> = indices.map(|list| list.as_array().iter().map(|&i| i as usize).collect());
+    let indices: Option<Vec<usize>> =
+        indices.map(|list| list.as_array().iter().map(|&i| i as usize).collect());
     let out = with(py, operator, workers, move |operator, monitor| {
         let mut out = vec![0.0; u.len()];
         match (&v, &indices) {

@@ -30,7 +30,9 @@ impl<'py> Held<'py> {
             "box" => Self::Box { lo: array(1)?, hi: array(2)? },
             "simplex" => Self::Simplex { total: spec.get_item(1)?.extract()? },
             "l1" => Self::L1 { weight: array(1)? },
-            "ball" => Self::Ball { radius: spec.get_item(1)?.extract()?, center: spec.get_item(2)?.extract()? },
+            "ball" => {
+                Self::Ball { radius: spec.get_item(1)?.extract()?, center: spec.get_item(2)?.extract()? }
+            }
             "cone" => Self::Cone,
             "weights" => Self::Weights { rho: spec.get_item(1)?.extract()? },
             "callable" => Self::Callable { function: spec.get_item(1)?.unbind() },

@@ -41,7 +41,11 @@ pub fn estimate(
             largest = largest.max(ratio);
         }
         let scale = norm(&change);
-        direction = (0..d).map(|j| rng.normal() * 0.1 / (d as f64).sqrt() + if scale > 0.0 { change[j] / scale } else { 0.0 }).collect();
+        direction = (0..d)
+            .map(|j| {
+                rng.normal() * 0.1 / (d as f64).sqrt() + if scale > 0.0 { change[j] / scale } else { 0.0 }
+            })
+            .collect();
     }
     Ok(MARGIN * largest)
 }

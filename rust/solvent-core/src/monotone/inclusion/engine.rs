@@ -1,16 +1,17 @@
 //! The run: exact points from a scheme, measured, guarded and certified.
 
+use super::InclusionError;
 use super::certify::{Judged, Payload, Terms, judge};
 use super::constants::{cosine, estimate, estimate_average, ratio};
 use super::options::{Method, Options, Problem};
 use super::stages::{self, Stage};
-use super::InclusionError;
 use crate::base::certificate::Certificate;
 use crate::base::error::Aborted;
 use crate::base::monitor::{self, Budget, Monitor, Observer, Progress, drive};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::monotone::operator::Constants;
+use crate::monotone::prox::{Prox, Rescaled};
 use crate::monotone::scheme::{Context, Point, Scheme};
 use crate::monotone::vector::{difference, norm};
 
@@ -58,8 +59,20 @@ pub fn solve(
     start: Vec<f64>,
     observer: &mut dyn Observer,
 ) -> Result<Solution, InclusionError> {
-    let mut monitor = Monitor::new(options.budget, observer, const { &<Engine<'_> as monitor::Method<3>>::EXTRAS });
-    let mut engine = Engine::prepare(problem, options, start, &mut monitor)?;
+    let mut monitor =
+        Monitor::new(options.budget, observer, const { &<Engine<'_> as monitor::Method<3>>::EXTRAS });
+    let rescaled = if options.rescale { problem.operator.rescaled() } else { None };
+    let (inner, scale) = match &rescaled {
+        Some((operator, scale)) => (&**operator, Some(scale.as_slice())),
+        None => (problem.operator, None),
+    };
+    let prox = match (problem.prox, scale) {
+        (Some(prox), Some(scale)) => Some(Rescaled::new(prox, scale)),
+        _ => None,
+    };
+    let prox = prox.as_ref().map_or(problem.prox, |it| Some(it as &dyn Prox));
+    let run = Run { caller: problem, inner: Problem { operator: inner, prox, ..problem }, scale };
+    let mut engine = Engine::prepare(run, options, start, &mut monitor)?;
     let status = drive(&mut engine, &mut monitor)?;
     monitor::Method::finish(engine, status, monitor)
 }
@@ -72,7 +85,26 @@ struct Candidate {
     h: f64,
 }
 
+/// The problem as the caller sees it, and in the coordinates `û = u/scale` of the run.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    caller: Problem<'a>,
+    inner: Problem<'a>,
+    scale: Option<&'a [f64]>,
+}
+
+impl Run<'_> {
+    /// `u = scale û`, or where `up` is false `û = u/scale`.
+    fn convert(&self, vector: &mut [f64], up: bool) {
+        let Some(scale) = self.scale else { return };
+        for (x, s) in vector.iter_mut().zip(scale) {
+            *x = if up { *x * s } else { *x / s };
+        }
+    }
+}
+
 struct Engine<'a> {
+    run: Run<'a>,
     problem: Problem<'a>,
     options: &'a Options,
     context: Context<'a>,
@@ -102,12 +134,15 @@ struct Engine<'a> {
 impl<'a> Engine<'a> {
     /// Evaluates F at the start, settles constants, scale and method.
     fn prepare(
-        problem: Problem<'a>,
+        run: Run<'a>,
         options: &'a Options,
-        start: Vec<f64>,
+        mut start: Vec<f64>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Self, Aborted> {
+        let problem = run.inner;
+        run.convert(&mut start, false);
         let mut context = Context::new(problem.operator, problem.prox, options.eta, options.seed);
+        context.metric = run.scale;
         let mut f = vec![0.0; start.len()];
         context.full(&start, &mut f, monitor)?;
         let mut ended = None;
@@ -135,10 +170,14 @@ impl<'a> Engine<'a> {
             let root = context.root() + 1;
             context.arrange(options.batch.unwrap_or(root).max(root), options.memory_limit);
         }
-        let size = f64::EPSILON.sqrt() * (norm(&at.f) + context.constants.full * norm(&start));
-        let scale = if options.relative { at.residual.max(size) } else { 1.0 };
+        let (mut value, mut origin) = (at.f.clone(), start);
+        run.convert(&mut value, false);
+        run.convert(&mut origin, true);
+        let size = f64::EPSILON.sqrt() * (norm(&value) + context.constants.full * norm(&origin));
+        let scale = if options.relative { at.measured.max(size) } else { 1.0 };
         let scale = if scale > 0.0 && scale.is_finite() { scale } else { 1.0 };
         let mut engine = Self {
+            run,
             problem,
             options,
             scheme,
@@ -181,21 +220,24 @@ impl<'a> Engine<'a> {
             x.clone_from(&point.next);
             let pull = |j: usize| (point.u[j] - h * point.f[j] - x[j]) / h;
             let mut pulls: Vec<f64> = (0..x.len()).map(pull).collect();
+            self.run.convert(&mut pulls, false);
             single(&mut pulls);
             g = Some(pulls);
         }
+        self.run.convert(&mut x, true);
         single(&mut x);
-        let known = (x == point.u).then_some(point.f.as_slice());
+        let known = (self.run.scale.is_none() && x == point.u).then_some(point.f.as_slice());
         let payload = Payload { x: &x, g: g.as_deref(), h, known };
         let terms = Terms { scale: self.scale, relative: self.options.relative, mu: self.options.mu };
-        let judged = judge(self.problem.operator, self.problem.prox, payload, terms, monitor)?;
+        let caller = self.run.caller;
+        let judged = judge(caller.operator, caller.prox, payload, terms, monitor)?;
         self.context.evaluations += judged.evaluations * self.context.n as u64;
         Ok(Candidate { x, g, judged, h })
     }
 
     /// The bound of the current point: its certificate where that may meet the target, else what its residual allows.
     fn bound(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, Aborted> {
-        let (residual, tol) = (self.at.residual, self.options.budget.tol);
+        let (residual, tol) = (self.at.measured, self.options.budget.tol);
         let cheap = residual / self.scale;
         if !cheap.is_finite() {
             return Ok(None);
@@ -304,7 +346,7 @@ impl<'a> Engine<'a> {
         } else {
             4.0 * judged.allowance
         };
-        let rounded = self.options.single && judged.residual > 4.0 * point.residual;
+        let rounded = self.options.single && judged.residual > 4.0 * point.measured;
         if judged.residual <= dust || rounded {
             self.ended = Some((Status::RoundingFloor, floor(judged.certificate.bound)));
         } else if self.retried {
@@ -315,9 +357,7 @@ impl<'a> Engine<'a> {
             self.landmark.1 = self.context.evaluations;
             self.fall_back()?;
         }
-        if self.candidate.as_ref().is_none_or(|old| {
-            judged_bound(&candidate) < judged_bound(old)
-        }) {
+        if self.candidate.as_ref().is_none_or(|old| judged_bound(&candidate) < judged_bound(old)) {
             self.candidate = Some(candidate);
         }
         Ok(())
@@ -326,21 +366,26 @@ impl<'a> Engine<'a> {
     fn hint(&self) -> String {
         match self.negative {
             Some(product) => format!("F is not monotone: <F(u) - F(v), u - v> = {product:.3e} was seen"),
-            None => "either there is no solution, or another method or a smaller eta has to be tried".to_owned(),
+            None => {
+                "either there is no solution, or another method or a smaller eta has to be tried".to_owned()
+            }
         }
     }
 
     fn stuck(&self, waited: f64) -> String {
         format!(
             "no new best residual in {waited:.0} passes, also with half the step; the best is {:.3e}. {}",
-            self.best.residual,
+            self.best.measured,
             self.hint()
         )
     }
 
     fn grown(&self) -> String {
         if self.at.residual.is_finite() {
-            format!("the residual grew {GROWTH:.0e}-fold whatever the step ({HALVINGS} halvings). {}", self.hint())
+            format!(
+                "the residual grew {GROWTH:.0e}-fold whatever the step ({HALVINGS} halvings). {}",
+                self.hint()
+            )
         } else {
             not_finite(&self.at, self.passes())
         }
@@ -427,7 +472,7 @@ impl monitor::Method<3> for Engine<'_> {
         }
         let done = (self.context.evaluations - self.prepared).div_ceil(self.context.n as u64);
         let restarts = (self.restarts + self.scheme.restarts()) as f64;
-        let extras = [self.at.residual, restarts, self.scheme.eta(&self.context)];
+        let extras = [self.at.measured, restarts, self.scheme.eta(&self.context)];
         Ok(Progress { units: done - monitor.nit(), bound, extras })
     }
 

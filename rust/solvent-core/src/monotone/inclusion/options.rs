@@ -79,6 +79,8 @@ pub struct Options {
     pub c: Option<f64>,
     /// Bytes for a copy of the data in the order of the batches.
     pub memory_limit: usize,
+    /// Whether the operator may choose its coordinates: G is then the set that it is made for.
+    pub rescale: bool,
     /// Seed of batches and refreshes.
     pub seed: u64,
     /// Whether the answer is rounded to single precision before it is judged.

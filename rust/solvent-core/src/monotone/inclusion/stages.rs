@@ -25,12 +25,9 @@ pub(super) fn scheme(method: Method, problem: Problem<'_>, options: &Options) ->
         Method::VrHalpern if monotone => {
             Box::new(Resolvent::new(options.restart.factor(STOCHASTIC), options.batch, false))
         }
-        Method::VrHalpern => Box::new(Page::new(
-            options.restart.factor(STOCHASTIC),
-            options.batch,
-            options.paper,
-            options.c,
-        )),
+        Method::VrHalpern => {
+            Box::new(Page::new(options.restart.factor(STOCHASTIC), options.batch, options.paper, options.c))
+        }
         Method::LSvrg => Box::new(LSvrg::new(options.batch)),
         Method::Extragradient if many => Box::new(ReducedExtragradient::new(options.batch)),
         Method::Extragradient => Box::new(Extragradient::new()),
@@ -78,13 +75,7 @@ pub(super) fn first(problem: Problem<'_>, constants: Constants) -> (Method, Stag
 impl Stage {
     /// Judges the run after so many passes; returns the method to go on with if it is another. `guarded`: the guard has
     /// just fired.
-    pub(super) fn review(
-        &mut self,
-        passes: f64,
-        start: f64,
-        best: f64,
-        guarded: bool,
-    ) -> Option<Method> {
+    pub(super) fn review(&mut self, passes: f64, start: f64, best: f64, guarded: bool) -> Option<Method> {
         match *self {
             Self::Settled => None,
             Self::Trial if passes < TRIAL.0 => None,

@@ -17,6 +17,8 @@ pub struct DroLogistic<'a> {
     labels: &'a [f64],
     rho: f64,
     reg: f64,
+    /// The operator's q is this many times the coordinates' (see [`Operator::rescaled`]).
+    unit: f64,
     blocks: Blocks,
 }
 
@@ -25,7 +27,7 @@ impl<'a> DroLogistic<'a> {
     pub fn new(rows: Rows<'a>, labels: &'a [f64], rho: f64, reg: f64) -> Self {
         assert_eq!(rows.count(), labels.len(), "one label a row");
         let blocks = Blocks::new(rows.size(), rows.columns());
-        Self { rows, labels, rho, reg, blocks }
+        Self { rows, labels, rho, reg, unit: 1.0, blocks }
     }
 
     /// Slopes c and losses ℓ of the rows picked at w.
@@ -61,18 +63,24 @@ impl Operator for DroLogistic<'_> {
             let pick = Pick::Run { first: range.start, len: range.len() };
             let (mut c, mut l, mut sum) = (vec![0.0; range.len()], vec![0.0; range.len()], vec![0.0; d]);
             self.terms(pick, w, &mut c, &mut l);
-            c.iter_mut().zip(&q[range]).for_each(|(c, q)| *c *= q);
+            c.iter_mut().zip(&q[range]).for_each(|(c, q)| *c *= self.unit * q);
             self.rows.accumulate(pick, &c, &mut sum);
             (l, sum)
         };
-        monitor.fold_blocks(self.labels.len(), self.blocks.size(), 64, part, |(l, part): (Vec<f64>, Vec<f64>)| {
-            for (out, l) in losses[first..].iter_mut().zip(&l) {
-                *out = -l;
-            }
-            first += l.len();
-            sum.iter_mut().zip(&part).for_each(|(out, part)| *out += part);
-            Ok::<(), Aborted>(())
-        })?;
+        monitor.fold_blocks(
+            self.labels.len(),
+            self.blocks.size(),
+            64,
+            part,
+            |(l, part): (Vec<f64>, Vec<f64>)| {
+                for (out, l) in losses[first..].iter_mut().zip(&l) {
+                    *out = -self.unit * l;
+                }
+                first += l.len();
+                sum.iter_mut().zip(&part).for_each(|(out, part)| *out += part);
+                Ok::<(), Aborted>(())
+            },
+        )?;
         sum.iter_mut().zip(w).for_each(|(out, w)| *out += self.reg * w);
         Ok(())
     }
@@ -91,8 +99,8 @@ impl Operator for DroLogistic<'_> {
         let (mut c, mut l) = (vec![0.0; pick.len()], vec![0.0; pick.len()]);
         self.terms(pick, w, &mut c, &mut l);
         for k in 0..pick.len() {
-            c[k] *= weight * q[pick.at(k)];
-            out[d + pick.at(k)] -= weight * l[k];
+            c[k] *= weight * (self.unit * q[pick.at(k)]);
+            out[d + pick.at(k)] -= weight * self.unit * l[k];
         }
         self.rows.accumulate(pick, &c, &mut out[..d]);
         out[..d].iter_mut().zip(w).for_each(|(out, w)| *out += self.reg * w);
@@ -116,8 +124,8 @@ impl Operator for DroLogistic<'_> {
         self.terms(pick, &v[..d], &mut other_c, &mut other_l);
         for k in 0..pick.len() {
             let i = d + pick.at(k);
-            c[k] = weight * (u[i] * c[k] - v[i] * other_c[k]);
-            out[i] -= weight * (l[k] - other_l[k]);
+            c[k] = weight * self.unit * (u[i] * c[k] - v[i] * other_c[k]);
+            out[i] -= weight * self.unit * (l[k] - other_l[k]);
         }
         self.rows.accumulate(pick, &c, &mut out[..d]);
         for (out, (u, v)) in out[..d].iter_mut().zip(u.iter().zip(v)) {
@@ -126,19 +134,31 @@ impl Operator for DroLogistic<'_> {
         monitor.poll()
     }
 
-    /// On the set of weights, the Jacobian's block in w is at most `max_i q_i |A|²/4 + reg` (and `max_i |a_i|²/4 + reg`),
-    /// the blocks that couple w and q at most |A| each, and skew: `L` is their sum. Those of component i are n times
-    /// `|a_i|²/4` times `max q`, and `n |a_i|`.
+    /// Near the uniform weights the Jacobian's block in w is `|A|²/(4n) + reg`, here taken twice; the blocks that couple w
+    /// and q are at most |A|, and skew: `L` is their sum. Far from them, where single rows have most of the weight, L is
+    /// larger, and a run raises it where it gets there: the worst case over the whole set would slow all runs down by
+    /// its factor. Those of component i are n times `q_i |a_i|²/4` and `|a_i|`.
     fn constants(&self, monitor: &mut Monitor<'_>) -> Result<Option<Constants>, Aborted> {
         let n = self.labels.len();
         let gram = gram_norm(&self.rows, monitor)?;
-        let heaviest = (1.0 / n as f64 + self.rho).min(1.0);
+        let heaviest = (1.0 / n as f64 + self.rho).min(2.0 / n as f64).min(1.0);
         let norms: Vec<f64> = (0..n).map(|i| self.rows.norm2(i)).collect();
         let largest = norms.iter().fold(0.0f64, |m, &x| m.max(x));
-        let full = 0.25 * (heaviest * gram).min(largest) + self.reg + gram.sqrt();
-        let square = |x: &f64| (n as f64 * (0.25 * heaviest * x + x.sqrt()) + self.reg).powi(2);
+        let full = 0.25 * (heaviest * gram).min(largest) + self.reg + self.unit * gram.sqrt();
+        let square = |x: &f64| (n as f64 * (0.25 * heaviest * x + self.unit * x.sqrt()) + self.reg).powi(2);
         let average = (norms.iter().map(square).sum::<f64>() / n as f64).sqrt();
         Ok(Some(Constants { full, average: average.max(full) }))
+    }
+
+    /// Weights are of size 1/n, coefficients of size 1: with `q = q̂/√n` the blocks that couple them have norm `|A|/√n`,
+    /// that of a row or so, in place of |A|.
+    fn rescaled(&self) -> Option<(Box<dyn Operator + '_>, Vec<f64>)> {
+        let (n, d) = (self.labels.len(), self.rows.columns());
+        let unit = 1.0 / (n as f64).sqrt();
+        let mut scale = vec![1.0; d];
+        scale.resize(d + n, unit);
+        let rows = self.rows.borrowed();
+        Some((Box::new(DroLogistic { rows, labels: self.labels, unit, ..*self }), scale))
     }
 
     /// As in [`Logistic`](super::Logistic), with the weights: `z_i` errs by `δ_i`, `ℓ_i` by `min(δ_i, c_i (e^δ_i - 1)) + 6u ℓ_i`
@@ -152,7 +172,8 @@ impl Operator for DroLogistic<'_> {
         let mut first = 0;
         let part = |range: std::ops::Range<usize>| {
             let pick = Pick::Run { first: range.start, len: range.len() };
-            let (mut c, mut l, mut size) = (vec![0.0; range.len()], vec![0.0; range.len()], vec![0.0; range.len()]);
+            let (mut c, mut l, mut size) =
+                (vec![0.0; range.len()], vec![0.0; range.len()], vec![0.0; range.len()]);
             let mut sum = vec![0.0; d];
             self.terms(pick, w, &mut c, &mut l);
             self.rows.dots_of_magnitudes(pick, w, &mut size);
@@ -160,7 +181,8 @@ impl Operator for DroLogistic<'_> {
                 let (slope, delta) = (c[k].abs(), dots * size[k]);
                 let steep = 1.01 * slope * delta.exp_m1();
                 l[k] = 1.001 * (delta.min(steep) + gamma(6) * l[k]) + 1e-300;
-                c[k] = q[range.start + k].abs() * (slope * sums + (0.25 * delta).min(steep) + 1e-300);
+                c[k] = (self.unit * q[range.start + k]).abs()
+                    * (slope * sums + (0.25 * delta).min(steep) + 1e-300);
             }
             self.rows.accumulate_magnitudes(pick, &c, &mut sum);
             (l, sum)

@@ -42,7 +42,8 @@ impl<'a> Logistic<'a> {
             let mut labels = vec![0.0; chunk];
             for from in (0..pick.len()).step_by(chunk) {
                 let part = pick.part(from, pick.len().min(from + chunk));
-                let (c, other, b) = (&mut c[..part.len()], &mut other[..part.len()], &mut labels[..part.len()]);
+                let (c, other, b) =
+                    (&mut c[..part.len()], &mut other[..part.len()], &mut labels[..part.len()]);
                 (0..b.len()).for_each(|k| b[k] = self.labels[part.at(k)]);
                 self.rows.dots(part, u, c);
                 dispatch(Slopes { labels: b, z: c });
@@ -202,7 +203,8 @@ pub(super) fn gram_norm(rows: &Rows<'_>, monitor: &mut Monitor<'_>) -> Result<f6
         })
     };
     // A start without symmetry, so that it is not orthogonal to the vector that is sought.
-    let mut v: Vec<f64> = (0..d).map(|j| 1.0 + 0.5 * ((j as f64 + 1.0) * 0.618_033_988_749_895).fract()).collect();
+    let mut v: Vec<f64> =
+        (0..d).map(|j| 1.0 + 0.5 * ((j as f64 + 1.0) * 0.618_033_988_749_895).fract()).collect();
     let mut image = vec![0.0; d];
     let stride = n.div_ceil(4096);
     let sample: Vec<usize> = (0..n).step_by(stride).collect();

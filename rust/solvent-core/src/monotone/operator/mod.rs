@@ -122,8 +122,13 @@ pub trait Operator: Sync {
     fn full(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<(), Aborted>;
 
     /// `out` = mean of `F_i(u)` over the components picked.
-    fn batch(&self, u: &[f64], pick: Pick<'_>, out: &mut [f64], monitor: &mut Monitor<'_>)
-    -> Result<(), Aborted>;
+    fn batch(
+        &self,
+        u: &[f64],
+        pick: Pick<'_>,
+        out: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), Aborted>;
 
     /// `out` = mean of `F_i(u) - F_i(v)` over the components picked, in one read of the data.
     fn diff(
@@ -141,6 +146,12 @@ pub trait Operator: Sync {
     /// Bounds coordinate by coordinate what rounding can have done to [`full`](Self::full) at `u`, or says (false)
     /// that nothing is known.
     fn allowance(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted>;
+
+    /// The same problem in coordinates `û = u/s` that suit it better: `F̂(û) = s F(s û)`, and s, which is constant on each
+    /// factor of the sets that the operator is made for. `None`: there are none known.
+    fn rescaled(&self) -> Option<(Box<dyn Operator + '_>, Vec<f64>)> {
+        None
+    }
 
     /// The same operator with its components in this order (of any length), so that runs of them lie one after the
     /// other in memory; `None` where that is no gain or takes more than `limit` bytes. Only `diff` of it is used.

@@ -64,7 +64,9 @@ impl<'a> Quadratic<'a> {
             }
         })?;
         mean.iter_mut().for_each(|x| *x /= n as f64);
-        let odd = monitor.map_blocks(n, 64, |range| range.into_iter().any(|i| !symmetric(&data[i * size..(i + 1) * size], dim)))?;
+        let odd = monitor.map_blocks(n, 64, |range| {
+            range.into_iter().any(|i| !symmetric(&data[i * size..(i + 1) * size], dim))
+        })?;
         Ok(judge(&mean, dim, !odd.contains(&true)))
     }
 }
@@ -92,9 +94,8 @@ fn judge(mean: &[f64], d: usize, gradients: bool) -> Result<Symmetry, DenseError
     // On the range of S = sym(Q): the largest eigenvalue of S^(-1/2) QᵀQ S^(-1/2). Where S vanishes, Q has to.
     let floor = 1e-12 * scale;
     let kept: Vec<usize> = (0..d).filter(|&j| part.values[j] > floor).collect();
-    let whitened = Matrix::from_fn(d, kept.len(), |i, j| {
-        part.vectors.get(i, kept[j]) / part.values[kept[j]].sqrt()
-    });
+    let whitened =
+        Matrix::from_fn(d, kept.len(), |i, j| part.vectors.get(i, kept[j]) / part.values[kept[j]].sqrt());
     let mut image = Matrix::zeros(d, kept.len());
     gemm(&mut image, Onto::Replace, 1.0, q.view(), whitened.view());
     let mut form = Matrix::zeros(kept.len(), kept.len());

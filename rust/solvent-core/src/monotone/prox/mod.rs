@@ -15,6 +15,7 @@ mod bounds;
 mod cone;
 mod l1;
 mod product;
+mod rescaled;
 mod simplex;
 mod weights;
 
@@ -23,6 +24,7 @@ pub use bounds::Bounds;
 pub use cone::SecondOrderCone;
 pub use l1::L1;
 pub use product::Product;
+pub use rescaled::Rescaled;
 pub use simplex::Simplex;
 pub use weights::WeightBall;
 

@@ -15,7 +15,10 @@ impl<'a> Product<'a> {
     }
 
     /// Calls `visit` with each part and where its coordinates begin and end.
-    fn each<E>(&self, mut visit: impl FnMut(Option<&dyn Prox>, std::ops::Range<usize>) -> Result<(), E>) -> Result<(), E> {
+    fn each<E>(
+        &self,
+        mut visit: impl FnMut(Option<&dyn Prox>, std::ops::Range<usize>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut first = 0;
         for (part, size) in &self.parts {
             visit(part.as_deref(), first..first + size)?;

@@ -5,8 +5,8 @@
 //! s, and on a fixed support of k entries it is known in closed form,
 //! `|q|² = s² (Σv² - (Σv)²/k) + 1/k` over the support: a step in s that bisection only has to guard.
 
-use super::simplex::threshold;
 use super::Prox;
+use super::simplex::threshold;
 use crate::base::error::Aborted;
 use crate::base::sum::Sum;
 use crate::monotone::vector::norm;
@@ -54,6 +54,10 @@ impl Prox for WeightBall {
         if far <= self.rho {
             return Ok(());
         }
+        if self.rho == 0.0 {
+            out.fill(1.0 / v.len() as f64);
+            return Ok(());
+        }
         let (mut low, mut high) = (0.0, 1.0);
         for _ in 0..200 {
             let s = if guess > low && guess < high { guess } else { 0.5 * (low + high) };
@@ -65,7 +69,11 @@ impl Prox for WeightBall {
             if (next - s).abs() <= 4.0 * f64::EPSILON * s {
                 break;
             }
-            if far > self.rho { high = s } else { low = s }
+            if far > self.rho {
+                high = s
+            } else {
+                low = s
+            }
             guess = next;
         }
         Ok(())

@@ -16,6 +16,8 @@ pub const PROBES: u32 = 2;
 pub struct Context<'a> {
     /// The resolvent of G.
     pub prox: Option<&'a dyn Prox>,
+    /// Coordinates in which residuals are measured are these times the run's; `None`: the same.
+    pub metric: Option<&'a [f64]>,
     /// n.
     pub n: usize,
     /// L, and that of the components.
@@ -41,6 +43,7 @@ impl<'a> Context<'a> {
     pub fn new(operator: &'a dyn Operator, prox: Option<&'a dyn Prox>, eta: Option<f64>, seed: u64) -> Self {
         Self {
             prox,
+            metric: None,
             n: operator.components(),
             constants: Constants { full: 1.0, average: 1.0 },
             h: 1.0,

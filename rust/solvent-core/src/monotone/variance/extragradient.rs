@@ -48,7 +48,8 @@ impl Scheme for Extragradient {
             let (change, step) = (distance(&slope, &at.f), distance(&half, &at.u));
             let allowed = 0.9 * step / change;
             // Once differences are rounding they say nothing of the slope.
-            let told = change > 1e-10 * (crate::monotone::vector::norm(&at.f) + context.constants.full * step);
+            let told =
+                change > 1e-10 * (crate::monotone::vector::norm(&at.f) + context.constants.full * step);
             if !(told && eta > allowed * (1.0 + 1e-9)) || monitor.expired() {
                 break;
             }

@@ -35,7 +35,19 @@ impl Page {
     /// With restarts at this factor.
     pub fn new(factor: Option<f64>, batch: Option<usize>, paper: bool, c: Option<f64>) -> Self {
         let anchor = Vec::new();
-        Self { factor, batch, paper, c, quick: 0, refreshes: 0, anchor, base: f64::NAN, k: 0, t: 0, restarts: 0 }
+        Self {
+            factor,
+            batch,
+            paper,
+            c,
+            quick: 0,
+            refreshes: 0,
+            anchor,
+            base: f64::NAN,
+            k: 0,
+            t: 0,
+            restarts: 0,
+        }
     }
 
     fn probability(&self, n: usize) -> f64 {

@@ -225,7 +225,7 @@ def lp_regression(
     system also projects ``sign(r) * abs(r) ** (p - 1)`` onto the duals that are orthogonal to A, whose gap is of second order
     in the step [1]_. The certificate holds for any dual y: by Hölder, with ``s = A^T y`` and ``q = p / (p - 1)``,
     ``norm(r*, p) >= (y @ r - 2 K(s) c_p norm(r, p)) / norm(y, q)``; K(s) as in `quantile_regression`, c_p = 1 for p <= 2 and
-    ``n ** (1/2 - 1/p)`` above. Time O(n d^2) a step, some 10 to 40 of them; memory O(n) beside `a`.
+    ``n ** (1/2 - 1/p)`` above. For p below 1.05 or so the steps may end at a bound of 1e-7 (status ``stalled``): pass a `tol`. Time O(n d^2) a step, some 10 to 40 of them; memory O(n) beside `a`.
 
     References
     ----------

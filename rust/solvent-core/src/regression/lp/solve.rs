@@ -258,7 +258,8 @@ impl Newton<'_, '_> {
             bound = Some(self.judge(&direction.y, monitor)?);
         }
         if !moved || self.idle >= PATIENCE {
-            let floor = self.best.as_ref().is_some_and(|best| best.judgement.certificate.bound < 1e-8);
+            let floor = self.problem.single
+                || self.best.as_ref().is_some_and(|best| best.judgement.certificate.bound < 1e-12);
             self.end = Some(if floor { Status::RoundingFloor } else { Status::Stalled });
         }
         Ok(bound)

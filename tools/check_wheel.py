@@ -60,6 +60,10 @@ def main():
     plan, exact = solvent.ot.solve(cost, reg=0.05), solvent.ot.exact(cost)
     check(plan.success and exact.success and exact.cost == 0.0, f"transport says\n{plan}\n{exact}")
     check(plan.unreg_lower <= 0.0 <= plan.unreg_upper, f"the bracket misses 0:\n{plan}")
+    whole = np.outer(np.arange(1.0, 9.0), np.arange(1.0, 7.0))
+    holes = np.where(np.arange(48).reshape(8, 6) % 5 == 0, np.nan, whole)
+    filled = solvent.completion.complete(holes, 1, rng=0)
+    check(filled.success and np.allclose(filled.to_dense(), whole, atol=1e-5), "completion is wrong")
 
     warned = subprocess.run(
         [

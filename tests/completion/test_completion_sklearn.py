@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from helpers.completion import low_rank, matrix
 
+from helpers.completion import low_rank, matrix
 from solvent.completion import MatrixCompletion
 
-sklearn = pytest.importorskip("sklearn")
+pytest.importorskip("sklearn")
 
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -74,7 +74,9 @@ def test_imputation_keeps_what_was_observed(rng):
 def test_codes_of_fitted_rows_are_their_factors(rng, bias):
     A, _ = holes(rng, noise=0.1)
     model = MatrixCompletion(rank=4, lam=1.0, bias=bias, tol=1e-10, maxiter=3000, random_state=0).fit(A)
-    np.testing.assert_allclose(model.inverse_transform(model.transform(A)), model.result_.to_dense(), atol=1e-3)
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(A)), model.result_.to_dense(), atol=1e-3
+    )
 
 
 def test_new_rows_join(rng):

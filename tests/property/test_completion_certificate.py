@@ -78,7 +78,7 @@ def test_the_gap_holds_wherever_the_run_stops(problem, rank, sweeps):
 
 
 @settings(max_examples=MOST)
-@given(problem=problems(), size=st.floats(-8, 2), scale=st.sampled_from([2.0**-400, 1.0, 2.0**400]))
+@given(problem=problems(), size=st.floats(-8, 2), scale=st.sampled_from([2.0**-250, 1.0, 2.0**250]))
 def test_any_factors_whatever(problem, size, scale):
     rng, i, j, y, shape, w, count, bias, delta, lam = problem
     y, lam, delta = scale * y, scale * lam, None if delta is None else scale * delta
@@ -93,7 +93,10 @@ def test_any_factors_whatever(problem, size, scale):
         "rank": r,
     }
     if bias:
-        change["bias_row"], change["bias_col"] = scale * rng.standard_normal(m), scale * rng.standard_normal(n)
+        change["bias_row"], change["bias_col"] = (
+            scale * rng.standard_normal(m),
+            scale * rng.standard_normal(n),
+        )
     held = dataclasses.replace(res, **change)
     certificate = held.certify((i, j, y), shape=shape, weights=w)
     F = true_objective(held, i, j, y, lam, w=w, count=count, delta=delta)
@@ -110,7 +113,7 @@ def test_any_factors_whatever(problem, size, scale):
     assert certificate.bound <= 1.1 * gap / F + 1e-8 * (1 + 10.0 ** (2 * size)), (certificate.bound, gap / F)
 
 
-@settings(max_examples=MOST // 3)
+@settings(max_examples=max(3, MOST // 15))
 @given(
     seed=st.integers(0, 2**32),
     noise=st.sampled_from([1e-4, 1e-2]),
@@ -118,7 +121,7 @@ def test_any_factors_whatever(problem, size, scale):
 )
 def test_the_lanczos_path(seed, noise, kind):
     rng = np.random.default_rng(seed)
-    m, n = 230, 215
+    m, n = 612, 604  # beyond what the dense way takes
     if kind == "low":
         i, j, y, _ = low_rank(rng, m, n, 3, 3, noise=0.3)
     else:
@@ -128,7 +131,7 @@ def test_the_lanczos_path(seed, noise, kind):
     M = np.zeros((m, n))
     M[i, j] = y
     lam = 0.5 * np.linalg.norm(M, 2)
-    res = completion.complete((i, j, y), 12, shape=(m, n), lam=lam, tol=1e-7, rng=seed, maxiter=300)
+    res = completion.complete((i, j, y), 12, shape=(m, n), lam=lam, tol=1e-7, rng=seed, maxiter=60)
     assert 0 < res.certificate.failure_probability <= 1e-10
     held = dataclasses.replace(res, U=res.U + noise * rng.standard_normal(res.U.shape) / math.sqrt(m))
     certificate = held.certify((i, j, y), shape=(m, n))

@@ -53,12 +53,13 @@ fn outside(basis: &Matrix<f64>, x: &mut [f64]) -> f64 {
     crate::base::sum::norm2(x)
 }
 
-/// Factors after the step, of `most` columns at most, in the units of a run; `None` where nothing is left.
+/// Factors after the step, of `most` columns at most, in the units of a run; `None` where nothing is left. `damping`
+/// shortens the step.
 pub fn refit<T: Entry>(
     problem: &Problem<'_, T>,
     payload: &Payload<T>,
     most: usize,
-    constant: f64,
+    (constant, damping): (f64, f64),
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Pair<T>>, CompletionError> {
     let evidence = Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty };
@@ -75,7 +76,7 @@ pub fn refit<T: Entry>(
         }
     }
     // Curvature along a direction that is spread over the matrix, with some room.
-    let step = 1.5 * share / (entries.rows() as f64 * entries.columns() as f64);
+    let step = damping * 1.5 * share / (entries.rows() as f64 * entries.columns() as f64);
     let (turned, origin) = entries.transpose();
     let column_values: Vec<f64> = origin.iter().map(|&e| values[e]).collect();
     // The pattern of either precision serves the values in double.

@@ -40,7 +40,7 @@ const HELD_PATIENCE: usize = 3;
 /// Sweeps over which a residual that no longer falls is noise.
 const NOISE_WINDOW: usize = 5;
 /// Looks at the gap in a row without progress that end a run.
-const STUCK: usize = 8;
+const STUCK: usize = 12;
 /// Sweeps between two looks at the gap.
 const BETWEEN: u64 = 10;
 
@@ -563,7 +563,9 @@ impl<T: Entry> Als<'_, T> {
         let (m, n) = self.problem.shape();
         let most = self.options.grow.unwrap_or(self.options.rank).min(m).min(n);
         let Some((payload, _)) = &self.judged else { return Ok(()) };
-        if let Some((u, v)) = refit(self.problem, payload, most, self.constant, monitor)? {
+        // Where a step brought nothing it was too long.
+        let how = (self.constant, 2f64.powi(self.stuck as i32));
+        if let Some((u, v)) = refit(self.problem, payload, most, how, monitor)? {
             self.k = u.width() - usize::from(self.bias());
             (self.u, self.v) = (u, v);
             self.ahead = self.v.clone();

@@ -36,7 +36,6 @@ NAMES = {
 }
 LARGE = ("25fv47", "degen3", "cycle", "d6cube")
 BATCH = {"tiny": 4, "quick": 64, "full": 64}
-FIRST_ORDER = ("highs pdlp", "highs hipdlp", "ortools pdlp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -320,8 +319,8 @@ def _ortools(presolve: bool) -> Callable[[Program], Call]:
 IMPLEMENTATIONS = [
     Implementation("solvent linprog", {"lp": _ours("auto")}, ours=True, certificate=_certificate),
     Implementation("solvent linprog_batch", {"lp batch": _ours_batch}, ours=True, certificate=_certificate),
-    Implementation("solvent, no presolve", {"lp": _ours(False)}, uses_solvent=True),
-    Implementation("solvent, one by one", {"lp batch": _ours_one_by_one}, uses_solvent=True),
+    Implementation("solvent without presolve", {"lp": _ours(False)}, uses_solvent=True),
+    Implementation("solvent one by one", {"lp batch": _ours_one_by_one}, uses_solvent=True),
     *(
         Implementation(f"highs {name}", {"lp": _highs(**options)}, process="highs", packages=("highspy",))
         for name, options in (
@@ -333,7 +332,7 @@ IMPLEMENTATIONS = [
     ),
     Implementation("ortools pdlp", {"lp": _ortools(True)}, process="ortools", packages=("ortools",)),
     Implementation(
-        "ortools pdlp, no presolve", {"lp": _ortools(False)}, process="ortools", packages=("ortools",)
+        "ortools pdlp without presolve", {"lp": _ortools(False)}, process="ortools", packages=("ortools",)
     ),
 ]
 """Everyone who takes part in linear programs."""
@@ -376,8 +375,7 @@ def _honest(report: Report, number: str) -> Target:
 
 def _many(report: Report, number: str) -> Target:
     both = [
-        _run(report, "lp batch", "covering", name)
-        for name in ("solvent linprog_batch", "solvent, one by one")
+        _run(report, "lp batch", "covering", name) for name in ("solvent linprog_batch", "solvent one by one")
     ]
     if not all(both):
         return Target(number, "64 programs, one matrix", ">= 4x", "not measured", None)

@@ -308,17 +308,15 @@ impl<T: Element, const FULL: bool> Kernel for Mix<'_, T, FULL> {
                 ];
                 mix_tile::<S::F64, T, true>(x, factor, out, padded, 8, delta);
             } else {
-                let mut spare = [(); 7].map(|()| Vec::new());
-                let [p1, p2, p3, p4, p5, p6, p7] = &mut spare;
                 let out = [
                     target(s0, words[0], sizes[0], padded),
-                    partial(s1, words[1], sizes[1], padded, p1),
-                    partial(s2, words[2], sizes[2], padded, p2),
-                    partial(s3, words[3], sizes[3], padded, p3),
-                    partial(s4, words[4], sizes[4], padded, p4),
-                    partial(s5, words[5], sizes[5], padded, p5),
-                    partial(s6, words[6], sizes[6], padded, p6),
-                    partial(s7, words[7], sizes[7], padded, p7),
+                    partial(s1, words[1], sizes[1], padded),
+                    partial(s2, words[2], sizes[2], padded),
+                    partial(s3, words[3], sizes[3], padded),
+                    partial(s4, words[4], sizes[4], padded),
+                    partial(s5, words[5], sizes[5], padded),
+                    partial(s6, words[6], sizes[6], padded),
+                    partial(s7, words[7], sizes[7], padded),
                 ];
                 mix_tile::<S::F64, T, false>(x, factor, out, padded, plan.active(), delta);
             }
@@ -328,14 +326,8 @@ impl<T: Element, const FULL: bool> Kernel for Mix<'_, T, FULL> {
 
 /// As [`target`]; an output without a stratum goes nowhere.
 #[inline(always)]
-fn partial<'a>(
-    stratum: &'a mut &mut [f64],
-    word: u32,
-    size: usize,
-    padded: usize,
-    spare: &'a mut Vec<f64>,
-) -> &'a mut [f64] {
-    if size > 0 { target(stratum, word, size, padded) } else { spare }
+fn partial<'a>(stratum: &'a mut &mut [f64], word: u32, size: usize, padded: usize) -> &'a mut [f64] {
+    if size > 0 { target(stratum, word, size, padded) } else { &mut [] }
 }
 
 /// Adds one tile to its eight targets; asks for what stands `delta` elements behind each of its rows. Two registers a

@@ -59,14 +59,11 @@ pub trait Sketch: Clone + Send + Sync {
     /// What the sums are multiplied by at the end.
     fn scale(&self) -> f64;
 
-    /// How many columns of an input are worked at a time, so that the output stays in cache.
+    /// How many columns of an input are worked at a time. Long runs of each row matter more than an output inside the
+    /// level-2 cache: only what a level-3 cache cannot hold is cut.
     fn stripe(&self) -> usize {
-        /// Half of a level-2 cache of today.
-        const BYTES: usize = 512 << 10;
-        if let Ok(x) = std::env::var("STRIPE") {
-            return x.parse().unwrap();
-        }
-        (BYTES / (8 * self.rows())).next_multiple_of(rows::LANES).max(64)
+        const BYTES: usize = 16 << 20;
+        (BYTES / (8 * self.rows())).next_multiple_of(rows::LANES).max(512)
     }
 
     /// `out += S block` for rows first, first + 1, ... of the input.

@@ -130,6 +130,9 @@ pub fn scores_certify<'py>(
     certificate(py, &judged)
 }
 
+/// Probabilities, indices, weights.
+type Drawn<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>);
+
 /// (probabilities, indices, weights) of `size` draws.
 #[pyfunction]
 pub fn sample_rows<'py>(
@@ -138,7 +141,7 @@ pub fn sample_rows<'py>(
     size: usize,
     p: f64,
     seed: u64,
-) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f64>>)> {
+) -> PyResult<Drawn<'py>> {
     let scores = scores.as_array().to_vec();
     let work = |_: &mut dyn Observer| {
         let probabilities = sample::probabilities(&scores);

@@ -474,7 +474,7 @@ mod tests {
             assert!(distance(&b, &x) < 1e-9);
         }
         let singular = Matrix::from_column_major(vec![1.0, 2.0, 2.0, 4.0], 2, 2);
-        let mut b = Matrix::from_column_major(vec![1.0, 0.0], 2, 1);
+        let mut b: Matrix<f64> = Matrix::from_column_major(vec![1.0, 0.0], 2, 1);
         Lu::new(singular.view()).unwrap().solve(&mut b);
         assert!(b.as_slice().iter().any(|x| !x.is_finite()));
     }

@@ -19,8 +19,6 @@ use crate::base::view::MatrixView;
 /// A bordered block whose inverse takes a vector of signs to a larger one than this is singular for all purposes: payoffs
 /// are near 1, and a tenth of the digits must be left.
 const SINGULAR: f64 = 1e9;
-/// Pivots below this share of the first do not count towards the rank.
-const RANK: f64 = 1e-9;
 
 /// Supports of equal size, and what solves their bordered systems.
 pub struct Basis {
@@ -181,12 +179,14 @@ fn residual_columns(a: &Matrix<f64>, x: &[f64], b: &mut [f64]) {
 }
 
 /// As many of the strategies as their block has rank, by elimination with complete pivoting, the border first: what is
-/// left is a regular basis. Strategies of large weight are preferred.
+/// left is a regular basis. Strategies of large weight are preferred. Pivots below `share_of_first` of the first do not
+/// count.
 pub fn independent(
     s: &[usize],
     t: &[usize],
     block: MatrixView<'_, f64>,
     weights: (&[f64], &[f64]),
+    share_of_first: f64,
     monitor: &mut Monitor<'_>,
 ) -> Result<(Vec<usize>, Vec<usize>), Aborted> {
     let (a, b) = (s.len(), t.len());
@@ -218,7 +218,7 @@ pub fn independent(
             }
         }
         if step == 0 {
-            least = RANK * size;
+            least = share_of_first * size;
         }
         if size <= least {
             break;

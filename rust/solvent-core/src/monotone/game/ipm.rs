@@ -170,6 +170,9 @@ impl<'a> Ipm<'a> {
         let lengths = self.lengths(&predictor);
         let mu_affine = self.complementarity(&predictor, lengths);
         let centre = (mu_affine / mu).powi(3) * mu;
+        if !centre.is_finite() {
+            return Ok(Stepped::Stuck);
+        }
         let aim = |r: &[f64], a: &[f64], b: &[f64]| {
             r.iter().zip(a.iter().zip(b)).map(|(r, (a, b))| centre + r - a * b).collect::<Vec<f64>>()
         };
@@ -334,6 +337,9 @@ impl<'a> Ipm<'a> {
         centre: f64,
         monitor: &mut Monitor<'_>,
     ) -> Result<Option<(Direction, Lengths)>, Aborted> {
+        if centre <= 0.0 {
+            return Ok(None);
+        }
         let longer = |t: f64| (1.08 * t + 0.08).min(1.0);
         let (row, column) = (longer(lengths.row), longer(lengths.column));
         let pull = |p: f64| (p.clamp(0.1 * centre, 10.0 * centre) - p).max(-10.0 * centre);

@@ -37,8 +37,12 @@ const SMALL: f64 = 2e4;
 const ACCEPT: f64 = 64.0;
 /// Weights and slacks above minus this share of their mean are zero but for rounding.
 const ROUNDING: f64 = 1e-11;
+/// Pivots of these shares of the first count towards the rank of a singular block, until one gives a regular part.
+const RANK: [f64; 3] = [1e-9, 1e-7, 1e-5];
 /// The unit of slacks is this share of the largest payoff, at least.
 const SLACK: f64 = 0.01;
+/// What slacks are compared with where all strategies are played, as a share of the largest payoff.
+const PLAYED: f64 = 1e-4;
 /// In doubt is who lies less than this many times as far from zero as those below it do in the mean.
 const DOUBT: f64 = 2.0;
 
@@ -48,10 +52,11 @@ pub fn target(magnitude: f64) -> f64 {
 }
 
 /// How strongly each strategy's weight outweighs its slack, as a logarithm.
-fn indicators(weights: &[f64], slacks: &[f64]) -> Vec<f64> {
+fn indicators(weights: &[f64], slacks: &[f64], least: f64) -> Vec<f64> {
     let count = weights.len() as f64;
     let weight = weights.iter().sum::<f64>() / count;
-    let slack = slacks.iter().sum::<f64>() / count + f64::MIN_POSITIVE;
+    // Where all strategies are played, all slacks are small.
+    let slack = (slacks.iter().sum::<f64>() / count).max(least);
     let each = weights.iter().zip(slacks).map(|(x, s)| ((x + 1e-14) / (s / slack * weight + 1e-14)).ln());
     each.collect()
 }
@@ -79,8 +84,9 @@ pub fn polish(
     let (h, g) = products;
     let low = h.iter().fold(f64::INFINITY, |a, &b| a.min(b));
     let high = g.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-    let of_rows = indicators(&from.x, &h.iter().map(|h| h - low).collect::<Vec<_>>());
-    let of_columns = indicators(&from.y, &g.iter().map(|g| high - g).collect::<Vec<_>>());
+    let least = PLAYED * game.magnitude();
+    let of_rows = indicators(&from.x, &h.iter().map(|h| h - low).collect::<Vec<_>>(), least);
+    let of_columns = indicators(&from.y, &g.iter().map(|g| high - g).collect::<Vec<_>>(), least);
     let positive = |keys: &[f64]| keys.iter().filter(|&&k| k > 0.0).count();
     let counts = (positive(&of_rows).max(1), positive(&of_columns).max(1));
     let k = ((counts.0 + counts.1) / 2).min(n).min(m);
@@ -108,9 +114,16 @@ fn regular(
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Basis>, Aborted> {
     let Some(block) = game.block(s, t) else { return Ok(None) };
-    let (s, t) = independent(s, t, block.view(), (&from.x, &from.y), monitor)?;
-    let block = game.block(&s, &t);
-    Ok(block.and_then(|block| Basis::new(s, t, &block)))
+    for share in RANK {
+        let weights = (from.x.as_slice(), from.y.as_slice());
+        let (s, t) = independent(s, t, block.view(), weights, share, monitor)?;
+        let Some(part) = game.block(&s, &t) else { return Ok(None) };
+        let basis = Basis::new(s, t, &part);
+        if basis.is_some() {
+            return Ok(basis);
+        }
+    }
+    Ok(None)
 }
 
 struct Search<'a, 'm> {
@@ -170,11 +183,23 @@ impl Search<'_, '_> {
             }
             let below =
                 merits().filter(|&x| x < 0.0).fold((0.0, 0.0), |(sum, count), x| (sum - x, count + 1.0));
-            let limit = (doubt * below.0 / f64::max(below.1, 1.0)).max(ROUNDING);
-            let rows: Vec<usize> = (0..n).filter(|&i| !in_s[i] && merit_row(i) < limit).collect();
-            let columns: Vec<usize> = (0..m).filter(|&j| !in_t[j] && merit_column(j) < limit).collect();
-            let of_s: Vec<usize> = (0..basis.s.len()).filter(|&a| merit_row(basis.s[a]) < limit).collect();
-            let of_t: Vec<usize> = (0..basis.t.len()).filter(|&b| merit_column(basis.t[b]) < limit).collect();
+            let mut limit = (doubt * below.0 / f64::max(below.1, 1.0)).max(ROUNDING);
+            let (rows, columns, of_s, of_t) = loop {
+                let idle = |inside: &[bool], merit: &dyn Fn(usize) -> f64| {
+                    (0..inside.len()).filter(|&i| !inside[i] && merit(i) < limit).collect::<Vec<_>>()
+                };
+                let used = |set: &[usize], merit: &dyn Fn(usize) -> f64| {
+                    (0..set.len()).filter(|&a| merit(set[a]) < limit).collect::<Vec<_>>()
+                };
+                let (rows, columns) = (idle(&in_s, &merit_row), idle(&in_t, &merit_column));
+                let (of_s, of_t) = (used(&basis.s, &merit_row), used(&basis.t, &merit_column));
+                // A pivot needs somebody to exchange with.
+                let empty = rows.len() + of_t.len() == 0 || columns.len() + of_s.len() == 0;
+                if !empty || limit > 1e6 {
+                    break (rows, columns, of_s, of_t);
+                }
+                limit *= 4.0;
+            };
             let size = (rows.len() + of_t.len()) * (columns.len() + of_s.len());
             if size == 0 || size as f64 > entries {
                 return Ok(false);

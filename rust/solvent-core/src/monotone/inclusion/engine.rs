@@ -261,9 +261,8 @@ impl<'a> Engine<'a> {
         if residual == 0.0 && judged.residual == 0.0 {
             self.ended = Some((Status::Converged, Status::Converged.describe().to_owned()));
         } else if bound > tol {
-            if judged.residual <= 4.0 * judged.allowance {
-                self.ended = Some((Status::RoundingFloor, floor(bound)));
-            } else if self.options.single && judged.residual > 4.0 * residual.max(judged.allowance) {
+            let rounded = self.options.single && judged.residual > 4.0 * residual.max(judged.allowance);
+            if rounded || judged.residual <= 4.0 * judged.allowance {
                 self.ended = Some((Status::RoundingFloor, floor(bound)));
             }
         }
@@ -485,7 +484,7 @@ impl monitor::Method<3> for Engine<'_> {
         let tol = self.options.budget.tol;
         let settled = self.candidate.as_ref().is_some_and(|it| judged_bound(it) <= tol);
         // The candidate may be older than the best point: both are judged.
-        if !settled && !(status == Status::RoundingFloor && self.candidate.is_some()) {
+        if !settled && (status != Status::RoundingFloor || self.candidate.is_none()) {
             let last = self.judge(&point, &mut monitor)?;
             if self.candidate.as_ref().is_none_or(|old| judged_bound(&last) <= judged_bound(old)) {
                 self.candidate = Some(last);

@@ -30,7 +30,7 @@ pub(super) fn scheme(method: Method, problem: Problem<'_>, options: &Options) ->
         }
         Method::LSvrg => Box::new(LSvrg::new(options.batch)),
         Method::Extragradient if many => Box::new(ReducedExtragradient::new(options.batch)),
-        Method::Extragradient => Box::new(Extragradient::new()),
+        Method::Extragradient => Box::new(Extragradient::default()),
         Method::Ogda => Box::new(Ogda::default()),
     }
 }

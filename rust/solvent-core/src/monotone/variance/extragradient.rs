@@ -13,9 +13,9 @@ pub struct Extragradient {
     shortened: f64,
 }
 
-impl Extragradient {
+impl Default for Extragradient {
     /// With the full step.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { shortened: f64::INFINITY }
     }
 }

@@ -305,7 +305,8 @@ def test_forward_errors_against_exact_rationals(rng, cond, kind):
         assert abs(Fraction(float(value)) - truth) <= bound
     error = np.array([float(abs(Fraction(float(v)) - t)) for v, t in zip(result.x, exact, strict=True)])
     size = np.linalg.norm(result.x)
-    assert np.linalg.norm(error) <= 4e-16 * size
+    # The last bits of x, but for the plateau that rounding of the factor leaves at (cond u)^2.
+    assert np.linalg.norm(error) <= (4e-16 + 10 * (cond * 1.2e-16) ** 2) * size
     assert result.certificate.bound <= max(1e-14, 1e4 * (cond * 1e-16) ** 2)
     doubled = [
         abs(Fraction(float(v)) + Fraction(float(w)) - t)

@@ -46,10 +46,12 @@ def flights(report: Report) -> None:
 
     start = time.perf_counter()
     fit = lstsq(a, b)
+    assert fit.certificate is not None
     seconds = time.perf_counter() - start
     answers["solvent.lstsq"] = (fit.x, seconds, str(fit.rank), f"{fit.certificate.bound:.0e}, backward error")
     start = time.perf_counter()
     high = lstsq(a, b, accuracy="high", tol=1e-9)
+    assert high.certificate is not None
     seconds = time.perf_counter() - start
     answers["solvent.lstsq, high"] = (
         high.x,

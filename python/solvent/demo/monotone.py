@@ -1,7 +1,7 @@
 """`solvent.monotone`: a game, linear programs, a robust classifier and a decision process, each with its certificate."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +41,13 @@ def run(report: Report) -> None:
 def blotto(report: Report) -> None:
     """Colonel Blotto by interior point and by Halpern's iteration."""
     deployments, payoffs = _game_pictures.blotto(REGIMENTS, POSTS)
+    methods: dict[str, tuple[Literal["ipm", "halpern"], float]] = {
+        "interior point": ("ipm", 1e-12),
+        "Halpern": ("halpern", 1e-6),
+    }
     runs: dict[str, GameResult] = {
         name: monotone.matrix_game(payoffs, method=method, tol=tol, history=True)
-        for name, method, tol in (("interior point", "ipm", 1e-12), ("Halpern", "halpern", 1e-6))
+        for name, (method, tol) in methods.items()
     }
     table = Table(
         f"Colonel Blotto, {REGIMENTS} regiments for {POSTS} posts: a {payoffs.shape[0]} x {payoffs.shape[1]} game of value 0",

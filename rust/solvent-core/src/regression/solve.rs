@@ -25,12 +25,12 @@ struct Points {
 }
 
 impl Points {
-    /// Whether any right side is more than two units in the last place of its norm away from the other.
+    /// Whether any right side is more than a quarter of a unit in the last place of its norm away from the other.
     fn moved(&self, other: &Self) -> bool {
         let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
         let far = |c: usize| {
             let steps: Vec<f64> = self.y[c].iter().zip(&other.y[c]).map(|(a, b)| a - b).collect();
-            norm(&steps) > 2.0 * f64::EPSILON * norm(&self.y[c])
+            norm(&steps) > 0.25 * f64::EPSILON * norm(&self.y[c])
         };
         (0..self.y.len()).any(far)
     }

@@ -65,6 +65,15 @@ def main():
     filled = solvent.completion.complete(holes, 1, rng=0)
     check(filled.success and np.allclose(filled.to_dense(), whole, atol=1e-5), "completion is wrong")
 
+    fit = solvent.regression.lstsq(whole[:, :1] + np.eye(8, 1), whole[:, 0], accuracy="high")
+    check(fit.success and fit.certificate.kind == "forward-error", f"least squares says\n{fit}")
+    sketched = solvent.sketch.SparseSign(8, 8, rng=0) @ whole
+    check(sketched.shape == (8, 6), "a sketch has another shape")
+    game = solvent.monotone.matrix_game([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]])
+    check(game.success and abs(game.value) < 1e-12, f"rock, paper and scissors are\n{game}")
+    program = solvent.monotone.linprog([1.0, 1.0], A_ub=[[-1.0, -2.0]], b_ub=[-2.0])
+    check(program.success and abs(program.fun - 1.0) < 1e-5, f"the linear program says\n{program}")
+
     warned = subprocess.run(
         [
             sys.executable,

@@ -22,7 +22,7 @@ def test_unknown_family_is_refused():
     command = [sys.executable, "-m", "solvent.demo", "astrology"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "no family astrology; there are special_stats, ot, completion" in done.stderr
+    assert "no family astrology; there are special_stats, ot, regression, completion, monotone" in done.stderr
 
 
 def test_table_aligns_columns_and_refuses_short_rows():

@@ -63,6 +63,15 @@ class ImplicitResult(CompletionResult):
     -----
     ``certificate`` has kind "nuclear-gap": ``F(X) - min F <= bound F(X)`` over all matrices of any rank, F the loss over
     *all* entries plus lam times the nuclear norm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.sparse import csr_array
+    >>> from solvent import completion
+    >>> result = completion.implicit_als(csr_array(np.kron(np.eye(2), np.ones((3, 4)))), 2, rng=0)
+    >>> result.certificate.kind
+    'nuclear-gap'
     """
 
     _alpha: float = 1.0

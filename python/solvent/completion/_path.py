@@ -184,6 +184,15 @@ class NuclearPath:
         Which has the smallest; the last without held-out entries.
     results : list of CompletionResult
         The completions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvent import completion
+    >>> table = np.outer([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
+    >>> path = completion.nuclear_path(table, n_lams=3, rng=0)
+    >>> path.lams.size, int(path.ranks[0]), int(path.ranks[-1])
+    (3, 0, 1)
     """
 
     lams: NDArray[np.float64]

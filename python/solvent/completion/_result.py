@@ -81,6 +81,18 @@ class CompletionResult(Result):
     success, status, message, nit, certificate, history, elapsed, backend
         As in every result. `nit` counts sweeps.
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvent import completion
+    >>> table = np.outer([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
+    >>> table[1, 2] = np.nan
+    >>> result = completion.complete(table, 1, rng=0)
+    >>> result.shape, result.rank
+    ((4, 3), 1)
+    >>> round(float(result.predict(1, 2)), 6)
+    6.0
+
     Notes
     -----
     ``certificate`` is relative and of one of three kinds.

@@ -35,6 +35,14 @@ class RankEstimate:
         ``(s[i + 1] + s[0] sqrt((i + 1) / eps)) / s[i]`` with eps = N / sqrt(m n); `rank` is 1 + the place of the smallest.
     confidence : float
         1 minus the smallest ratio over the second smallest: near 0 where two ranks explain the spectrum equally well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvent import completion
+    >>> rng = np.random.default_rng(0)
+    >>> completion.estimate_rank(rng.normal(size=(60, 2)) @ rng.normal(size=(2, 50))).rank
+    2
     """
 
     rank: int

@@ -41,6 +41,13 @@ class Marginals(NamedTuple):
     marginals : ndarray
         Derivative of the optimal objective with respect to each limit, with SciPy's signs: at most 0 for inequalities
         and upper bounds, at least 0 for lower bounds.
+
+    Examples
+    --------
+    >>> from solvent.monotone import linprog
+    >>> result = linprog([-1.0], A_ub=[[2.0]], b_ub=[3.0], tol=1e-8)
+    >>> round(float(result.ineqlin.marginals[0]), 4)
+    -0.5
     """
 
     residual: NDArray[Any]

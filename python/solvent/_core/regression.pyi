@@ -1,7 +1,7 @@
 """Certified least squares, lp and quantile regression."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ _Place: TypeAlias = tuple[int, int, int, bool]
 _Vector: TypeAlias = NDArray[np.float64]
 _Design: TypeAlias = NDArray[Any] | tuple[NDArray[np.int64], NDArray[np.int32], _Vector, int]
 
+@final
 class RowState:
     def __new__(cls, raw: _Shape, stream: int) -> RowState: ...
     def update(self, a: _Vector, b: _Vector, weights: _Vector | None) -> None: ...
@@ -34,7 +35,6 @@ class RowState:
     @staticmethod
     def restore(raw: _Shape, place: _Place, gram: _Vector, sketch: _Vector, waiting: _Vector) -> RowState: ...
     def solve(self, alpha: list[float], rcond: float) -> dict[str, Any]: ...
-
 
 def lstsq(
     data: Any,

@@ -69,7 +69,9 @@ class ImplicitResult(CompletionResult):
     >>> import numpy as np
     >>> from scipy.sparse import csr_array
     >>> from solvent import completion
-    >>> result = completion.implicit_als(csr_array(np.kron(np.eye(2), np.ones((3, 4)))), 2, rng=0)
+    >>> result = completion.implicit_als(
+    ...     csr_array(np.kron(np.eye(2), np.ones((3, 4)))), 2, rng=0
+    ... )
     >>> result.certificate.kind
     'nuclear-gap'
     """

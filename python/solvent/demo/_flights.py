@@ -73,7 +73,9 @@ def flights(report: Report) -> None:
         explained = 1 - float(((b - a @ x) ** 2).sum()) / spread
         apart = float(np.abs(a @ (x - exact)).max())
         table.add(name, f"{seconds:.2f}", rank, f"{explained:.4f}", f"{apart:.0e}", bound)
-    table.notes.append("largest error: of a fitted delay, against the answer certified coefficient by coefficient")
+    table.notes.append(
+        "largest error: of a fitted delay, against the answer certified coefficient by coefficient"
+    )
     report.table(table)
 
 

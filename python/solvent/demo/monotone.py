@@ -97,6 +97,10 @@ def decisions(report: Report) -> None:
     table.add("plain", str(steps), f"{1e3 * plain:.0f}", f"{np.abs(after - v).max():.1e}", "none")
     distance = result.certificate.parts["distance"]
     table.add(
-        "solvent", str(result.nfev), f"{1e3 * result.elapsed:.0f}", f"{result.residual:.1e}", f"{distance:.1e}"
+        "solvent",
+        str(result.nfev),
+        f"{1e3 * result.elapsed:.0f}",
+        f"{result.residual:.1e}",
+        f"{distance:.1e}",
     )
     report.table(table)

@@ -51,7 +51,9 @@ class LstsqResult(Result):
     --------
     >>> import numpy as np
     >>> from solvent.regression import lstsq
-    >>> result = lstsq(np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), np.array([1.0, 2.0, 3.0]))
+    >>> result = lstsq(
+    ...     np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), np.array([1.0, 2.0, 3.0])
+    ... )
     >>> result.x.round(12).tolist(), round(float(result.residual_norm), 12), result.rank
     ([1.0, 1.0], 3.0, 2)
     """

@@ -173,7 +173,7 @@ def complete(
     lam_scaling : {"none", "count"}
         "count": the penalty of a row or column counts once for each of its entries.
     loss : {"l2", "huber", "l1"}
-        l(r) = r²; or 2 delta |r| - delta² beyond delta. "l1" is Huber's with delta = 1e-3 of the residuals' scale.
+        l(r) = r²; or ``2 delta abs(r) - delta²`` beyond delta. "l1" is Huber's with delta = 1e-3 of the residuals' scale.
     delta : float, optional
         The threshold in data units. None: 1.345 times a MAD estimate, refreshed twice and then frozen.
     nonneg : bool

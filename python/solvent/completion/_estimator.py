@@ -250,7 +250,7 @@ class MatrixCompletion(_Base):
 
         Returns
         -------
-        ndarray of shape (n_rows, rank_)
+        ndarray of shape (n_rows, rank)
             Codes: coefficients of ``components_`` (with biases, one more column: the row's bias).
         """
         self._check_fitted()

@@ -66,10 +66,10 @@ class InclusionResult(Result):
     Notes
     -----
     ``certificate`` has kind "operator-residual": with ``w = x + eta*g`` and ``y = (I + eta*G)^-1(w)``, which is x for what
-    the solver returns, ``v = F(y) + (w - y)/eta`` lies in F(y) + G(y), and the bound is |v| plus what rounding can have taken
+    the solver returns, ``v = F(y) + (w - y)/eta`` lies in F(y) + G(y), and the bound is ``|v|`` plus what rounding can have taken
     from it, divided by ``parts["scale"]`` if relative. No constant of F enters, and x is the last iterate's point, not an
     average. Parts: ``residual``, ``allowance`` (for rounding, nan for callables), ``scale``, with a prox ``infeasibility``
-    (|x - y| and the rounding of the prox), with `mu` ``distance`` (to the solution, by strong monotonicity). Rigorous for the
+    (``|x - y|`` and the rounding of the prox), with `mu` ``distance`` (to the solution, by strong monotonicity). Rigorous for the
     operators of this module with G = 0, `Box`, `NonNegative` and products of these; otherwise an estimate in that rounding of
     the callable, or of the prox, is left out.
 

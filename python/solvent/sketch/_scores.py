@@ -166,7 +166,7 @@ def leverage_scores(
     Notes
     -----
     With W such that ``|(a W)^T (a W) - I| <= eta``, the leverage of a row lies between ``|a_i W|^2/(1 + eta)`` and
-    ``|a_i W|^2/(1 - eta)``, and between 0 and 1. ``certificate`` has kind "forward-error": |score - truth| is at most
+    ``|a_i W|^2/(1 - eta)``, and between 0 and 1. ``certificate`` has kind "forward-error": ``|score - truth|`` is at most
     ``bound`` times the truth or the mean score rank/n, whichever is larger. Rigorous: eta is computed from the rows
     ``a_i W`` that the scores are made of, with the rounding of every row and sum added. Parts: ``eta``; ``relative``, the
     same bound relative to the score alone, inf where a score is lost in rounding. For "sketch" the kind is "error-bars"

@@ -194,7 +194,13 @@ def optimum(program):
 
 
 def with_optimum(rng, m, n, density=0.5):
-    """A program and its optimal value, by constructing x, y and the active set."""
+    """A program and its optimal value."""
+    program, x, _, _ = with_solution(rng, m, n, density)
+    return program, float(program[0] @ x)
+
+
+def with_solution(rng, m, n, density=0.5):
+    """A program and its solution x, y and reduced costs, by constructing them and the active set."""
     A = np.where(rng.random((m, n)) < density, np.round(rng.normal(size=(m, n)), 2), 0.0)
     x = np.where(rng.random(n) < 0.5, rng.integers(1, 5, n), 0).astype(float)
     activity = A @ x
@@ -211,4 +217,4 @@ def with_optimum(rng, m, n, density=0.5):
     boxed = rng.random(n) < 0.2
     uv[boxed] = x[boxed] + 1
     c = A.T @ y + r
-    return (c, A, lc, uc, lv, uv), float(c @ x)
+    return (c, A, lc, uc, lv, uv), x, y, r

@@ -141,7 +141,12 @@ def test_the_lanczos_path(seed, noise, kind):
     dual = dual_value(i, j, y, y - X[i, j], (m, n), lam, ones, np.ones(m), np.ones(n), False, 0.0, None)
     gap = (F - dual) / F
     assert certificate.bound >= gap * (1 - 1e-9)
-    assert certificate.bound <= 3 * gap + 1e-9, (certificate.bound, gap)
+    if kind == "low":
+        assert certificate.bound <= 3 * gap + 1e-9, (certificate.bound, gap)
+    else:
+        # The Krylov space closes at once: it is the norm that is tight, to a tenth.
+        top = np.linalg.norm(M - np.where(M != 0, X, 0.0), 2)
+        assert top <= certificate.parts["norm_ratio"] * lam * (1 + 1e-9) <= 1.1 * top
 
 
 @settings(max_examples=MOST // 3)

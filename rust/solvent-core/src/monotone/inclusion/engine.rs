@@ -20,8 +20,8 @@ const GROWTH: f64 = 1e3;
 /// How often it may.
 const HALVINGS: u32 = 40;
 /// Passes without a new best residual, at least; beyond that half of all so far. Deterministic methods on saddles turn
-/// for a hundred steps and more before the residual falls again.
-const PATIENCE: f64 = 200.0;
+/// for hundreds of steps, bilinear ones on sets for more than a thousand, before the residual falls again.
+const PATIENCE: f64 = 2000.0;
 /// What counts as new. Anchored methods drift for long at almost the same residual where the solution is far.
 const NEW: f64 = 1.0 - 1e-9;
 /// A failed certificate is tried again where the residual has fallen by this.

@@ -20,8 +20,12 @@ use crate::base::sparse::SparseView;
 
 /// Directions added at a time.
 const BLOCK: usize = 8;
-/// A vector of which less is left outside the span is no new direction.
-const NEW: f64 = 0.5;
+/// A vector of which less is left outside the span is no new direction. Singular values near lam lie close together, and
+/// their vectors mix those of the span with the missing ones: a small part may be all there is to see.
+const NEW: f64 = 0.1;
+/// Rounds of the block iteration at first, and how often they may double.
+const ROUNDS: usize = 12;
+const DOUBLINGS: usize = 4;
 
 /// Both factors of a run.
 pub type Pair<T> = (Factor<T>, Factor<T>);
@@ -53,13 +57,14 @@ fn outside(basis: &Matrix<f64>, x: &mut [f64]) -> f64 {
     crate::base::sum::norm2(x)
 }
 
-/// Factors after the step, of `most` columns at most, in the units of a run; `None` where nothing is left. `damping`
-/// shortens the step.
+/// Factors after the step, of `most` columns at most, in the units of a run; `None` where nothing is left. Steps before it
+/// that brought nothing, `stuck` of them, shorten it and make the search for directions more thorough: a Ritz value that
+/// has not settled lies below lam where the singular value is just above.
 pub fn refit<T: Entry>(
     problem: &Problem<'_, T>,
     payload: &Payload<T>,
     most: usize,
-    (constant, damping): (f64, f64),
+    (constant, stuck): (f64, usize),
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Pair<T>>, CompletionError> {
     let evidence = Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty };
@@ -67,16 +72,19 @@ pub fn refit<T: Entry>(
     let (a, b) = penalties(&evidence);
     let entries = problem.rows;
     let lam = problem.penalty.lam * residuals.unit;
-    let (mut values, mut share) = (Vec::with_capacity(entries.nnz()), 0.0);
+    let (mut values, mut share, mut largest) = (Vec::with_capacity(entries.nnz()), 0.0, 0.0f64);
     for i in 0..entries.rows() {
         for e in entries.range(i) {
             let scale = a[i] * b[entries.indices()[e] as usize];
             values.push(residuals.z[e] / scale.sqrt());
-            share += problem.weights.map_or(1.0, |w| w[e].to_f64()) / scale;
+            let curvature = problem.weights.map_or(1.0, |w| w[e].to_f64()) / scale;
+            share += curvature;
+            largest = largest.max(curvature);
         }
     }
-    // Curvature along a direction that is spread over the matrix, with some room.
-    let step = damping * 1.5 * share / (entries.rows() as f64 * entries.columns() as f64);
+    // Curvature along a direction that is spread over the matrix, with some room; none has more than the largest.
+    let spread = 1.5 * share / (entries.rows() as f64 * entries.columns() as f64);
+    let step = (2f64.powi(stuck as i32) * spread).min(largest);
     let (turned, origin) = entries.transpose();
     let column_values: Vec<f64> = origin.iter().map(|&e| values[e]).collect();
     // The pattern of either precision serves the values in double.
@@ -89,7 +97,7 @@ pub fn refit<T: Entry>(
     let rank = span.s.len();
     let (mut left, mut right) = (Vec::new(), Vec::new());
     if rank < most {
-        let triples = operator.leading(rank + BLOCK, 6, monitor)?;
+        let triples = operator.leading(rank + BLOCK, ROUNDS << stuck.min(DOUBLINGS), monitor)?;
         for (l, &s) in triples.s.iter().enumerate() {
             let column = |x: &Factor<f64>| -> Vec<f64> { (0..x.rows()).map(|i| x.row(i)[l]).collect() };
             let (mut u, mut v) = (column(&triples.u), column(&triples.v));

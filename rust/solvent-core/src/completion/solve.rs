@@ -88,7 +88,7 @@ pub struct Als<'a, T: Entry> {
     end: Option<Status>,
     rule: Option<&'static str>,
     zero: bool,
-    /// Smallest bound so far, and evaluations in a row that hardly improved on it.
+    /// The bound after the last real progress, and evaluations since then.
     least: f64,
     stuck: usize,
 }
@@ -476,8 +476,12 @@ impl<T: Entry> Method<5> for Als<'_, T> {
             self.judged = Some(judged);
             if bound > self.tol && self.target > 0.0 && !problem.penalty.nonneg {
                 // Evaluations that bring nothing, steps in between included, end the run.
-                self.stuck = if bound > 0.9 * self.least { self.stuck + 1 } else { 0 };
-                self.least = self.least.min(bound);
+                if bound > 0.9 * self.least {
+                    self.stuck += 1;
+                } else {
+                    // The mark moves with real progress alone: many small steps count together.
+                    (self.stuck, self.least) = (0, bound);
+                }
                 if self.stuck >= STUCK {
                     self.end = Some(Status::Stalled);
                 } else {
@@ -563,8 +567,7 @@ impl<T: Entry> Als<'_, T> {
         let (m, n) = self.problem.shape();
         let most = self.options.grow.unwrap_or(self.options.rank).min(m).min(n);
         let Some((payload, _)) = &self.judged else { return Ok(()) };
-        // Where a step brought nothing it was too long.
-        let how = (self.constant, 2f64.powi(self.stuck as i32));
+        let how = (self.constant, self.stuck);
         if let Some((u, v)) = refit(self.problem, payload, most, how, monitor)? {
             self.k = u.width() - usize::from(self.bias());
             (self.u, self.v) = (u, v);

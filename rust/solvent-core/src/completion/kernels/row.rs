@@ -183,6 +183,14 @@ impl<T: Entry> Chunk<'_, '_, T> {
                 finish(half, i, u, &mut tally);
                 continue;
             }
+            // Without a ridge a wide panel has a singular Gram matrix, whose pivots rounding may hide, and a square one
+            // often a small singular value, which the Gram matrix squares.
+            if plain && half.base.is_none() && ridge == 0.0 && n <= width + 1 {
+                rescue(half, i, u);
+                tally.pivot = 0.0;
+                finish(half, i, u, &mut tally);
+                continue;
+            }
             match half.base {
                 Some(base) => gram.copy_from_slice(base),
                 None => gram.fill(T::ZERO),

@@ -10,7 +10,7 @@ import scipy.sparse
 
 from solvent import regression
 
-SKETCHES = ("srht", "block-hadamard", "sparse-sign", "gaussian")
+SKETCHES = ("srht", "block-hadamard", "gaussian")
 
 
 def problem(rng, n=20_000, d=6, noise=1.0):
@@ -129,6 +129,11 @@ def test_lost_rank(rng):
             lambda f, a, b: f(a, b, sketch="countsketch"),
             ValueError,
             "sketch = 'countsketch'; expected a dense sketch",
+        ),
+        (
+            lambda f, a, b: f(a, b, sketch="sparse-sign"),
+            ValueError,
+            "sketch = 'sparse-sign'; expected a dense sketch",
         ),
         (lambda f, a, b: f(a, b, sketch="svd"), ValueError, "sketch = 'svd'; expected one of"),
         (

@@ -24,7 +24,7 @@ from solvent.sketch._data import Table, as_table
 
 __all__ = ["SketchSolveResult", "sketch_and_solve"]
 
-_SKETCHES = ("block-hadamard", "sparse-sign", "srht", "gaussian")
+_SKETCHES = ("block-hadamard", "srht", "gaussian")
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -147,9 +147,9 @@ def sketch_and_solve(
         Accuracy that `rule` aims at: ``|x - x*|_inf <= eps d**-0.5 |A x* - b| |A^+|``.
     delta : float, default 0.01
         Probability that some error bar is too short.
-    sketch : {"srht", "block-hadamard", "sparse-sign", "gaussian"}
-        "srht" and "gaussian" are the dense sketches that the theory covers. With the two others the bars may cover less
-        often than promised where few rows carry the residual: "sparse-sign" 87 of 100 times for 95 in one such case.
+    sketch : {"srht", "block-hadamard", "gaussian"}
+        "srht" and "gaussian" are the dense sketches that the theory covers; "block-hadamard" is covered by measurement
+        only.
     m : int, optional
         Rows of the sketch, more than d; given by `rule` otherwise. ``m >= n`` solves the whole problem.
     rule : {"practical", "theory"}
@@ -168,8 +168,8 @@ def sketch_and_solve(
     Raises
     ------
     ValueError
-        For entries that are not finite, shapes that disagree, ``m <= d``, ``sketch="countsketch"`` (it has no such
-        guarantee [2]_).
+        For entries that are not finite, shapes that disagree, ``m <= d``, ``sketch="countsketch"`` or "sparse-sign"
+        (they have no such guarantee [2]_).
     TypeError
         For complex and object data.
 
@@ -203,7 +203,7 @@ def sketch_and_solve(
     """
     table, right, vector = _check_data(a, b)
     n, d = right.shape[0], _columns(table)
-    if sketch == "countsketch":
+    if sketch in ("countsketch", "sparse-sign"):
         raise ValueError(
             f"sketch = {sketch!r}; expected a dense sketch: it has no l_inf guarantee (one of {_SKETCHES})"
         )

@@ -101,7 +101,7 @@ class Leverage:
 class Coverage:
     """Share of 40 draws in which every error bar of sketch_and_solve covers, promised 0.95."""
 
-    params = (("srht", "block-hadamard", "sparse-sign"),)
+    params = (("srht", "block-hadamard"),)
     param_names = ("sketch",)
 
     def setup(self, name):

@@ -22,6 +22,9 @@ const HALVINGS: u32 = 40;
 /// Passes without a new best residual, at least; beyond that half of all so far. Deterministic methods on saddles turn
 /// for hundreds of steps, bilinear ones on sets for more than a thousand, before the residual falls again.
 const PATIENCE: f64 = 2000.0;
+/// Passes without a new best residual after which a run is asked whether rounding is all that is left; again after each
+/// doubling.
+const LOOK: f64 = 200.0;
 /// What counts as new. Anchored methods drift for long at almost the same residual where the solution is far.
 const NEW: f64 = 1.0 - 1e-9;
 /// A failed certificate is tried again where the residual has fallen by this.
@@ -117,6 +120,8 @@ struct Engine<'a> {
     scale: f64,
     /// Evaluations before the first step.
     prepared: u64,
+    /// Passes without a new best residual at which the next look is due.
+    look: f64,
     /// The best residual that counted as new, and the evaluations it took.
     landmark: (f64, u64),
     retried: bool,
@@ -186,6 +191,7 @@ impl<'a> Engine<'a> {
             first: at.residual,
             scale,
             prepared: context.evaluations,
+            look: LOOK,
             landmark: (at.residual, context.evaluations),
             retried: false,
             halvings: 0,
@@ -286,6 +292,7 @@ impl<'a> Engine<'a> {
         self.restarts += self.scheme.restarts();
         self.scheme = stages::scheme(method, self.problem, self.options);
         self.landmark = (self.best.residual, self.context.evaluations);
+        self.look = LOOK;
         self.fall_back()
     }
 
@@ -329,13 +336,16 @@ impl<'a> Engine<'a> {
     fn watch(&mut self, monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
         if self.best.residual < NEW * self.landmark.0 {
             self.landmark = (self.best.residual, self.context.evaluations);
+            self.look = LOOK;
             return Ok(());
         }
         let n = self.context.n as f64;
         let waited = (self.context.evaluations - self.landmark.1) as f64 / n;
-        if waited <= PATIENCE.max((self.context.evaluations - self.prepared) as f64 / n / 2.0) {
+        if waited <= self.look {
             return Ok(());
         }
+        self.look = 2.0 * waited;
+        let patient = waited <= PATIENCE.max((self.context.evaluations - self.prepared) as f64 / n / 2.0);
         let point = self.best.clone();
         let candidate = self.judge(&point, monitor)?;
         let judged = &candidate.judged;
@@ -348,12 +358,15 @@ impl<'a> Engine<'a> {
         let rounded = self.options.single && judged.residual > 4.0 * point.measured;
         if judged.residual <= dust || rounded {
             self.ended = Some((Status::RoundingFloor, floor(judged.certificate.bound)));
+        } else if patient {
+            // It may go on.
         } else if self.retried {
             self.ended = Some((Status::Stalled, self.stuck(waited)));
         } else {
             self.retried = true;
             self.context.halve();
             self.landmark.1 = self.context.evaluations;
+            self.look = LOOK;
             self.fall_back()?;
         }
         if self.candidate.as_ref().is_none_or(|old| judged_bound(&candidate) < judged_bound(old)) {

@@ -185,7 +185,8 @@ def test_sparse_matrices_and_operators(rng):
     for form in (M.tocsr(), M.tocsc(), M.tocoo()):
         result = matrix_game(form, tol=1e-9)
         check(result, M.toarray(), tol=1e-9, form=form)
-        assert result.method == "halpern" and result.certificate.rigorous
+        # A sparse matrix may have a pure saddle, which is found by looking.
+        assert result.method in ("halpern", "saddle") and result.certificate.rigorous
         assert result.value == pytest.approx(dense.value, abs=2e-9 * np.abs(M.data).max())
     operator = matrix_game(aslinearoperator(M.toarray()), tol=1e-5)
     assert operator.success and not operator.certificate.rigorous and not operator.polished

@@ -152,7 +152,8 @@ pub fn backward(
             let damped = thorough && low > 0.0;
             (whitened, factor.eta, damped.then(|| damp(factor, moments, e.gradient, s.t * low)).flatten())
         }
-        Core::Dependent(range) => (norm(&range.project(e.gradient, moments)), f64::INFINITY, None),
+        // The whitened gradient knows nothing of directions that were given up: only what is proven counts.
+        Core::Dependent(_) => return out,
     };
     if low > 0.0 {
         let rigorous = eta < 0.5;

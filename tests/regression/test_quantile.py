@@ -448,3 +448,11 @@ def test_entries_that_are_not_finite(value):
     b[2] = value
     with pytest.raises(ValueError, match=rf"b\[2\] is {shown}; expected finite values"):
         quantile_regression(A, b)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-309, 1e304])
+def test_magnitudes_at_the_ends_of_the_doubles_are_refused(size):
+    with pytest.raises(
+        ValueError, match=r"b, times the weights, is .* at most; expected 0 or 1e-290 to 1e\+300"
+    ):
+        quantile_regression(np.ones((3, 1)), size * np.array([1.0, 2.0, 3.0]))

@@ -61,6 +61,19 @@ def check_weights(weights: Any, n: int) -> NDArray[np.float64] | None:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
+_LEAST, _MOST = 1e-290, 1e300
+
+
+def check_size(b: NDArray[np.float64], weights: NDArray[np.float64] | None) -> None:
+    """The largest weighted entry of b is 0 or far from the ends of the doubles, where objectives are no numbers any more."""
+    with np.errstate(over="ignore", under="ignore"):
+        each = np.abs(b) if weights is None else np.where(weights > 0, np.abs(b), 0.0)
+        weighted = each if weights is None else each * weights
+    largest, top = float(each.max(initial=0.0)), float(weighted.max(initial=0.0))
+    if largest > 0 and not _LEAST <= top <= _MOST:
+        raise ValueError(f"b, times the weights, is {top:.1e} at most; expected 0 or {_LEAST:g} to {_MOST:g}")
+
+
 def check_coefficients(x: Any, name: str, d: int) -> NDArray[np.float64]:
     """`x` of shape (d,), finite, in float64."""
     array = as_float_array(x, name)

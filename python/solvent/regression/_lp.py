@@ -25,7 +25,7 @@ from solvent._validate import (
     check_workers,
 )
 
-from ._design import check_coefficients, check_design, check_right_side, check_weights
+from ._design import check_coefficients, check_design, check_right_side, check_size, check_weights
 
 __all__ = ["LpResult", "lp_regression"]
 
@@ -118,6 +118,7 @@ class LpResult(Result):
         design, (n, d), _ = check_design(a)
         right = check_right_side(b, n)
         w = check_weights(weights, n)
+        check_size(right, w)
         ones = self._fit_intercept if fit_intercept is None else bool(fit_intercept)
         x = check_coefficients(self.x, "x", d)
         dual = as_float_array(self.dual, "dual").astype(np.float64, copy=False)
@@ -251,6 +252,7 @@ def lp_regression(
     except (TypeError, ValueError) as error:
         raise type(error)(f"{str(error).partition(';')[0]}; expected 1 <= p < inf") from None
     w = check_weights(weights, n)
+    check_size(right, w)
     half = dtype == np.float32
     check_choice(
         method, "method", ("auto", "interior-point", "preprocess") if exponent == 1 else _METHODS[:2]

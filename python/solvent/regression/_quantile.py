@@ -23,7 +23,7 @@ from solvent._validate import (
     check_workers,
 )
 
-from ._design import check_coefficients, check_design, check_right_side, check_weights
+from ._design import check_coefficients, check_design, check_right_side, check_size, check_weights
 
 __all__ = ["QuantileResult", "quantile_regression"]
 
@@ -120,6 +120,7 @@ class QuantileResult(Result):
         design, (n, d), _ = check_design(a)
         right = check_right_side(b, n)
         w = check_weights(weights, n)
+        check_size(right, w)
         penalty = self.alpha if alpha is None else check_scalar(alpha, "alpha", ge=0)
         ones = self._fit_intercept if fit_intercept is None else bool(fit_intercept)
         levels = np.atleast_1d(np.asarray(self.tau, dtype=np.float64))
@@ -310,6 +311,7 @@ def quantile_regression(
     right = check_right_side(b, n)
     levels, single = check_levels(tau)
     w = check_weights(weights, n)
+    check_size(right, w)
     penalty = check_scalar(alpha, "alpha", ge=0)
     half = dtype == np.float32
     check_choice(method, "method", _METHODS)

@@ -28,6 +28,7 @@ pub mod recommend;
 pub mod solve;
 pub mod step;
 pub mod variance;
+mod verdict;
 
 use crate::base::dense::DenseError;
 use crate::base::error::{Aborted, ArgumentError};

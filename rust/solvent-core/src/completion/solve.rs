@@ -22,7 +22,8 @@ use super::options::{Certify, Init, Options, Solver};
 use super::payload::{Payload, payload};
 use super::problem::{GAUGE, Problem};
 use super::step::half_sweep;
-use crate::base::certificate::{Certificate, Kind};
+use super::verdict::{Facts, outcome};
+use crate::base::certificate::Certificate;
 use crate::base::error::Aborted;
 use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, solve as drive};
 use crate::base::outcome::Outcome;
@@ -556,7 +557,12 @@ impl<T: Entry> Method<5> for Als<'_, T> {
                 }
             }
         };
-        let outcome = self.outcome(status, certificate, monitor);
+        let facts = Facts {
+            rule: self.rule,
+            capped: self.k >= self.options.grow.unwrap_or(self.options.rank),
+            exact: self.problem.penalty.lam == 0.0,
+        };
+        let outcome = outcome(&facts, status, certificate, monitor);
         Ok(Solution { payload, outcome, held_rmse })
     }
 }
@@ -576,62 +582,6 @@ impl<T: Entry> Als<'_, T> {
             self.recent.clear();
         }
         Ok(())
-    }
-
-    /// The status, and a message that says why and what to do.
-    fn outcome(&self, status: Status, certificate: Option<Certificate>, monitor: Monitor<'_>) -> Outcome {
-        let ruled = self.rule.filter(|_| status == Status::Converged);
-        let ending = monitor.end(status);
-        let (tol, nit) = (ending.tol, ending.nit);
-        let mut outcome = if ruled.is_some() {
-            let mut outcome = Outcome::new(ending, None);
-            outcome.certificate = certificate;
-            outcome
-        } else {
-            Outcome::new(ending, certificate)
-        };
-        if let Some(rule) = ruled {
-            outcome.message = rule.to_owned();
-            return outcome;
-        }
-        if tol == 0.0 && outcome.status == Status::MaxIterations {
-            outcome.success = true;
-            return outcome.with_message(format!("all {nit} sweeps that maxiter asked for were done"));
-        }
-        let Some(certificate) = &outcome.certificate else { return outcome };
-        let (bound, kind) = (certificate.bound, certificate.kind);
-        let residual = certificate.get("residual").unwrap_or(f64::NAN);
-        let unknown = certificate.get("identifiable") == Some(0.0);
-        let capped = self.k >= self.options.grow.unwrap_or(self.options.rank);
-        let rank = capped && certificate.get("rank_sufficient") == Some(0.0);
-        let mut message = match (outcome.status, kind) {
-            (Status::Converged, Kind::Stationarity) => {
-                format!("a critical point; residual {residual:.3e}")
-            }
-            (Status::Stalled, Kind::NuclearGap) if rank => format!(
-                "the factors no longer move and the gap stays at {bound:.3e}: the rank is too small for this lam; raise \
-                 rank (or leave it out), or raise lam"
-            ),
-            (Status::Stalled, _) => format!(
-                "the factors no longer move at a bound of {bound:.3e} (relative residual {residual:.3e}); raise tol or \
-                 rank, or try another method"
-            ),
-            (Status::RoundingFloor, _) => format!(
-                "rounding allows no smaller bound than {bound:.3e} for these data; raise tol, or pass float64 arrays if \
-                 they are float32"
-            ),
-            (Status::Diverged, _) => {
-                "the factors grew without limit; raise lam, or lower the rank".to_owned()
-            }
-            (status, _) => status.describe().to_owned(),
-        };
-        if unknown && self.problem.penalty.lam == 0.0 {
-            message.push_str(
-                "; the observed entries do not determine the others: too few of them, a row or column with fewer than \
-                 rank, or a pattern in several pieces",
-            );
-        }
-        outcome.with_message(message)
     }
 }
 

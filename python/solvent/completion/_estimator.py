@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from solvent._estimator import Estimator
 from solvent._rng import RandomStateLike, seed_from_random_state
 from solvent._validate import as_float_array
 
@@ -36,24 +36,8 @@ try:
 except ImportError:
     HAS_SKLEARN = False
 
-    class _Base:  # type: ignore[no-redef]
-        """Parameters by name, as scikit-learn's `BaseEstimator` has them."""
-
-        def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 (no nested estimators)
-            """The constructor's parameters and their values."""
-            names = list(inspect.signature(type(self).__init__).parameters)[1:]
-            return {name: getattr(self, name) for name in names}
-
-        def set_params(self, **params: Any) -> Self:
-            """Set parameters of the constructor by name."""
-            known = self.get_params()
-            for name, value in params.items():
-                if name not in known:
-                    raise ValueError(
-                        f"{name} is no parameter of {type(self).__name__}; expected one of {sorted(known)}"
-                    )
-                setattr(self, name, value)
-            return self
+    class _Base(Estimator):  # type: ignore[no-redef]
+        """A transformer without scikit-learn."""
 
         def fit_transform(self, X: Any, y: Any = None) -> Any:
             """`fit`, then `transform`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from solvent._estimator import Regressor
 from solvent._validate import as_float_array
 
 from ._lstsq import lstsq
@@ -28,34 +28,8 @@ try:
 except ImportError:
     HAS_SKLEARN = False
 
-    class Base:  # type: ignore[no-redef]
-        """Parameters by name, and the score, as scikit-learn has them."""
-
-        def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 (no nested estimators)
-            """The constructor's parameters and their values."""
-            names = list(inspect.signature(type(self).__init__).parameters)[1:]
-            return {name: getattr(self, name) for name in names}
-
-        def set_params(self, **params: Any) -> Self:
-            """Set parameters of the constructor by name."""
-            known = self.get_params()
-            for name, value in params.items():
-                if name not in known:
-                    allowed = ", ".join(sorted(known))
-                    raise ValueError(
-                        f"{name} is no parameter of {type(self).__name__}; expected one of {allowed}"
-                    )
-                setattr(self, name, value)
-            return self
-
-        def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-            """R squared, the mean over the targets."""
-            truth, fitted = np.asarray(y, float), self.predict(X)  # type: ignore[attr-defined]
-            w = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight, float)
-            w = w.reshape(-1, *[1] * (truth.ndim - 1))
-            rest = (w * (truth - fitted) ** 2).sum(axis=0)
-            total = (w * (truth - (w * truth).sum(axis=0) / w.sum()) ** 2).sum(axis=0)
-            return float(np.mean(1 - rest / total))
+    class Base(Regressor):  # type: ignore[no-redef]
+        """A regressor without scikit-learn."""
 
 
 class _Linear(Base):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from solvent._estimator import Regressor
 from solvent._validate import as_float_array, check_scalar
 
 from ._quantile import QuantileResult, quantile_regression
@@ -31,32 +31,8 @@ try:
 except ImportError:
     HAS_SKLEARN = False
 
-    class _Base:  # type: ignore[no-redef]
-        """Parameters by name, and the coefficient of determination, as scikit-learn has them."""
-
-        def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 (no nested estimators)
-            """The constructor's parameters and their values."""
-            names = list(inspect.signature(type(self).__init__).parameters)[1:]
-            return {name: getattr(self, name) for name in names}
-
-        def set_params(self, **params: Any) -> Self:
-            """Set parameters of the constructor by name."""
-            known = self.get_params()
-            for name, value in params.items():
-                if name not in known:
-                    allowed = ", ".join(sorted(known))
-                    raise ValueError(
-                        f"{name} is no parameter of {type(self).__name__}; expected one of {allowed}"
-                    )
-                setattr(self, name, value)
-            return self
-
-        def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-            """The coefficient of determination of ``self.predict(X)``."""
-            truth = np.asarray(y, dtype=float)
-            w = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-            residual = w @ (truth - self.predict(X)) ** 2  # type: ignore[attr-defined]
-            return float(1 - residual / (w @ (truth - np.average(truth, weights=w)) ** 2))
+    class _Base(Regressor):  # type: ignore[no-redef]
+        """A regressor without scikit-learn."""
 
 
 class QuantileRegressor(_Base):

@@ -1,11 +1,11 @@
 """The part of scikit-learn's estimator protocol that the mixture needs, with and without scikit-learn."""
 
-import inspect
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from solvent._estimator import Estimator
 from solvent._validate import as_float_array
 
 __all__ = ["Base", "check_fitted", "check_rows", "check_sample_weight"]
@@ -22,30 +22,8 @@ try:
 except ImportError:
     HAS_SKLEARN = False
 
-    class Base:  # type: ignore[no-redef]
-        """Parameters by name, as scikit-learn's `BaseEstimator` has them."""
-
-        def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 (no nested estimators)
-            """The constructor's parameters and their values."""
-            names = list(inspect.signature(type(self).__init__).parameters)[1:]
-            return {name: getattr(self, name) for name in names}
-
-        def set_params(self, **params: Any) -> Self:
-            """Set parameters of the constructor by name."""
-            known = self.get_params()
-            for name, value in params.items():
-                if name not in known:
-                    allowed = ", ".join(sorted(known))
-                    raise ValueError(
-                        f"{name} is no parameter of {type(self).__name__}; expected one of {allowed}"
-                    )
-                setattr(self, name, value)
-            return self
-
-        def __repr__(self) -> str:
-            defaults = inspect.signature(type(self).__init__).parameters
-            given = {k: v for k, v in self.get_params().items() if v is not defaults[k].default}
-            return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
+    class Base(Estimator):  # type: ignore[no-redef]
+        """An estimator without scikit-learn."""
 
 
 def check_rows(estimator: Any, X: Any, *, reset: bool) -> NDArray[Any]:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
 
 from helpers.transport_oracle import PROBLEMS, clouds, exact_plan, kl, oracle, oracle_partial, squared
 from solvent import ot
@@ -330,3 +331,39 @@ def test_progress_bar(capsys, rng):
     C, a, b = PROBLEMS["cloud_2d"](rng)
     ot.solve(C, a, b, reg=0.02, progress=True)
     assert "pass" in capsys.readouterr().err
+
+
+def _softly(C, a, b, reg, tau, steps):
+    """Plain Sinkhorn in the log domain with penalties: slow, and it cannot fail."""
+    rates = [1.0 if math.isinf(t) else t / (t + reg) for t in tau]
+    f, g = np.zeros(len(a)), np.zeros(len(b))
+    for _ in range(steps):
+        last = f
+        f = -rates[0] * reg * logsumexp((g - C) / reg + np.log(b), axis=1)
+        g = -rates[1] * reg * logsumexp((f[:, None] - C) / reg + np.log(a)[:, None], axis=0)
+        if (np.abs(f - last) <= 1e-14 * (1 + np.abs(f))).all():
+            break
+    return f, g
+
+
+@pytest.mark.parametrize("far", [10.0, 1e2, 1e3])
+@pytest.mark.parametrize("tau", [(0.02, 0.02), (1.0, 1.0), (math.inf, 0.5), (0.5, math.inf)])
+@pytest.mark.parametrize("reg", [0.02, 0.3])
+def test_penalties_leave_out_what_is_far_away(far, tau, reg, rng):
+    """Points so far off that their share of the plan is no number: they must not disturb the others."""
+    x, y = rng.random((12, 2)), rng.random((15, 2))
+    if not math.isinf(tau[0]):
+        x[rng.integers(12)] += far
+    if not math.isinf(tau[1]):
+        y[rng.integers(15)] -= far
+    C, a, b = squared(x, y), rng.dirichlet(np.full(12, 3.0)), rng.dirichlet(np.full(15, 3.0))
+    f, g = _softly(C, a, b, reg, tau, 100_000)
+    plan = np.exp((f[:, None] + g - C) / reg) * np.outer(a, b)
+    for result in (
+        ot.solve(C, a, b, reg=reg, unbalanced=tau),
+        ot.solve(C.T, b, a, reg=reg, unbalanced=tau[::-1]),
+    ):
+        assert result.success, result
+        P = result.plan() if result.f.size == 12 else result.plan().T
+        assert np.abs(P - plan).sum() <= 1e-6 * plan.sum()
+        assert np.isfinite(result.f).all() and np.isfinite(result.g).all()

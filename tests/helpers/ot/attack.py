@@ -231,6 +231,20 @@ def partial(rng):
     return Attack("partial", rng.random((n, m)), a, b, float(_log(rng, -2, 0)), None, moved)
 
 
+def left_out(rng):
+    """Clouds with points so far off that a plan with penalties has nothing there."""
+    n, m = _size(rng, 2) if rng.random() < 0.5 else _size(rng)
+    x, y = rng.random(n), rng.random(m)
+    x[0] += float(_log(rng, 0, 4))
+    if rng.random() < 0.5:
+        y[0] -= float(_log(rng, 0, 4))
+    C, a, b = (x[:, None] - y) ** 2, _share(rng, n), _share(rng, m)
+    tau = [(1.0, 1.0), (0.02, 0.5), (0.1, np.inf)][int(rng.integers(3))]
+    if np.isinf(tau[1]):
+        C = np.minimum(C, 10.0)
+    return Attack("left_out", C, a, b, float(_log(rng, -2, 0)), tau, None)
+
+
 def points(rng):
     """Clouds, some far from the origin, some with coinciding points, in either precision."""
     (n, m), d = _size(rng), int(rng.integers(1, 5))
@@ -256,7 +270,7 @@ FAMILIES = {
     for make in (
         plain, tiny_reg, skewed, vanishing, mass, ulps, rank_one, negative, offset, ties, forbidden, infeasible, zeros,
         single,
-        unbalanced, one_sided, partial, points,
+        unbalanced, one_sided, left_out, partial, points,
     )
 }  # fmt: skip
 

@@ -113,7 +113,7 @@ def unbalanced(C, a, b, reg, tau_a, tau_b, tol=1e-13, sweeps=200, newton=80):
         P = plan(C, a, b, f, g, reg)
         rows, wanted = P.sum(1), marginal(tau_a, a, f)
         residual = wanted - rows
-        if np.abs(residual).sum() <= tol * rows.sum():
+        if not np.abs(residual).sum() > tol * rows.sum():  # (or no number, where the plan is none)
             break
         diagonal = rows + (0.0 if np.isinf(tau_a) else reg / tau_a * wanted)
         factor = P.sum(0) * (1 + (0.0 if np.isinf(tau_b) else reg / tau_b))

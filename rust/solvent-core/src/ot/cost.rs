@@ -88,6 +88,9 @@ pub enum Cost<'a> {
 pub trait Visit {
     /// `first` is the index of the first row.
     fn group<T: Entry>(&mut self, first: usize, rows: &[&[T]]);
+
+    /// All rows of the block were shown: gives back the memory that only took them in. (Blocks wait to be folded.)
+    fn release(&mut self) {}
 }
 
 /// Scratch of the costs that are computed.

@@ -5,15 +5,13 @@
 
 use super::cost::Cost;
 use super::linsys::{Laplacian, solve};
-use super::passes::{Thresholds, probe};
+use super::passes::{Precision, Thresholds, probe};
 use super::problem::Problem;
 use super::side::Side;
 use super::support::Support;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 
-/// Column sums outside are lost to underflow or overflow.
-const SAFE: std::ops::Range<f64> = 1e-200..1e200;
 /// Halvings of a step.
 pub const HALVINGS: u64 = 12;
 /// How many of them cut a direction off rather than shorten it.
@@ -57,18 +55,20 @@ pub enum Trial {
     TooLarge,
 }
 
-/// Bytes that a support may take: 128 a point where the cost is not stored, and a gigabyte where it is.
+/// Bytes that a support may take, of which two are held at a time: a gigabyte where the cost is stored; where it is not,
+/// 32 a point, and up to 16 megabytes for clouds so small that this is not much.
 pub fn room(problem: &Problem<'_>) -> usize {
     let (n, m) = problem.cost().shape();
     match problem.cost() {
-        Cost::Points(_) => (128 * (n + m)).max(1 << 24),
+        Cost::Points(_) => (32 * (n + m)).max((1_usize << 24).saturating_sub(100 * (n + m))),
         Cost::F64(_) | Cost::F32(_) => 1 << 30,
     }
 }
 
 /// The exact columns' potentials for these sums, and the factors of the columns; `None` if a sum is out of range.
 pub fn exact_columns(side: &Side, g: &[f64], sums: &[f64], reg: f64) -> Option<(Vec<f64>, Vec<f64>)> {
-    if !sums.iter().all(|c| SAFE.contains(c)) {
+    let lost = |(j, c): (usize, &f64)| !<f64 as Precision>::RANGE.contains(c) && !side.left(j, g[j], *c, reg);
+    if sums.iter().enumerate().any(lost) {
         return None;
     }
     Some(g.iter().zip(sums).enumerate().map(|(j, (&g, &c))| side.exact(j, g, c, reg)).unzip())
@@ -119,7 +119,11 @@ impl Point {
         let (a, b) = (&problem.a, &problem.b);
         let n = self.f.len();
         let diagonal = (0..n).map(|i| self.sums[i] + a.curvature(i, self.f[i], reg)).collect();
-        let inverse = |j: usize| 1.0 / (b.target(j, self.g[j], reg) + b.curvature(j, self.g[j], reg));
+        // (A column that the plan has left answers to nothing.)
+        let inverse = |j: usize| match b.target(j, self.g[j], reg) + b.curvature(j, self.g[j], reg) {
+            0.0 => 0.0,
+            stiffness => (1.0 / stiffness).min(f64::MAX),
+        };
         let weights = (0..self.g.len()).map(|j| inverse(j) * self.factors[j] * self.factors[j]).collect();
         let residual = (0..n).map(|i| a.target(i, self.f[i], reg) - self.sums[i]).collect();
         System { diagonal, weights, residual }

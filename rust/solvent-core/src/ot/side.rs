@@ -16,6 +16,9 @@ pub struct Side {
     capped: bool,
 }
 
+/// A penalised marginal below this, whose potential asks for no more, is nothing.
+const NOTHING: f64 = 1e-280;
+
 impl Side {
     /// All weights positive.
     pub fn new(weights: Vec<f64>, tau: f64) -> Self {
@@ -83,9 +86,18 @@ impl Side {
             }
             return (met, factor);
         }
+        if self.left(i, f, sum, reg) {
+            return (f, 1.0);
+        }
         let rate = self.rate(reg);
         let step = self.logs[i] - rate * sum.ln() - (1.0 - rate) * (f / reg);
         (f + reg * step, step.exp())
+    }
+
+    /// Whether the plan has left this row or column: nothing is there and nothing is asked for, which a penalty allows.
+    #[inline]
+    pub fn left(&self, i: usize, f: f64, sum: f64, reg: f64) -> bool {
+        !self.hard() && sum < NOTHING && self.target(i, f, reg) < NOTHING
     }
 
     /// The marginal that the potential asks for.

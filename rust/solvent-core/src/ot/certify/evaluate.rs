@@ -63,6 +63,10 @@ impl Visit for Block<'_> {
         }
         self.out.rows.extend_from_slice(&sums[..count]);
     }
+
+    fn release(&mut self) {
+        self.buffer = Vec::new();
+    }
 }
 
 pub(in crate::ot) fn evaluate(

@@ -8,7 +8,11 @@ use crate::base::sum::{Sum, two_sum};
 /// The shift of both sides' potentials, f + t and g - t, that makes those of much mass small, so that folding rounds
 /// little where it counts.
 pub(super) fn centre(a: &Side, f: &[f64], b: &Side, g: &[f64]) -> f64 {
-    let shift = 0.5 * (weighted(g, b.weights()) / b.mass() - weighted(f, a.weights()) / a.mass());
+    let middle = |side: &Side, p: &[f64]| {
+        let wanted = targets(side, p);
+        weighted(p, &wanted) / crate::base::sum::sum(&wanted)
+    };
+    let shift = 0.5 * (middle(b, g) - middle(a, f));
     if shift.is_finite() { shift } else { 0.0 }
 }
 

@@ -46,8 +46,8 @@ pub(in crate::ot) fn scaled(
     let (a, b, reg) = (&problem.a, &problem.b, problem.reg);
     let safe = |sums: &[f64]| sums.iter().all(|s| (1e-250..1e250).contains(s));
     let (mut rows, mut columns) = (plan.rows.clone(), plan.columns.clone());
-    let settled = safe(&rows) && safe(&columns);
-    if !settled && (a.hard() || b.hard()) {
+    let settled = (!a.hard() || safe(&rows)) && (!b.hard() || safe(&columns));
+    if !settled {
         // Potentials far off: any plan will do, and rows that begin at their largest exponent cannot overflow.
         let hard_rows = Side::new(a.weights().to_vec(), f64::INFINITY);
         let moderate: Vec<f64> = g.iter().map(|g| if g.is_finite() { *g } else { 0.0 }).collect();

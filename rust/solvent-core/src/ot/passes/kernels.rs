@@ -51,12 +51,15 @@ impl Entry for f32 {
 pub trait Precision: solvent_simd::real::Real + Into<f64> + Default + Send + Sync {
     /// Its registers.
     type Lanes<S: Simd>: Lanes<Scalar = Self>;
+    /// Sums outside are lost to underflow or overflow.
+    const RANGE: std::ops::Range<f64>;
     /// Some elements of a cost.
     fn load<S: Simd, T: Entry>(a: &[T]) -> Self::Lanes<S>;
 }
 
 impl Precision for f64 {
     type Lanes<S: Simd> = S::F64;
+    const RANGE: std::ops::Range<f64> = 1e-200..1e200;
     #[inline(always)]
     fn load<S: Simd, T: Entry>(a: &[T]) -> S::F64 {
         T::load(a)
@@ -65,6 +68,7 @@ impl Precision for f64 {
 
 impl Precision for f32 {
     type Lanes<S: Simd> = S::F32;
+    const RANGE: std::ops::Range<f64> = 1e-25..1e25;
     #[inline(always)]
     fn load<S: Simd, T: Entry>(a: &[T]) -> S::F32 {
         T::load_single(a)

@@ -56,6 +56,7 @@ pub fn over_blocks<B: Visit + Send>(
     let part = |range: Range<usize>| {
         let mut block = make(range.clone());
         cost.visit(range, &mut Scratch::default(), &mut block);
+        block.release();
         block
     };
     monitor.fold_blocks(n, block_rows(n, m), wave, part, |block| {

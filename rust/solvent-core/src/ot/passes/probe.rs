@@ -78,6 +78,11 @@ impl<P: Precision> Visit for Block<'_, P> {
         }
         self.rows.extend_from_slice(&sums[..rows.len()]);
     }
+
+    fn release(&mut self) {
+        self.buffer = Vec::new();
+        self.positions = Vec::new();
+    }
 }
 
 /// Row sums, column sums and support of the plan at (f, g).

@@ -33,6 +33,27 @@ struct Rows<'a, P> {
     moved: Vec<f64>,
 }
 
+impl<P: Precision> Rows<'_, P> {
+    /// Begins a row of the group at its largest exponent, so that it neither overflows nor vanishes: its potential there
+    /// and its sum.
+    fn afresh<T: Entry>(&mut self, row: &[T], r: usize) -> (f64, f64) {
+        let m = self.g.len();
+        let f = -dispatch(RowMax { row, g: self.g });
+        let mut sums = [0.0; super::GROUP];
+        let buffer = &mut self.buffer[r * m..(r + 1) * m];
+        let scale = scale(self.reg);
+        dispatch(Exponentials {
+            rows: &[row],
+            f: &[P::of(f)],
+            g: self.rounded,
+            scale,
+            buffer,
+            sums: &mut sums,
+        });
+        (f, sums[0])
+    }
+}
+
 impl<P: Precision> Visit for Rows<'_, P> {
     fn group<T: Entry>(&mut self, first: usize, rows: &[&[T]]) {
         let (count, m) = (rows.len(), self.g.len());
@@ -54,13 +75,21 @@ impl<P: Precision> Visit for Rows<'_, P> {
         });
         let mut weights = [P::ZERO; super::GROUP];
         for r in 0..count {
-            let (moved, factor) = self.side.exact(first + r, f[r], sums[r], self.reg);
+            let mut sum = sums[r];
+            if !P::RANGE.contains(&sum) && !self.side.left(first + r, f[r], sum, self.reg) {
+                (f[r], sum) = self.afresh(rows[r], r);
+            }
+            let (moved, factor) = self.side.exact(first + r, f[r], sum, self.reg);
             self.moved.push(moved);
             weights[r] = P::of(factor);
         }
         self.sums.extend_from_slice(&sums[..count]);
         let buffer = &self.buffer[..count * m];
         dispatch(AddRows { buffer, weights: &weights[..count], out: &mut self.columns });
+    }
+
+    fn release(&mut self) {
+        self.buffer = Vec::new();
     }
 }
 
@@ -134,6 +163,10 @@ impl Visit for Columns<'_> {
         dispatch(Exponentials { rows, f, g: self.g, scale: scale(self.reg), buffer, sums: &mut sums });
         let buffer = &self.buffer[..rows.len() * self.g.len()];
         dispatch(AddRows { buffer, weights: &[1.0; super::GROUP][..rows.len()], out: &mut self.sums });
+    }
+
+    fn release(&mut self) {
+        self.buffer = Vec::new();
     }
 }
 

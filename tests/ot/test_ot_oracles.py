@@ -92,7 +92,8 @@ def test_unbalanced_reference_closes_the_gap(tau, rng):
 DRAWS = 40
 
 
-@pytest.mark.parametrize("family", list(attack.FAMILIES))
+# (Plain floats lose the plans of points left out: only balls hold them.)
+@pytest.mark.parametrize("family", [name for name in attack.FAMILIES if name != "left_out"])
 def test_enclosures_hold_what_floats_compute(family, rng):
     """Dual, primal and residuals in balls against the same formulas in float64; low <= high; tight nearly always."""
     tight = 0

@@ -211,3 +211,55 @@ class Exact:
 
     def track_pivots(self, n):
         return int(self.exact(*self.data).pivots)
+
+
+class Barycenter:
+    """Three histograms on a line, to a certified 1e-8."""
+
+    params = ((128, 512),)
+    param_names = ("n",)
+
+    def setup(self, n):
+        from solvent import ot
+
+        self.barycenter = ot.barycenter
+        x = np.linspace(0, 1, n)
+        bumps = np.stack([np.exp(-0.5 * ((x - c) / 0.05) ** 2) for c in (0.2, 0.5, 0.8)], axis=1)
+        self.data = bumps / bumps.sum(0), (x[:, None] - x) ** 2
+
+    def _result(self):
+        return self.barycenter(*self.data, reg=1e-3, tol=1e-8)
+
+    def time_barycenter(self, n):
+        self._result()
+
+    def track_iterations(self, n):
+        return int(self._result().nit)
+
+    def track_certificate(self, n):
+        return float(self._result().certificate.bound)
+
+
+class Cardinality:
+    """Plans with at most so many entries a column; the gap says what is left open."""
+
+    params = ((500, 1000), (4, 16))
+    param_names = ("n", "max_nnz")
+
+    def setup(self, n, max_nnz):
+        from solvent import ot
+
+        self.solve_sparse = ot.solve_sparse
+        self.data = clouds(n)
+
+    def _result(self, max_nnz):
+        return self.solve_sparse(*self.data, max_nnz=max_nnz, gamma=10.0)
+
+    def time_solve_sparse(self, n, max_nnz):
+        self._result(max_nnz)
+
+    def track_iterations(self, n, max_nnz):
+        return int(self._result(max_nnz).nit)
+
+    def track_certificate(self, n, max_nnz):
+        return float(self._result(max_nnz).certificate.bound)

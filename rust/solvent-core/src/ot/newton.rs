@@ -55,12 +55,12 @@ pub enum Trial {
     TooLarge,
 }
 
-/// Bytes that a support may take, of which two are held at a time: a gigabyte where the cost is stored; where it is not,
-/// 32 a point, and up to 16 megabytes for clouds so small that this is not much.
+/// Bytes that a support may take: a gigabyte where the cost is stored. Where it is not, 16 megabytes as long as that is
+/// not much beside the clouds, and nothing for clouds that are themselves large.
 pub fn room(problem: &Problem<'_>) -> usize {
     let (n, m) = problem.cost().shape();
     match problem.cost() {
-        Cost::Points(_) => (32 * (n + m)).max((1_usize << 24).saturating_sub(100 * (n + m))),
+        Cost::Points(_) => (1_usize << 24).saturating_sub(100 * (n + m)),
         Cost::F64(_) | Cost::F32(_) => 1 << 30,
     }
 }

@@ -18,6 +18,7 @@ pub use sweep::{Swept, column_minima, columns, start, sweep};
 use super::cost::{Cost, Scratch, Visit};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
+use crate::base::pool;
 use std::ops::Range;
 
 /// log2(e)/reg, the factor that turns costs into exponents of 2.
@@ -51,8 +52,8 @@ pub fn over_blocks<B: Visit + Send>(
     mut fold: impl FnMut(B),
 ) -> Result<(), Aborted> {
     let (n, m) = cost.shape();
-    // A block may hold m numbers: only some are alive at once.
-    let wave = if m > 20_000 { 8 } else { 64 };
+    // A block may hold m numbers: where that is much, only as many are alive as keep the threads busy.
+    let wave = if m > 20_000 { 2 * pool::num_threads() } else { 64 };
     let part = |range: Range<usize>| {
         let mut block = make(range.clone());
         cost.visit(range, &mut Scratch::default(), &mut block);

@@ -1,6 +1,6 @@
 //! The ground cost as the passes read it: a few rows at a time, each one element after the other.
 
-use super::passes::{Entry, Extent, GROUP, RowExtent};
+use super::passes::{Entry, Extent, GROUP, RowExtent, together};
 use super::points::Points;
 use crate::base::view::MatrixView;
 use solvent_simd::dispatch;
@@ -107,16 +107,17 @@ impl Cost<'_> {
         }
     }
 
-    /// Shows the rows `range` to `visitor`, [`GROUP`] at a time (fewer at the end).
+    /// Shows the rows `range` to `visitor`, as many as [`together`] at a time (fewer at the end).
     pub fn visit(&self, range: std::ops::Range<usize>, scratch: &mut Scratch, visitor: &mut impl Visit) {
         match self {
             Self::F64(dense) => visit_dense(dense, range, visitor),
             Self::F32(dense) => visit_dense(dense, range, visitor),
             Self::Points(points) => {
                 let m = points.columns();
-                scratch.0.resize(GROUP * m, 0.0);
-                for first in range.clone().step_by(GROUP) {
-                    let count = (range.end - first).min(GROUP);
+                let group = together(m);
+                scratch.0.resize(group * m, 0.0);
+                for first in range.clone().step_by(group) {
+                    let count = (range.end - first).min(group);
                     points.fill(first, count, &mut scratch.0);
                     let mut rows: [&[f64]; GROUP] = [&[]; GROUP];
                     for (r, row) in rows[..count].iter_mut().enumerate() {
@@ -158,8 +159,9 @@ impl Cost<'_> {
 }
 
 fn visit_dense<T: Entry>(dense: &Dense<'_, T>, range: std::ops::Range<usize>, visitor: &mut impl Visit) {
-    for first in range.clone().step_by(GROUP) {
-        let count = (range.end - first).min(GROUP);
+    let group = together(dense.shape().1);
+    for first in range.clone().step_by(group) {
+        let count = (range.end - first).min(group);
         let mut rows: [&[T]; GROUP] = [&[]; GROUP];
         for (r, row) in rows[..count].iter_mut().enumerate() {
             *row = dense.row(first + r);

@@ -2,7 +2,9 @@
 
 use super::OtError;
 use super::cost::Visit;
-use super::passes::{AddRows, Dot, Entry, Exponentials, GROUP, Keep, SLACK, add_to, over_blocks, scale};
+use super::passes::{
+    AddRows, Dot, Entry, Exponentials, GROUP, Keep, SLACK, add_to, over_blocks, scale, together,
+};
 use super::problem::Problem;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -77,7 +79,7 @@ impl<'p, 'a> Plan<'p, 'a> {
             f: &self.f,
             g: &self.g,
             reg: self.problem.reg,
-            buffer: vec![0.0; GROUP * self.g.len()],
+            buffer: vec![0.0; together(self.g.len()) * self.g.len()],
             rows: make(),
         };
         over_blocks(self.problem.cost(), monitor, make, |block| fold(block.rows))

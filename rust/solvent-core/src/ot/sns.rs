@@ -14,7 +14,9 @@ use super::certify::judge;
 use super::cg::{self, Operator};
 use super::cost::Visit;
 use super::newton::exact_columns;
-use super::passes::{AddRows, Entry, Exponentials, GROUP, Swept, add_to, over_blocks, scale, start, sweep};
+use super::passes::{
+    AddRows, Entry, Exponentials, GROUP, Swept, add_to, over_blocks, scale, start, sweep, together,
+};
 use super::problem::Problem;
 use crate::base::error::Aborted;
 use crate::base::monitor::{Method, Monitor, Progress};
@@ -97,7 +99,7 @@ fn evaluate(
         reg: problem.reg,
         least,
         most,
-        buffer: vec![0.0; GROUP * m],
+        buffer: vec![0.0; together(m) * m],
         rows: Vec::new(),
         columns: vec![0.0; m],
         entries: Vec::new(),

@@ -3,6 +3,7 @@
 use super::super::cost::Visit;
 use super::super::passes::{
     AddRows, ColumnMin, CostDot, Entry, Exponentials, GROUP, Moments, RowMax, add_to, over_blocks, scale,
+    together,
 };
 use super::super::problem::Problem;
 use crate::base::error::Aborted;
@@ -83,7 +84,7 @@ pub(in crate::ot) fn evaluate(
         ..Evaluated::default()
     };
     let reg = problem.reg;
-    let make = |_| Block { f, g, reg, hard, buffer: vec![0.0; GROUP * m], out: empty() };
+    let make = |_| Block { f, g, reg, hard, buffer: vec![0.0; together(m) * m], out: empty() };
     let mut all = empty();
     over_blocks(problem.cost(), monitor, make, |block| {
         all.rows.extend(block.out.rows);

@@ -111,6 +111,7 @@ pub fn judge(
     let (share_b, rounding_b) = share(b, g);
     let linear = share_a + share_b;
     let by_moving = moved(a, &folded_f, &want_a, reg) + moved(b, &folded_g, &want_b, reg);
+    drop((want_a, want_b));
     let below = rounding_a + rounding_b + by_moving + links * reg * total + spread_of_p + rounding * total;
     let value = linear - reg * (total - constant);
     let lower = if blind { f64::NAN } else { linear - reg * total - below };

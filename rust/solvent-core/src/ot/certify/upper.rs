@@ -45,15 +45,17 @@ pub(in crate::ot) fn scaled(
 ) -> Result<Scaled, Aborted> {
     let (a, b, reg) = (&problem.a, &problem.b, problem.reg);
     let safe = |sums: &[f64]| sums.iter().all(|s| (1e-250..1e250).contains(s));
-    let (mut rows, mut columns) = (plan.rows.clone(), plan.columns.clone());
-    let settled = (!a.hard() || safe(&rows)) && (!b.hard() || safe(&columns));
+    let restarted;
+    let (mut rows, mut columns) = (plan.rows.as_slice(), plan.columns.as_slice());
+    let settled = (!a.hard() || safe(rows)) && (!b.hard() || safe(columns));
     if !settled {
         // Potentials far off: any plan will do, and rows that begin at their largest exponent cannot overflow.
         let hard_rows = Side::new(a.weights().to_vec(), f64::INFINITY);
         let moderate: Vec<f64> = g.iter().map(|g| if g.is_finite() { *g } else { 0.0 }).collect();
-        let swept = start::<f64>(problem.cost(), &hard_rows, &moderate, reg, monitor)?;
-        (f, g) = (swept.f, moderate);
-        (rows, columns) = (a.weights().to_vec(), swept.columns);
+        let mut swept = start::<f64>(problem.cost(), &hard_rows, &moderate, reg, monitor)?;
+        (f, g) = (std::mem::take(&mut swept.f), moderate);
+        restarted = swept;
+        (rows, columns) = (a.weights(), restarted.columns.as_slice());
     }
     if a.hard() && b.hard() {
         // Columns are measured before the rows are scaled down: their sums can only be less after.

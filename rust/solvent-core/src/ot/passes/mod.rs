@@ -36,6 +36,11 @@ pub fn block_rows(n: usize, m: usize) -> usize {
     rows.next_multiple_of(GROUP)
 }
 
+/// Rows that are shown together. Buffers are as wide: of very long rows there is one at a time.
+pub fn together(m: usize) -> usize {
+    if m > 1 << 16 { 1 } else { GROUP }
+}
+
 /// How long the chains of additions are, at most, that make a row's or a column's sum: the rounding of a sum of
 /// numbers of one sign is that many units in the last place.
 pub fn chain(n: usize, m: usize) -> f64 {
@@ -53,7 +58,7 @@ pub fn over_blocks<B: Visit + Send>(
 ) -> Result<(), Aborted> {
     let (n, m) = cost.shape();
     // A block may hold m numbers: where that is much, only as many are alive as keep the threads busy.
-    let wave = if m > 20_000 { 2 * pool::num_threads() } else { 64 };
+    let wave = if m > 20_000 { pool::num_threads() + 1 } else { 64 };
     let part = |range: Range<usize>| {
         let mut block = make(range.clone());
         cost.visit(range, &mut Scratch::default(), &mut block);

@@ -104,7 +104,7 @@ pub fn probe<P: Precision>(
         reg,
         row: thresholds.row,
         thresholds: &columns,
-        buffer: vec![P::ZERO; super::GROUP * m],
+        buffer: vec![P::ZERO; super::together(m) * m],
         positions: vec![0; m + SLACK],
         room: &room,
         rows: Vec::with_capacity(range.len()),

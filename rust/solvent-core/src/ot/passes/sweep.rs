@@ -109,7 +109,7 @@ fn rows_pass<P: Precision>(
         rounded: &rounded,
         reg,
         side,
-        buffer: vec![P::ZERO; super::GROUP * m],
+        buffer: vec![P::ZERO; super::together(m) * m],
         columns: vec![P::ZERO; m],
         sums: Vec::with_capacity(range.len()),
         moved: Vec::with_capacity(range.len()),
@@ -179,7 +179,7 @@ pub fn columns(
     monitor: &mut Monitor<'_>,
 ) -> Result<Vec<f64>, Aborted> {
     let m = g.len();
-    let make = |_| Columns { f, g, reg, buffer: vec![0.0; super::GROUP * m], sums: vec![0.0; m] };
+    let make = |_| Columns { f, g, reg, buffer: vec![0.0; super::together(m) * m], sums: vec![0.0; m] };
     let mut all = vec![0.0; m];
     over_blocks(cost, monitor, make, |block| add_to(&mut all, &block.sums))?;
     Ok(all)

@@ -249,7 +249,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     }
 
     fn newton(&mut self, from: &Point, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
-        let step = newton::step(self.problem, self.reg(), from, &mut self.reach, monitor)?;
+        let step = newton::step(self.problem, self.reg(), from, self.stage_goal(), &mut self.reach, monitor)?;
         self.counts.newton_steps += 1;
         self.counts.passes += step.passes;
         self.counts.cg_steps += step.iterations;

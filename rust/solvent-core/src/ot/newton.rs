@@ -152,11 +152,12 @@ pub struct Step {
     pub too_large: bool,
 }
 
-/// Ascends from a point. No potential moves by more than `reach` reg, which adapts.
+/// Ascends from a point towards an error of `goal`. No potential moves by more than `reach` reg, which adapts.
 pub fn step(
     problem: &Problem<'_>,
     reg: f64,
     from: &Point,
+    goal: f64,
     reach: &mut f64,
     monitor: &mut Monitor<'_>,
 ) -> Result<Step, Aborted> {
@@ -170,7 +171,8 @@ pub fn step(
         let mean = rhs.iter().sum::<f64>() / rhs.len() as f64;
         rhs.iter_mut().for_each(|r| *r -= mean);
     }
-    let accuracy = relative.sqrt().min(0.1);
+    // Newton's own error is squared; more than the goal nobody asks for.
+    let accuracy = relative.sqrt().max(0.1 * goal / from.error).min(0.1);
     let (mut x, iterations) = solve(&matrix, &rhs, accuracy, ITERATIONS, monitor)?;
     if problem.balanced() {
         let middle = median(&x);

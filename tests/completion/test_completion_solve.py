@@ -297,6 +297,21 @@ def test_scale_of_the_data_does_not_matter(rng):
         np.testing.assert_allclose(res.S / scale, base.S, rtol=1e-9)
 
 
+@pytest.mark.parametrize("rank", [1, 2, 4])
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_small_matrices_tell_their_rank(rank, noise, rng):
+    i, j, y, _ = low_rank(rng, 60, 50, rank, 5, noise=noise)
+    found = completion.estimate_rank((i, j, y), shape=(60, 50))
+    assert found.rank == rank and found.ratios.size >= rank and 0 < found.confidence <= 1
+    assert completion.complete((i, j, y), shape=(60, 50), rng=0).rank == rank
+
+
+def test_rank_of_nothing_much():
+    assert completion.estimate_rank(np.zeros((5, 4))).rank == 1
+    assert completion.estimate_rank(np.outer([1.0, 2.0, 3.0], [1.0, 1.0])).rank == 1
+    assert completion.estimate_rank(np.arange(400.0).reshape(20, 20), max_rank=1).rank == 1
+
+
 def test_rank_estimate_and_spectral_start(rng):
     i, j, y, X = low_rank(rng, 150, 120, 3, 12)
     assert completion.estimate_rank((i, j, y), shape=(150, 120)).rank == 3

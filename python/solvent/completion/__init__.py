@@ -4,7 +4,7 @@
 `complete`                      fill the missing entries of a matrix of low rank
 `implicit_als`                  factorise implicit feedback: all entries count
 `nuclear_path`                  the same for a falling sequence of ridges
-`estimate_rank`                 the rank, from the spectrum of what is observed
+`estimate_rank`                 the rank, by what it foretells of held-out entries
 `spectral_init`                 singular triples of the zero-filled matrix
 `half_sweep`                    rows solved for given columns: what distributed runs are made of
 `entry_std`                     standard errors of entries
@@ -22,8 +22,9 @@ from ._derived import entry_std, half_sweep, recommend
 from ._estimator import MatrixCompletion
 from ._implicit import ImplicitResult, implicit_als
 from ._path import NuclearPath, nuclear_path
+from ._rank import RankEstimate, estimate_rank
 from ._result import CompletionResult
-from ._spectrum import RankEstimate, estimate_rank, spectral_init
+from ._spectrum import spectral_init
 
 __all__ = [
     "CompletionResult",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from solvent._validate import (
 
 from ._data import observed
 from ._path import choose_lam
+from ._rank import estimate
 from ._result import CompletionResult, seed_of
 from ._run import Plan
 
@@ -292,6 +294,9 @@ def complete(
         keep_data=bool(keep_data),
     )
     with observer(callback, progress, total=budget, unit="sweep") as observe:
+        if plan.needs_rank(ridge):
+            fitted = entries if held is None else entries.keep(~held)
+            plan = replace(plan, rank=estimate(replace(fitted, weights=None), plan.most, seed, threads).rank)
         if ridge == "auto":
             ridge = choose_lam(entries, plan)
         return plan.run(entries, ridge, held=held, callback=observe)

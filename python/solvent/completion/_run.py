@@ -13,7 +13,6 @@ from solvent import _core
 
 from ._data import Entries
 from ._result import CompletionResult, Setting
-from ._spectrum import rank_of
 
 __all__ = ["Plan"]
 
@@ -65,7 +64,12 @@ class Plan:
             return self.tol
         return 1e-4 if entries.data.dtype == np.float32 else 1e-8
 
-    def columns(self, entries: Entries, lam: float) -> tuple[int, int | None]:
+    def needs_rank(self, lam: float | str) -> bool:
+        """Whether the rank must be known before a run: nobody names one, and none is grown."""
+        begun = self.start is not None and self.start[0].shape[1] > self.bias
+        return self.rank is None and not begun and (lam == 0 or self.nonneg)
+
+    def columns(self, lam: float) -> tuple[int, int | None]:
         """Columns to begin with, and the rank up to which they grow."""
         if self.start is not None and self.rank is None:
             held = self.start[0].shape[1] - self.bias
@@ -77,7 +81,7 @@ class Plan:
             return self.rank, None
         if lam > 0 and not self.nonneg:
             return min(_FIRST, self.most), self.most
-        return rank_of(entries, self.most, self.workers).rank, None
+        raise AssertionError("a rank is found before a run that does not grow one")
 
     def warm(self, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """The warm start with this many columns: the leading ones, or filled up with noise."""
@@ -146,7 +150,7 @@ class Plan:
                 entries.data[held].astype(np.float64),
             )
         delta = self.threshold(kept, lam)
-        columns, grow = self.columns(kept, lam)
+        columns, grow = self.columns(lam)
         mean = weighted_mean(kept) if self.bias else 0.0
         tol = self.goal(kept)
         setting = Setting(

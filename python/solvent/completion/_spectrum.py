@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,40 +15,7 @@ from solvent._validate import check_int, check_scalar, check_workers
 
 from ._data import Entries, observed
 
-__all__ = ["RankEstimate", "estimate_rank", "spectral_init"]
-
-#: Singular values that a rank is chosen from, unless the caller allows more.
-_CANDIDATES = 50
-
-
-@dataclass(frozen=True)
-class RankEstimate:
-    """An estimated rank.
-
-    Attributes
-    ----------
-    rank : int
-        The estimate.
-    singular_values : ndarray
-        Leading singular values of the zero-filled matrix over the sampled part, descending.
-    ratios : ndarray
-        ``(s[i + 1] + s[0] sqrt((i + 1) / eps)) / s[i]`` with eps = N / sqrt(m n); `rank` is 1 + the place of the smallest.
-    confidence : float
-        1 minus the smallest ratio over the second smallest: near 0 where two ranks explain the spectrum equally well.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solvent import completion
-    >>> rng = np.random.default_rng(0)
-    >>> completion.estimate_rank(rng.normal(size=(60, 2)) @ rng.normal(size=(2, 50))).rank
-    2
-    """
-
-    rank: int
-    singular_values: NDArray[np.float64]
-    ratios: NDArray[np.float64]
-    confidence: float
+__all__ = ["spectral_init"]
 
 
 def leading(
@@ -59,80 +26,26 @@ def leading(
     return raw["U"], raw["S"], raw["V"]
 
 
-def rank_of(entries: Entries, most: int | None, workers: int | None) -> RankEstimate:
-    """The rank where the spectrum of the zero-filled matrix falls."""
+def fall(
+    entries: Entries, limit: int, workers: int | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The spectrum of the zero-filled matrix over the sampled part, and by how much it falls behind each place.
+
+    Keshavan, Montanari & Oh's criterion, with their allowance for what sampling does to it: the rank is where the ratio
+    is smallest.
+    """
     m, n = entries.shape
-    limit = min(m, n, _CANDIDATES if most is None else most)
-    count = min(limit + 1, m, n)
-    _, s, _ = leading(entries, count, workers, iters=8)
+    _, s, _ = leading(entries, min(limit + 1, m, n), workers, iters=8)
     share = entries.data.size / (m * n)
     if s.size == 0 or s[0] == 0:
-        return RankEstimate(1, s / share, np.ones(1), 0.0)
+        return s / share, np.ones(1)
     eps = entries.data.size / np.sqrt(m * n)
     following = np.append(s[1:], 0.0)[: min(limit, s.size)]
     order = np.arange(1, following.size + 1)
     slack = np.sqrt(order / eps) if share < 1 else np.zeros(following.size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(
-            s[: following.size] > 1e-14 * s[0], (following + s[0] * slack) / s[: following.size], np.inf
-        )
-    best = int(np.argmin(ratios))
-    others = np.delete(ratios, best)
-    second = float(others.min()) if others.size else np.inf
-    confidence = 1.0 if not np.isfinite(second) else float(1.0 - ratios[best] / second) if second > 0 else 0.0
-    return RankEstimate(best + 1, s / share, ratios, confidence)
-
-
-@array_function("A", "mask")
-def estimate_rank(
-    A: Any,
-    *,
-    max_rank: int | None = None,
-    rng: RNGLike | None = None,
-    mask: Any = None,
-    weights: Any = None,
-    shape: tuple[int, int] | None = None,
-    duplicates: str = "error",
-    workers: int | None = None,
-) -> RankEstimate:
-    """Estimate the rank of a matrix from its observed entries.
-
-    Keshavan, Montanari & Oh's criterion: the place where the spectrum of the zero-filled matrix falls by most, with an
-    allowance for what sampling does to it.
-
-    Parameters
-    ----------
-    A, mask, weights, shape, duplicates
-        The data, as for `complete`; weights only tell what is observed.
-    max_rank : int, optional
-        Largest rank considered, default min(m, n, 50).
-    rng : None, int, Generator or SeedSequence
-        Accepted for symmetry: the iteration's start only preconditions.
-    workers : int, optional
-        Threads.
-
-    Returns
-    -------
-    RankEstimate
-
-    References
-    ----------
-    .. [1] R. H. Keshavan, A. Montanari, S. Oh, Low-rank matrix completion with noisy observations: a quantitative
-       comparison, Allerton 2009.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from solvent import completion
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.standard_normal((100, 3)) @ rng.standard_normal((3, 80))
-    >>> completion.estimate_rank(np.where(rng.random(X.shape) < 0.6, X, np.nan)).rank
-    3
-    """
-    seed_from_rng(rng, fixed=0)
-    entries, _ = observed(A, mask=mask, weights=weights, shape=shape, duplicates=duplicates)
-    most = None if max_rank is None else check_int(max_rank, "max_rank", ge=1)
-    return rank_of(replace(entries, weights=None), most, check_workers(workers))
+        ratios = (following + s[0] * slack) / s[: following.size]
+    return s / share, np.where(s[: following.size] > 1e-14 * s[0], ratios, np.inf)
 
 
 @array_function("A", "mask")

@@ -20,7 +20,6 @@ __all__ = ["RankEstimate", "estimate", "estimate_rank"]
 
 #: The largest rank that is tried, unless the caller allows more.
 _CANDIDATES = 50
-
 #: Entries below which none can be spared to judge by.
 _FEW = 60
 #: The share of the entries that judges.
@@ -29,8 +28,10 @@ _ASIDE = 0.1
 _SWEEPS = 60
 #: Ranks without progress after which no larger one is tried.
 _PATIENCE = 3
-#: A rank is preferred to a larger one whose error is not smaller by this share.
-_WORTH = 0.02
+#: A rank is preferred to a larger one whose mean square error is smaller by no more than this share, or
+_WORTH = 0.04
+#: by no more than so many standard errors.
+_CHANCE = 2.0
 #: An error so small, relatively, leaves nothing to explain.
 _EXACT = 1e-5
 
@@ -74,17 +75,51 @@ def estimate(entries: Entries, limit: int, seed: int, workers: int | None) -> Ra
     if entries.data.size < _FEW or not np.any(entries.data):
         return _by_spectrum(entries, limit, workers)
     held = np.zeros(entries.data.size, dtype=bool)
-    chosen = np.random.default_rng([seed, 12]).permutation(held.size)[: int(_ASIDE * held.size)]
-    held[chosen] = True
-    truth = entries.data[held].astype(np.float64)
-    nothing = float(np.sqrt(np.mean((truth / (peak := np.abs(entries.data).max())) ** 2)) * peak)
-    errors: list[float] = [nothing]
+    held[np.random.default_rng([seed, 12]).permutation(held.size)[: int(_ASIDE * held.size)]] = True
+    # In units of the largest entry, so that squares are numbers.
+    peak = float(np.abs(entries.data).max())
+    truth = entries.data[held].astype(np.float64) / peak
+    squares = [truth**2]
     for rank in range(1, limit + 1):
-        errors.append(_held_error(entries, held, rank, seed, workers))
-        best = int(np.argmin(errors))
-        if errors[-1] <= _EXACT * nothing or rank >= best + _PATIENCE:
+        squares.append((truth - _foretold(entries, held, rank, seed, workers) / peak) ** 2)
+        means = [float(e.mean()) for e in squares]
+        if means[-1] <= _EXACT**2 * means[0] or rank >= int(np.argmin(means)) + _PATIENCE:
             break
-    return _chosen(entries, np.array(errors), workers)
+    return _chosen(entries, squares, workers)
+
+
+def _foretold(
+    entries: Entries, held: NDArray[np.bool_], rank: int, seed: int, workers: int | None
+) -> NDArray[np.float64]:
+    plan = Plan(
+        rank=rank, most=rank, method="als", count=False, loss="l2", delta=None, nonneg=False, bias=False, inner="auto",
+        init="spectral", certify=None, tol=None, maxiter=_SWEEPS, maxtime=None, start=None, seed=seed, workers=workers,
+        history=False, keep_data=False,
+    )  # fmt: skip
+    result = plan.run(entries, 0.0, held=held, callback=None)
+    return np.asarray(result.predict(entries.rows[held], entries.indices[held]), dtype=np.float64)
+
+
+def _chosen(entries: Entries, squares: list[NDArray[np.float64]], workers: int | None) -> RankEstimate:
+    """The smallest rank that is as good as the best; how sharply the error falls there, and not behind it."""
+    means = np.array([e.mean() for e in squares])
+    best = squares[int(np.argmin(means))]
+
+    def as_good(other: NDArray[np.float64]) -> bool:
+        more = other - best
+        chance = more.std() / np.sqrt(more.size)
+        return bool(more.mean() <= max(_WORTH * best.mean(), _CHANCE * chance))
+
+    exact = means.min() <= _EXACT**2 * means[0]
+    rank = max(1, int(np.argmin(means)) if exact else next(r for r, e in enumerate(squares) if as_good(e)))
+    errors = np.sqrt(means)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.nan_to_num(errors[1:] / errors[:-1], nan=1.0, posinf=np.inf)
+    behind = min(1.0, float(ratios[rank])) if rank < ratios.size else 1.0
+    confidence = float(np.clip(1 - ratios[rank - 1] / behind, 0.0, 1.0)) if behind > 0 else 1.0
+    _, s, _ = leading(entries, min(len(errors), *entries.shape), workers)
+    share = entries.data.size / (entries.shape[0] * entries.shape[1])
+    return RankEstimate(rank, s / share, ratios, confidence)
 
 
 def _by_spectrum(entries: Entries, limit: int, workers: int | None) -> RankEstimate:
@@ -95,30 +130,6 @@ def _by_spectrum(entries: Entries, limit: int, workers: int | None) -> RankEstim
         return RankEstimate(1, s, ratios, 0.0)
     confidence = 1.0 if not np.isfinite(second) else float(1.0 - ratios[best] / second) if second > 0 else 0.0
     return RankEstimate(best + 1, s, ratios, confidence)
-
-
-def _held_error(
-    entries: Entries, held: NDArray[np.bool_], rank: int, seed: int, workers: int | None
-) -> float:
-    plan = Plan(
-        rank=rank, most=rank, method="als", count=False, loss="l2", delta=None, nonneg=False, bias=False, inner="auto",
-        init="spectral", certify=None, tol=None, maxiter=_SWEEPS, maxtime=None, start=None, seed=seed, workers=workers,
-        history=False, keep_data=False,
-    )  # fmt: skip
-    rmse = plan.run(entries, 0.0, held=held, callback=None).holdout_rmse
-    return float("inf") if rmse is None or not np.isfinite(rmse) else rmse
-
-
-def _chosen(entries: Entries, errors: NDArray[np.float64], workers: int | None) -> RankEstimate:
-    """The smallest rank that is as good as any; how sharply the error falls there, and not behind it."""
-    rank = max(1, int(np.flatnonzero(errors <= (1 + _WORTH) * errors.min())[0]))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.nan_to_num(errors[1:] / errors[:-1], nan=1.0, posinf=np.inf)
-    behind = min(1.0, float(ratios[rank])) if rank < ratios.size else 1.0
-    confidence = float(np.clip(1 - ratios[rank - 1] / behind, 0.0, 1.0)) if behind > 0 else 1.0
-    _, s, _ = leading(entries, min(len(errors), *entries.shape), workers)
-    share = entries.data.size / (entries.shape[0] * entries.shape[1])
-    return RankEstimate(rank, s / share, ratios, confidence)
 
 
 @array_function("A", "mask")
@@ -136,7 +147,7 @@ def estimate_rank(
     """Estimate the rank of a matrix from its observed entries.
 
     Ranks 1, 2, ... are fitted to nine tenths of the entries and judged by the others: the smallest rank is taken that
-    foretells them within 2 % of the best. Of fewer than 60 entries none is spared: then the rank is where the spectrum of
+    foretells them as well as the best, within two standard errors. Of fewer than 60 entries none is spared: then the rank is where the spectrum of
     the zero-filled matrix falls by most, with Keshavan, Montanari & Oh's allowance for what sampling does to it.
     One fit takes up to 60 sweeps of O(N k^2) each.
 

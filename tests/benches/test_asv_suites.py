@@ -1,6 +1,5 @@
 """Every asv benchmark runs, with tiny sizes, and what it tracks is what was promised."""
 
-import importlib.util
 import inspect
 import itertools
 import json
@@ -11,9 +10,6 @@ import pytest
 
 from benches import monotone_game, ot, sketch, special, stats
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
-)
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL_SHAPES = {
     stats.Fit: [(40, 3), (20, 64)],
@@ -26,6 +22,8 @@ SMALL_SHAPES = {
     ot.Points: [40],
     ot.Batch: [5],
     ot.Exact: [60],
+    ot.Barycenter: [32],
+    ot.Cardinality: [40],
     monotone_game.Games: [("normal", 12, 9)],
     monotone_game.Halpern: [("normal", 20, 15)],
     monotone_game.Honesty: [("normal", 9, 7), ("uniform", 6, 8)],

@@ -1,16 +1,10 @@
 """The games of the peers harness: the judge against planted gaps, the targets against made-up runs, and a tiny real run."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
 from benches.peers.contract import Report, Run
 from benches.peers.monotone import game
-
-built = pytest.mark.skipif(
-    importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
-)
 
 
 def test_the_judge_measures_a_gap_that_was_planted():
@@ -64,7 +58,6 @@ def test_targets_are_met_and_missed():
     }
 
 
-@built
 def test_ours_answers_every_tiny_problem():
     for problem in game.problems("tiny"):
         data = problem.make()

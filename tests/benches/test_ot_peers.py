@@ -1,6 +1,5 @@
 """The ot family of the peers harness: its data, judges and targets against independent values, then a tiny real run."""
 
-import importlib.util
 import json
 import sys
 
@@ -12,10 +11,6 @@ from benches.peers.ot import problems
 from benches.peers.ot.problems import Coupling, Potentials, Transport
 from benches.peers.ot.targets import targets
 from helpers.ot import reference
-
-built = pytest.mark.skipif(
-    importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
-)
 
 
 def test_the_seven_problems_are_what_the_promises_name():
@@ -152,7 +147,6 @@ def test_every_task_has_ours_and_a_peer():
             assert any(not i.ours for i in answering), task
 
 
-@built
 @pytest.mark.skipif(sys.platform != "linux", reason="affinity as Linux has it")
 def test_a_tiny_run_of_the_real_thing(peers, tmp_path):
     stored = tmp_path / "ot.json"

@@ -1,6 +1,5 @@
 """The special family of the peers harness: its oracle, peers and targets against independent values, then a tiny real run."""
 
-import importlib.util
 import json
 import sys
 
@@ -12,9 +11,6 @@ from benches.peers.special import directional, mixture_em, oracle, problems, swi
 from benches.peers.special.targets import targets
 
 pytest.importorskip("flint", reason="the oracle needs python-flint")
-built = pytest.mark.skipif(
-    importlib.util.find_spec("solvent._core") is None, reason="the extension is not built"
-)
 
 
 def test_first_rows_do_not_depend_on_n():
@@ -142,7 +138,6 @@ def test_every_task_has_ours_and_a_peer():
     assert len(keys) == len(set(keys))
 
 
-@built
 @pytest.mark.skipif(sys.platform != "linux", reason="affinity as Linux has it")
 def test_a_tiny_run_of_the_real_thing(peers, tmp_path):
     stored = tmp_path / "special.json"

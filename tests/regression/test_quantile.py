@@ -456,3 +456,36 @@ def test_magnitudes_at_the_ends_of_the_doubles_are_refused(size):
         ValueError, match=r"b, times the weights, is .* at most; expected 0 or 1e-290 to 1e\+300"
     ):
         quantile_regression(np.ones((3, 1)), size * np.array([1.0, 2.0, 3.0]))
+
+
+def test_blocks_are_the_rows(rng):
+    a, b = rng.standard_normal((120, 3)), rng.standard_normal(120)
+    cuts = np.array_split(np.arange(120), 5)
+    blocks = [(a[i], b[i]) for i in cuts]
+    whole = quantile_regression(a, b, [0.2, 0.7])
+    result = quantile_regression(blocks, tau=[0.2, 0.7])
+    np.testing.assert_array_equal(result.x, whole.x)
+    assert result.certify(blocks) == result.certificate == whole.certificate
+    weighted = quantile_regression(((a[i], b[i], np.full(len(i), 2.0)) for i in cuts))
+    assert weighted.objective == pytest.approx(2 * quantile_regression(a, b).objective, rel=1e-12)
+    with pytest.raises(TypeError, match="b is None; expected b, or an iterable of row blocks"):
+        quantile_regression(a)
+    with pytest.raises(ValueError, match="block 1 has 2 columns; expected 3"):
+        quantile_regression([(a[:5], b[:5]), (a[:5, :2], b[:5])])
+
+
+def test_many_rows_of_hostile_weights_and_rare_columns(rng):
+    # The frame comes from a sample of rows: it must notice what the sample has too little of, and what it lacks.
+    n, d = 12_000, 4
+    a = rng.standard_normal((n, d))
+    b = a @ np.ones(d) + rng.standard_t(2, n)
+    heavy = np.where(rng.random(n) < 1e-3, 1e9, 1.0)
+    rare = a.copy()
+    rare[:, 3] = 0
+    rare[rng.choice(n, 7, replace=False), 3] = 1
+    for rows, weights in ((a, heavy), (rare, None), (a * 10.0 ** rng.uniform(-4, 4, (n, 1)), None)):
+        result = quantile_regression(rows, b, weights=weights)
+        assert result.success and result.certificate.rigorous and result.rank == d, result
+        assert result.certify(rows, b, weights) == result.certificate
+        full = quantile_regression(rows, b, weights=weights, method="interior-point")
+        assert result.objective == pytest.approx(full.objective, rel=1e-9)

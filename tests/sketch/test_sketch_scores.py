@@ -259,3 +259,60 @@ def test_threads_setting_is_obeyed(rng):
     with solvent.threads(1):
         one = sketch.lewis_weights(a, 1.0)
     assert np.array_equal(one.scores, sketch.lewis_weights(a, 1.0, workers=4).scores)
+
+
+def largest_by_highs(a, i):
+    """max a_i x with |A x|_1 <= 1."""
+    from scipy.optimize import linprog
+
+    n, d = a.shape
+    cost = np.r_[-a[i], np.zeros(n)]
+    rows = np.block([[a, -np.eye(n)], [-a, -np.eye(n)], [np.zeros((1, d)), np.ones((1, n))]])
+    bounds = [(None, None)] * d + [(0, None)] * n
+    found = linprog(cost, A_ub=rows, b_ub=np.r_[np.zeros(2 * n), 1], bounds=bounds)
+    assert found.status == 0
+    return -found.fun
+
+
+def test_exact_sensitivities_of_the_one_norm_are_the_program_s(rng):
+    a = rng.standard_normal((30, 3)) * 10.0 ** rng.uniform(-3, 3, 3)
+    rows = [0, 7, 29]
+    result = sketch.lp_sensitivities(a, 1, rows=rows, method="exact")
+    assert result.success and result.certificate.rigorous and result.certificate.kind == "duality-gap"
+    for score, i in zip(result.scores, rows):
+        assert score == pytest.approx(largest_by_highs(a, i), rel=1e-7)
+    bounds = sketch.lp_sensitivities(a, 1, rows=rows).scores
+    assert (result.scores <= bounds * (1 + 1e-9)).all()
+    assert result.certify(a) == result.certificate
+
+
+def test_exact_sensitivities_of_the_two_norm_are_leverages(rng):
+    a = rng.standard_normal((40, 4))
+    result = sketch.lp_sensitivities(a, 2, method="exact")
+    assert result.success and len(result) == 40
+    np.testing.assert_allclose(result.scores, sketch.leverage_scores(a).scores, rtol=1e-8)
+
+
+@pytest.mark.parametrize("p", [1, 1.3, 1.8, 2.5, 5])
+def test_exact_sensitivities_are_not_passed_by_any_direction(rng, p):
+    a = rng.standard_normal((50, 2))
+    a[3] = 0
+    result = sketch.lp_sensitivities(a, p, method="exact")
+    assert result.success and result.scores[3] == 0
+    # All directions of the plane.
+    angles = np.linspace(0, np.pi, 20_001)
+    values = np.abs(a @ np.array([np.cos(angles), np.sin(angles)])) ** p
+    found = (values / values.sum(0)).max(1)
+    assert (found <= result.scores * (1 + 2 * result.certificate.bound + 1e-12)).all()
+    np.testing.assert_allclose(result.scores, found, rtol=1e-3)
+    moved = dataclasses.replace(result, scores=result.scores * 1.01)
+    assert moved.certify(a).bound >= 0.0099
+
+
+def test_exact_sensitivities_of_an_orthogonal_matrix_and_misuse():
+    result = sketch.lp_sensitivities(np.eye(3), 1.5, method="exact")
+    np.testing.assert_allclose(result.scores, 1, rtol=1e-10)
+    single = sketch.lp_sensitivities(np.array([[1.0], [1.0], [2.0]]), 1, method="exact")
+    np.testing.assert_allclose(single.scores, [0.25, 0.25, 0.5], rtol=1e-12)
+    with pytest.raises(ValueError, match="method = 'all'; expected one of"):
+        sketch.lp_sensitivities(np.eye(3), 1, method="all")

@@ -152,3 +152,12 @@ def test_misuse_is_named(call, error, message, rng):
     a, b = rng.normal(size=(40, 3)), rng.normal(size=40)
     with pytest.raises(error, match=message):
         call(regression.sketch_and_solve, a, b)
+
+
+def test_blocks_are_the_rows(rng):
+    a, b = rng.normal(size=(3000, 4)), rng.normal(size=(3000, 2))
+    blocks = [(a[i], b[i]) for i in np.array_split(np.arange(3000), 6)]
+    whole = regression.sketch_and_solve(a, b, rng=3)
+    result = regression.sketch_and_solve(blocks, rng=3)
+    np.testing.assert_array_equal(result.x, whole.x)
+    assert result.certify(blocks) == whole.certificate

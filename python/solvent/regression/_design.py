@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,29 @@ from numpy.typing import NDArray
 
 from solvent._validate import as_float_array, check_entries
 
-__all__ = ["check_coefficients", "check_design", "check_right_side", "check_weights"]
+from ._blocks import Blocks
+
+__all__ = ["check_coefficients", "check_design", "check_right_side", "check_weights", "gather"]
+
+
+def gather(a: Any, b: Any, weights: Any, *, vector: bool = True) -> tuple[Any, Any, Any]:
+    """`a`, `b` and `weights` of an iterable of row blocks, each as one array; given `b`, they are what they are."""
+    if b is not None:
+        return a, b, weights
+    if weights is not None:
+        raise ValueError("weights given with blocks; expected them as the third part of each block")
+    if isinstance(a, np.ndarray) or hasattr(a, "tocsr") or not isinstance(a, Iterable):
+        raise TypeError("b is None; expected b, or an iterable of row blocks (a_block, b_block) as a")
+    blocks = Blocks(a)
+    if vector and not blocks.vector:
+        raise ValueError(f"b of block 0 has {blocks.sides} columns; expected a vector")
+    rows, sides, each = [], [], []
+    while (block := blocks.next()) is not None:
+        rows.append(block[0].astype(blocks.dtype, copy=False))
+        sides.append(block[1][:, 0] if blocks.vector else block[1])
+        each.append(block[2])
+    weighted = np.concatenate([w for w in each if w is not None]) if blocks.weighted else None
+    return np.concatenate(rows), np.concatenate(sides), weighted
 
 
 def check_design(a: Any) -> tuple[Any, tuple[int, int], np.dtype[Any]]:

@@ -23,7 +23,14 @@ from solvent._validate import (
     check_workers,
 )
 
-from ._design import check_coefficients, check_design, check_right_side, check_size, check_weights
+from ._design import (
+    check_coefficients,
+    check_design,
+    check_right_side,
+    check_size,
+    check_weights,
+    gather,
+)
 
 __all__ = ["QuantileResult", "quantile_regression"]
 
@@ -87,8 +94,8 @@ class QuantileResult(Result):
     @array_function("a", "b", "weights")
     def certify(
         self,
-        a: ArrayLike,
-        b: ArrayLike,
+        a: Any,
+        b: ArrayLike | None = None,
         weights: ArrayLike | None = None,
         *,
         alpha: float | None = None,
@@ -117,6 +124,7 @@ class QuantileResult(Result):
         ValueError
             As `quantile_regression`, and if shapes do not fit the payload.
         """
+        a, b, weights = gather(a, b, weights)
         design, (n, d), _ = check_design(a)
         right = check_right_side(b, n)
         w = check_weights(weights, n)
@@ -198,8 +206,8 @@ def _check_start(x0: Any, d: int, fit_intercept: bool) -> dict[str, Any]:
 
 @array_function("a", "b", "weights", "x0")
 def quantile_regression(
-    a: ArrayLike,
-    b: ArrayLike,
+    a: Any,
+    b: ArrayLike | None = None,
     tau: float | ArrayLike = 0.5,
     *,
     weights: ArrayLike | None = None,
@@ -223,9 +231,10 @@ def quantile_regression(
 
     Parameters
     ----------
-    a : array_like or sparse array of shape (n, d)
-        The design, in any order; float32 is widened as it is read. `numpy.memmap` too.
-    b : array_like of shape (n,)
+    a : array_like or sparse array of shape (n, d), or iterable of row blocks
+        The design, in any order; float32 is widened as it is read. `numpy.memmap` too. Blocks are pairs
+        ``(a_block, b_block)`` or triples with weights, `b` is then None; they are put together in memory.
+    b : array_like of shape (n,), optional
         The right side.
     tau : float or sequence of float, default 0.5
         The level, strictly between 0 and 1. A sequence gives a leading axis on the payload; each level starts from its
@@ -307,6 +316,7 @@ def quantile_regression(
     >>> band.x.shape, bool(band.intercept[0] < result.intercept < band.intercept[1])
     ((2, 3), True)
     """
+    a, b, weights = gather(a, b, weights)
     design, (n, d), dtype = check_design(a)
     right = check_right_side(b, n)
     levels, single = check_levels(tau)

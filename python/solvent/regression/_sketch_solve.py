@@ -22,6 +22,8 @@ from solvent._validate import (
 )
 from solvent.sketch._data import Table, as_table
 
+from ._design import gather
+
 __all__ = ["SketchSolveResult", "sketch_and_solve"]
 
 _SKETCHES = ("block-hadamard", "srht", "gaussian")
@@ -71,7 +73,7 @@ class SketchSolveResult(Result):
     _seed: int = 0
 
     @array_function("a", "b")
-    def certify(self, a: ArrayLike, b: ArrayLike, *, workers: int | None = None) -> Certificate:
+    def certify(self, a: Any, b: ArrayLike | None = None, *, workers: int | None = None) -> Certificate:
         """Judge the coefficients that this result holds now.
 
         Parameters
@@ -114,6 +116,9 @@ def _columns(table: Table) -> int:
 
 def _check_data(a: Any, b: Any) -> tuple[Table, NDArray[np.float64], bool]:
     """`a` for the core, `b` as (n, k) float64, and whether it was a vector."""
+    a, b, weights = gather(a, b, None, vector=False)
+    if weights is not None:
+        raise ValueError("block 0 has 3 parts; expected a pair (a_block, b_block)")
     table, (n, _) = as_table(a)
     right = as_float_array(b, "b", ndim=(1, 2))
     if right.shape[0] != n:
@@ -124,8 +129,8 @@ def _check_data(a: Any, b: Any) -> tuple[Table, NDArray[np.float64], bool]:
 
 @array_function("a", "b")
 def sketch_and_solve(
-    a: ArrayLike,
-    b: ArrayLike,
+    a: Any,
+    b: ArrayLike | None = None,
     *,
     eps: float = 0.5,
     delta: float = 0.01,
@@ -140,8 +145,9 @@ def sketch_and_solve(
     Parameters
     ----------
     a : array_like or sparse matrix of shape (n, d)
-        The matrix: float32 or float64, any memory order, `numpy.memmap`, SciPy CSR or CSC.
-    b : array_like of shape (n,) or (n, k)
+        The matrix: float32 or float64, any memory order, `numpy.memmap`, SciPy CSR or CSC; or an iterable of row blocks
+        ``(a_block, b_block)``, `b` is then None, which are put together in memory.
+    b : array_like of shape (n,) or (n, k), optional
         Right sides.
     eps : float, default 0.5
         Accuracy that `rule` aims at: ``|x - x*|_inf <= eps d**-0.5 |A x* - b| |A^+|``.

@@ -25,6 +25,7 @@ from solvent._validate import (
     check_workers,
 )
 
+from . import _sensitivity
 from ._data import as_table
 
 __all__ = ["Scores", "leverage_scores", "lewis_weights", "lp_sensitivities"]
@@ -43,7 +44,8 @@ class Scores(Result):
     rank : int
         The rank of the matrix at ``rcond = eps max(n, d)`` of its columns scaled to one size.
     success, status, message, nit, certificate, history, elapsed, backend
-        As in every result. `nit` counts reads of the matrix by `lewis_weights`, else 0.
+        As in every result. `nit` counts reads of the matrix by `lewis_weights`, Newton steps of exact sensitivities,
+        else 0.
 
     Notes
     -----
@@ -68,6 +70,7 @@ class Scores(Result):
     _p: float = 2.0
     _seed: int = 0
     _rows: NDArray[np.int64] | None = None
+    _pairs: _sensitivity.Pairs | None = None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.scores, dtype=dtype, copy=copy)
@@ -97,6 +100,10 @@ class Scores(Result):
         ValueError
             If the shapes do not fit the scores.
         """
+        if self._pairs is not None and self._rows is not None:
+            held = as_float_array(self.scores, "scores", ndim=1).astype(np.float64, copy=False)
+            check_shape(held, "scores", (len(self._rows),), f"{len(self._rows)} rows were asked for")
+            return _sensitivity.weigh(a, self._rows, held, self._p, self._pairs, workers)[2]
         table, (n, _) = as_table(a)
         scores = as_float_array(self.scores, "scores", ndim=1).astype(np.float64, copy=False)
         if self._rows is not None:
@@ -297,11 +304,12 @@ def lp_sensitivities(
     p: float = 1,
     *,
     rows: ArrayLike | None = None,
-    method: Literal["bound"] = "bound",
+    method: Literal["bound", "exact"] = "bound",
+    tol: float | None = None,
     rng: RNGLike | None = None,
     workers: int | None = None,
 ) -> Scores:
-    """Upper bounds of the lp sensitivities of the rows.
+    """The lp sensitivities of the rows, or upper bounds of them.
 
     The sensitivity of row i is the largest value of ``|a_i x|^p / |A x|_p^p``: what the row can weigh in the p-norm.
 
@@ -313,8 +321,11 @@ def lp_sensitivities(
         >= 1.
     rows : array_like of int, optional
         The rows that are asked for; all by default.
-    method : {"bound"}
-        "bound": from leverage scores, without any lp solve.
+    method : {"bound", "exact"}
+        "bound": from leverage scores, without any lp solve. "exact": one lp regression for each of `rows`, in memory of
+        n numbers each.
+    tol : float, default 1e-8
+        Of "exact": target for ``certificate.bound``.
     rng : None, int, Generator or SeedSequence
         The sketch only preconditions; None is a fixed seed.
     workers : int, optional
@@ -323,7 +334,7 @@ def lp_sensitivities(
     Returns
     -------
     Scores
-        Bounds in [0, 1], one for each of `rows`.
+        In [0, 1], one for each of `rows`.
 
     Raises
     ------
@@ -337,6 +348,11 @@ def lp_sensitivities(
     ``tau_i^(p/2)`` for p <= 2, ``n^(p/2 - 1) tau_i^(p/2)`` above, tau the upper ends of the certified intervals of the
     leverage scores: true bounds, rounded up. ``certificate`` is that of the intervals: how far apart their ends are,
     relative to the leverage or to rank/n; `Scores.certify` gives inf where a score is below what is proven.
+
+    "exact": the sensitivity is the p-th power of the largest ``|a_i x|`` with ``|A x|_p = 1``, and by duality of the least
+    ``|y|_q`` with ``A^T y = a_i``, ``1/p + 1/q = 1``. ``certificate`` has kind "duality-gap", relative: any x bounds the
+    sensitivity from below, any y from above (what ``A^T y - a_i`` is off by is bounded through the Gram matrix, as in
+    `solvent.regression.lp_regression`), and the score lies between. For p = 2 it is the leverage.
 
     References
     ----------
@@ -353,9 +369,12 @@ def lp_sensitivities(
     """
     table, (n, _) = as_table(a)
     power = check_scalar(p, "p", ge=1)
-    check_choice(method, "method", ("bound",))
+    check_choice(method, "method", ("bound", "exact"))
     chosen = None if rows is None else _check_rows(rows, n)
     seed = seed_from_rng(rng, fixed=0)
+    if method == "exact":
+        asked = np.arange(n, dtype=np.int64) if chosen is None else chosen
+        return _exact(a, asked, power, check_tol(tol, 1e-8), check_workers(workers))
     raw = _core.sketch.sensitivity_bounds(table, power, seed, check_workers(workers))
     if chosen is not None:
         raw["scores"] = raw["scores"][chosen]
@@ -369,6 +388,29 @@ def lp_sensitivities(
         _p=power,
         _seed=seed,
         _rows=chosen,
+    )
+
+
+def _exact(a: Any, rows: NDArray[np.int64], p: float, tol: float, workers: int | None) -> Scores:
+    """One lp regression a row."""
+    scores, certificate, pairs, steps, seconds = _sensitivity.timed(a, rows, p, tol, workers)
+    met = certificate.bound <= tol
+    return Scores(
+        scores=scores,
+        total=float(scores.sum()),
+        rank=leverage_scores(a, workers=workers).rank,
+        success=met,
+        status="converged" if met else "stalled",
+        message=f"{len(rows)} regressions"
+        if met
+        else f"bound {certificate.bound:.1e} > tol {tol:.1e}; pass a larger tol",
+        nit=steps,
+        certificate=certificate,
+        elapsed=seconds,
+        _kind="exact",
+        _p=p,
+        _rows=rows,
+        _pairs=pairs,
     )
 
 

@@ -130,7 +130,7 @@ struct Refinement<'p, 'a> {
     moments: Option<Moments>,
     found: Option<route::Found>,
     next: Points,
-    last: Finding,
+    /// Of the least bound so far.
     best: Finding,
     booked: u64,
     evaluations: usize,
@@ -157,7 +157,6 @@ impl<'p, 'a> Refinement<'p, 'a> {
             moments: None,
             found: None,
             next: Points::default(),
-            last: Finding::default(),
             best: Finding::default(),
             booked: 0,
             evaluations: 0,
@@ -448,20 +447,20 @@ impl Method<2> for Refinement<'_, '_> {
             self.next = self.corrected(&finding, monitor)?;
             self.settled = self.idle > 0 || !self.next.moved(&finding.points);
         }
-        self.last = finding;
-        let norms = self.last.residuals.iter().enumerate();
+        let norms = finding.residuals.iter().enumerate();
         let residual =
             norms.map(|(c, r)| ldexp(*r, -self.moments().sides[c])).fold(0.0_f64, |a, b| a.hypot(b));
         let units = self.problem.passes - self.booked;
         self.booked = self.problem.passes;
-        // The high accuracy goes on to the last bit of x, also where the bound meets the target before.
+        // Kept here and not where the loop says so, which hears nothing of the bounds below.
+        if self.best.judged.is_empty() || bound < self.best_bound() || self.best_bound().is_nan() {
+            self.best = finding;
+        }
+        // The high accuracy goes on to the last bit of x, also where the bound meets the target before. At the plateau
+        // that rounding leaves the bits never come to rest, but the bound stops halving.
         let settled = !self.high() || self.exhausted || self.settled || !met;
-        let bound = settled.then_some(bound);
+        let bound = settled.then(|| self.best_bound());
         Ok(Progress { units, bound, extras: [self.problem.passes as f64, residual] })
-    }
-
-    fn keep(&mut self) {
-        self.best = self.last.clone();
     }
 
     fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
@@ -476,12 +475,8 @@ impl Method<2> for Refinement<'_, '_> {
 
     fn finish(mut self, status: Status, monitor: Monitor<'_>) -> Result<Solution, RegressionError> {
         if self.best.judged.len() < self.problem.sides {
-            self.best = if self.last.judged.len() == self.problem.sides {
-                std::mem::take(&mut self.last)
-            } else {
-                let points = std::mem::take(&mut self.next);
-                self.judged_by_moments(points)
-            };
+            let points = std::mem::take(&mut self.next);
+            self.best = self.judged_by_moments(points);
         }
         if self.best.hasty {
             let mut best = std::mem::take(&mut self.best);

@@ -325,9 +325,9 @@ def test_path(rng):
     i, j, y, _ = low_rank(rng, 80, 60, 2, 5, noise=0.2)
     path = completion.nuclear_path((i, j, y), shape=(80, 60), n_lams=5, rng=0)
     assert path.ranks[0] == 0 and (np.diff(path.ranks) >= -1).all() and path.ranks[-1] >= 2
-    # The last ridge nearly interpolates: its gap closes slowly, and the default budget may end first, which is said.
-    assert path.gaps[:-1].max() <= 1e-6 and path.gaps[-1] <= 1e-3 and 0 <= path.best < 5
-    assert all(result.success == (result.certificate.bound <= 1e-6) for result in path.results)
+    # The last ridge nearly interpolates: sweeps alone would not close its gap.
+    assert path.gaps.max() <= 1e-6 and 0 <= path.best < 5
+    assert all(result.success and result.holdout_bound > result.holdout_rmse for result in path.results)
 
 
 @pytest.mark.parametrize("options", [{}, {"weights": True}, {"count": True}, {"bias": True}])

@@ -31,9 +31,9 @@ from ._run import Plan
 
 __all__ = ["complete"]
 
-_METHODS = ("auto", "als", "softimpute")
+_METHODS = ("auto", "als", "irls", "softimpute", "ram")
 _LOSSES = ("l2", "huber", "l1")
-_INNER = ("auto", "cholesky", "cg")
+_INNER = ("auto", "cholesky", "cg", "sketch")
 _INIT = ("auto", "spectral", "random")
 _SCALING = ("none", "count")
 
@@ -54,6 +54,21 @@ def check_lam(lam: Any) -> float | Literal["auto"]:
             raise ValueError(f"lam = {lam!r}; expected a finite number >= 0 or 'auto'")
         return "auto"
     return check_scalar(lam, "lam", ge=0)
+
+
+def check_method(method: str, lam: Any, *, split: Any, bias: Any, nonneg: Any, loss: str) -> None:
+    """What a method asks of the other arguments."""
+    if method == "softimpute" and lam == 0.0:
+        raise ValueError("lam = 0.0; method 'softimpute' expects lam > 0")
+    if split and method != "ram":
+        raise ValueError(f"split = {split}; method {method!r} expects False")
+    if method not in ("irls", "ram"):
+        return
+    if lam != 0.0:
+        raise ValueError(f"lam = {lam!r}; method {method!r} expects lam = 0")
+    for name, value, plain in (("bias", bias, False), ("nonneg", nonneg, False), ("loss", loss, "l2")):
+        if value != plain:
+            raise ValueError(f"{name} = {value!r}; method {method!r} expects {name}={plain!r}")
 
 
 def split_holdout(
@@ -123,19 +138,20 @@ def complete(
     mask: Any = None,
     weights: Any = None,
     shape: tuple[int, int] | None = None,
-    method: Literal["auto", "als", "softimpute"] = "auto",
+    method: Literal["auto", "als", "irls", "softimpute", "ram"] = "auto",
     lam: float | Literal["auto"] = 0.0,
     lam_scaling: Literal["none", "count"] = "none",
     loss: Literal["l2", "huber", "l1"] = "l2",
     delta: float | None = None,
     nonneg: bool = False,
     bias: bool = False,
-    inner: Literal["auto", "cholesky", "cg"] = "auto",
+    inner: Literal["auto", "cholesky", "cg", "sketch"] = "auto",
     init: Literal["auto", "spectral", "random"] = "auto",
     max_rank: int | None = None,
     holdout: Any = 0.0,
     duplicates: Literal["error", "mean", "sum", "last"] = "error",
     certify: Literal["basic", "full"] | None = "basic",
+    split: bool = False,
     keep_data: bool = True,
     tol: float | None = None,
     maxiter: int = 500,
@@ -167,9 +183,13 @@ def complete(
         Non-negative: of the shape of a dense `A`, of the same sparse pattern, or one a stored entry. 0 = not observed.
     shape : tuple of int, optional
         (m, n), with triplets.
-    method : {"auto", "als", "softimpute"}
+    method : {"auto", "als", "irls", "softimpute", "ram"}
         "als": alternating minimization at a fixed rank. "softimpute": the nuclear-norm problem, with rank growth
-        (lam > 0). "auto": the first where a rank is given or lam = 0, else the second.
+        (lam > 0). "irls": reweighted least squares [2]_ for exact problems that are badly conditioned or scarcely sampled
+        (lam = 0; plain least squares without biases or signs; weights then only say what is observed). "ram": the iteration
+        of [1]_ as it stands in theory (lam = 0, plain); it needs many more entries, and is there for reproduction and
+        comparison. "auto": the first where a rank is given or lam = 0, followed by "irls" where an exact problem does not
+        yield to it (up to 5e6 entries); else the second.
     lam : float or "auto"
         The ridge. "auto": chosen on a held-out tenth, then refitted on all entries.
     lam_scaling : {"none", "count"}
@@ -182,8 +202,10 @@ def complete(
         Factors >= 0.
     bias : bool
         Fit a mean and biases of rows and columns together with the factors.
-    inner : {"auto", "cholesky", "cg"}
-        The row solver: exact, or a few warm-started steps of conjugate gradients. "auto" by the rank.
+    inner : {"auto", "cholesky", "cg", "sketch"}
+        The row solver: exact, or a few warm-started steps of conjugate gradients; "sketch" preconditions these in rows
+        with at least max(4096, 16 rank) entries by a QR factorisation of a sketch of the row's design, so that their number
+        does not depend on its condition. "auto" by the rank.
     init : {"auto", "spectral", "random"}
         The start without `x0`. "auto": spectral where lam = 0 or without biases.
     max_rank : int, optional
@@ -194,7 +216,11 @@ def complete(
     duplicates : {"error", "mean", "sum", "last"}
         What becomes of repeated entries.
     certify : {"basic", "full"} or None
-        How thorough the certificate is. None: none, and the run stops once the objective falls by less than `tol`.
+        How thorough the certificate is. "full" adds the local test of identifiability, which costs about as much as the
+        fit. None: none, and the run stops once the objective falls by less than `tol`.
+    split : bool
+        With ``method="ram"``: deal the entries into ``2 ceil(log2(1/tol)) + 1`` parts, and let every half-step see one of
+        its own, as the theory has it.
     keep_data : bool
         Keep the entries in the result.
     tol : float, optional
@@ -238,6 +264,8 @@ def complete(
     ----------
     .. [1] Y. Gu, Z. Song, J. Yin, L. Zhang, Low Rank Matrix Completion via Robust Alternating Minimization in Nearly Linear
        Time, arXiv 2302.11068.
+    .. [2] C. Kümmerle, C. Mayrink Verdun, A Scalable Second Order Method for Ill-Conditioned Matrix Completion from Few
+       Samples, ICML 2021.
 
     Examples
     --------
@@ -259,8 +287,7 @@ def complete(
     check_choice(lam_scaling, "lam_scaling", _SCALING)
     check_choice(certify, "certify", (None, "basic", "full"))
     ridge = check_lam(lam)
-    if method == "softimpute" and ridge == 0.0:
-        raise ValueError("lam = 0.0; method 'softimpute' expects lam > 0")
+    check_method(method, ridge, split=split, bias=bias, nonneg=nonneg, loss=loss)
     budget = check_maxiter(maxiter, 500)
     seconds = check_maxtime(maxtime)
     threshold = None if delta is None else check_scalar(delta, "delta", gt=0)
@@ -276,6 +303,7 @@ def complete(
         rank=columns,
         most=min(most, *entries.shape),
         method=method,
+        split=bool(split),
         count=lam_scaling == "count",
         loss=loss,
         delta=threshold,

@@ -89,7 +89,7 @@ class MatrixCompletion(_Base):
         *,
         lam: float | Literal["auto"] = "auto",
         lam_scaling: Literal["none", "count"] = "none",
-        method: Literal["auto", "als", "softimpute"] = "auto",
+        method: Literal["auto", "als", "irls", "softimpute", "ram"] = "auto",
         loss: Literal["l2", "huber", "l1"] = "l2",
         nonneg: bool = False,
         bias: bool = False,

@@ -302,6 +302,7 @@ def nuclear_path(
         workers=threads,
         history=False,
         keep_data=False,
+        looks=sequence.size,
     )
     results, errors = [], []
     for lam in sequence:

@@ -76,6 +76,10 @@ class CompletionResult(Result):
         ``sqrt(|r|² / (N - r (m + n - r)))``; nan where that count is not positive.
     holdout_rmse : float or None
         Root mean square error at the held-out entries; None without.
+    holdout_bound : float or None
+        With probability 0.95 the root mean square error at missing entries is no larger (empirical Bernstein bound [1]_,
+        for predictions clipped to the range of the data), provided that entries are missing by one uniform mechanism, and
+        held out uniformly among those that are not, and that all lie in that range. None without held-out entries.
     unidentified_rows, unidentified_cols : ndarray of int
         Rows and columns with fewer observed entries than `rank`, or with none.
     success, status, message, nit, certificate, history, elapsed, backend
@@ -109,7 +113,16 @@ class CompletionResult(Result):
     fitted values from the optimal ones; least squares only), `rank_sufficient` (1.0 where the norm ratio says that no
     direction is missing), `identifiable` (0.0: the pattern of the observed entries proves that others are not determined;
     nan: not refuted). With ``certify="full"`` also `coherence_row`, `coherence_col` (largest squared row norm of the factors
-    over its mean), `short_rows`, `short_cols`.
+    over its mean), `short_rows`, `short_cols` (how many have fewer entries than rank), `min_pivot_ratio` (smallest pivot of
+    the rows' and columns' Gram matrices over the largest diagonal element), and the local test of identifiability:
+    `sigma_min`, the smallest singular value of the sampling of tangent vectors at the answer, by Lanczos steps, which bring
+    it from above: a value of zero refutes (`identifiable` 0.0), a larger one does not prove (1.0); `amplification` =
+    1/sigma_min, and `error_estimate` = amplification times the residual, relative to the norm of the matrix: an estimate,
+    to first order, of the error of *all* entries. nan with biases.
+
+    References
+    ----------
+    .. [1] A. Maurer, M. Pontil, Empirical Bernstein bounds and sample variance penalization, COLT 2009, theorem 4.
     """
 
     U: NDArray[Any]
@@ -126,6 +139,7 @@ class CompletionResult(Result):
     holdout_rmse: float | None
     unidentified_rows: NDArray[np.int64]
     unidentified_cols: NDArray[np.int64]
+    holdout_bound: float | None = None
     _setting: Setting
     _data: Entries | None = None
     _workers: int | None = None

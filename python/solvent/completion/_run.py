@@ -18,6 +18,8 @@ __all__ = ["Plan"]
 
 #: Columns that a factor begins with where the rank is to be found.
 _FIRST = 8
+#: How often the bound of the held-out error may fail.
+_MISS = 0.05
 #: Sweeps of the runs that only find the scale of the residuals.
 _SCALE_SWEEPS = 10
 
@@ -56,6 +58,8 @@ class Plan:
     workers: int | None
     history: bool
     keep_data: bool
+    split: bool = False
+    looks: int = 1
     cg_steps: int = 3
 
     def goal(self, entries: Entries) -> float:
@@ -68,6 +72,12 @@ class Plan:
         """Whether the rank must be known before a run: nobody names one, and none is grown."""
         begun = self.start is not None and self.start[0].shape[1] > self.bias
         return self.rank is None and not begun and (lam == 0 or self.nonneg)
+
+    def engine(self, lam: float) -> str:
+        """The core's word for the iteration."""
+        if self.method == "auto" and lam == 0:
+            return "auto"
+        return self.method if self.method in ("irls", "ram") else "als"
 
     def columns(self, lam: float) -> tuple[int, int | None]:
         """Columns to begin with, and the rank up to which they grow."""
@@ -168,6 +178,8 @@ class Plan:
             A=kept.core,
             penalty=setting.core,
             run={
+                "engine": self.engine(lam),
+                "split": self.split,
                 "rank": columns,
                 "grow": grow,
                 "inner": self.inner,
@@ -187,7 +199,12 @@ class Plan:
             workers=self.workers,
             callback=callback,
         )
-        return self.result(raw, kept, setting)
+        result = self.result(raw, kept, setting)
+        if aside is None:
+            return result
+        # Whatever the held-out entries chose among counts.
+        looks = max(self.looks, result.nit if self.tol is None else 1)
+        return replace(result, holdout_bound=held_bound(result, aside, entries, looks))
 
     def result(self, raw: dict[str, Any], entries: Entries, setting: Setting) -> CompletionResult:
         """The result of what the core returned."""
@@ -219,6 +236,27 @@ class Plan:
             _workers=self.workers,
         )
         return replace(result, noise_std=noise_std(result, entries))
+
+
+def held_bound(
+    result: CompletionResult,
+    aside: tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]],
+    entries: Entries,
+    looks: int,
+) -> float:
+    """Root mean square error at missing entries, from above with probability 1 - _MISS: Maurer & Pontil, theorem 4."""
+    rows, cols, values = aside
+    count = values.size
+    low, high = float(entries.data.min()), float(entries.data.max())
+    width = high / 2 - low / 2
+    if count < 2 or width == 0:
+        return float("nan") if count < 2 else 0.0
+    fit = np.clip(result.predict(rows, cols).astype(np.float64), low, high)
+    # Squared errors in units of the squared range: in [0, 1].
+    errors = ((values / 2 - fit / 2) / width) ** 2
+    logarithm = np.log(2 * looks / _MISS)
+    mean = errors.mean() + np.sqrt(2 * errors.var(ddof=1) * logarithm / count)
+    return float(2 * width * np.sqrt(mean + 7 * logarithm / (3 * (count - 1))))
 
 
 def noise_std(result: CompletionResult, entries: Entries) -> float:

@@ -11,21 +11,31 @@
 //! * [`solve`]: sweeps with a falling ridge and extrapolation. Rows are solved approximately, to an accuracy that follows
 //!   the outer progress: Gu, Song, Yin & Zhang, *Low Rank Matrix Completion via Robust Alternating Minimization in Nearly
 //!   Linear Time*, arXiv 2302.11068.
+//! * [`irls`]: exact problems that sweeps do not solve, by reweighted least squares. [`ram`]: the iteration of the paper as it
+//!   stands in theory. [`engine`] chooses. [`polish`]: the last digits, by Gauss-Newton steps ([`linear`]).
 //! * [`certify`]: what the answer proves. With lam > 0 the factored problem is a weighted nuclear-norm problem, whose dual
 //!   bounds the optimum over matrices of any rank.
 
 pub mod certify;
+pub mod engine;
 pub mod entry;
 pub mod factor;
 pub mod growth;
 pub mod implicit;
 pub mod init;
+pub mod irls;
 pub mod kernels;
+pub mod linear;
 pub mod options;
 pub mod payload;
+pub mod polish;
 pub mod problem;
+mod progress;
+pub mod ram;
 pub mod recommend;
+pub mod sketch;
 pub mod solve;
+mod start;
 pub mod step;
 pub mod variance;
 mod verdict;

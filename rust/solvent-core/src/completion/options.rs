@@ -13,6 +13,19 @@ pub enum Solver {
     Cg,
 }
 
+/// The iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Alternating minimization, then reweighting where an exact problem does not yield to it.
+    Auto,
+    /// Alternating minimization.
+    Als,
+    /// Reweighted least squares.
+    Irls,
+    /// Alternating minimization as in theory.
+    Ram,
+}
+
 /// Where a run without a warm start begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Init {
@@ -48,12 +61,18 @@ pub enum Certify {
 
 /// The options of a run.
 pub struct Options<T> {
+    /// The iteration.
+    pub engine: Engine,
+    /// Whether every half-step of the theory's iteration sees entries of its own.
+    pub split: bool,
     /// Columns of the factors; where it grows, at the start.
     pub rank: usize,
     /// The rank up to which columns are added until the gap closes; `None`: it does not grow.
     pub grow: Option<usize>,
     /// The row solver.
     pub solver: Solver,
+    /// Whether long rows are solved through a sketch of their design.
+    pub sketch: bool,
     /// Steps of conjugate gradients a row at most.
     pub cg_steps: usize,
     /// The start, where none is given.

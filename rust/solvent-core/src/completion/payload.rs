@@ -3,6 +3,7 @@
 use super::CompletionError;
 use super::entry::Entry;
 use super::factor::Factor;
+use super::options::Held;
 use crate::base::dense::{Matrix, Onto, Qr, gemm, svd};
 
 /// `mean + beta_i + gamma_j + sum_l U_il S_l V_jl`.
@@ -34,6 +35,22 @@ impl<T: Entry> Payload<T> {
     /// Number of columns of the factors.
     pub fn rank(&self) -> usize {
         self.s.len()
+    }
+
+    /// Root mean square error at held-out entries, in the units of the data.
+    pub fn rmse(&self, held: &Held) -> f64 {
+        let k = self.rank();
+        let mut sum = 0.0;
+        for ((&i, &j), &y) in held.rows.iter().zip(&held.columns).zip(&held.values) {
+            let (i, j) = (i as usize, j as usize);
+            let (u, v) = (&self.u[i * k..(i + 1) * k], &self.v[j * k..(j + 1) * k]);
+            let mut x: f64 = (0..k).map(|l| u[l].to_f64() * self.s[l].to_f64() * v[l].to_f64()).sum();
+            if let Some((row, column)) = &self.bias {
+                x += row[i].to_f64() + column[j].to_f64();
+            }
+            sum += (y - self.mean - x).powi(2);
+        }
+        (sum / held.values.len().max(1) as f64).sqrt()
     }
 
     /// The factors `U S^1/2` and `V S^1/2` times `unit^1/2`, each with `extra` more columns of zeros.

@@ -21,6 +21,16 @@ pub struct Penalty {
 }
 
 impl Penalty {
+    /// Least squares with a ridge at most.
+    pub fn is_smooth(&self) -> bool {
+        !self.bias && !self.nonneg && self.delta.is_none()
+    }
+
+    /// Plain least squares at the entries: no ridge, no biases, no signs.
+    pub fn is_plain(&self) -> bool {
+        self.lam == 0.0 && !self.bias && !self.nonneg && self.delta.is_none()
+    }
+
     /// Plain least squares with a ridge.
     pub const fn ridge(lam: f64) -> Self {
         Self { lam, count: false, bias: false, nonneg: false, delta: None }

@@ -1,10 +1,11 @@
 //! The sweeps: alternating minimization with a falling ridge and extrapolation.
 //!
-//! A sweep solves all rows for V, then all columns for U. Three devices outside the row solves:
+//! A sweep solves all rows for V, then all columns for U. Four devices outside the row solves:
 //!
 //! * **Continuation** (lam = 0 or small): the ridge falls from 0.3 sigma_1 of the zero-filled matrix with the residual. It
 //!   stands in for the full column rank that the theory asks of every row's design; without it short rows blow up.
 //! * **Extrapolation** of V: V + beta (V - V_prev), beta rising while the progress measure falls.
+//! * **Polish** (lam = 0): Gauss-Newton steps where the residual is small, or no longer falls ([`polish`](super::polish)).
 //! * **Inexact rows**: conjugate gradients from the row's last solution, to an accuracy tied to the outer residual.
 //!   A row solved to (1 + eps) in objective is off by sqrt(3 eps) |V_i x - y| / sigma_min(V_i): as the residual shrinks
 //!   with the outer error, constant relative accuracy keeps the linear rate.
@@ -16,34 +17,37 @@ use super::certify::{Depth, Evidence, certify};
 use super::entry::Entry;
 use super::factor::Factor;
 use super::growth::refit;
-use super::init::{Operator, noise};
 use super::kernels::row::{Half, Inner, Tally};
-use super::options::{Certify, Init, Options, Solver};
+use super::options::{Certify, Options, Solver};
 use super::payload::{Payload, payload};
+use super::polish::Polish;
 use super::problem::{GAUGE, Problem};
-use super::step::half_sweep;
+use super::progress::SLOW_WINDOW;
+use super::step::{half_sweep, sketched_half_sweep};
 use super::verdict::{Facts, outcome};
 use crate::base::certificate::Certificate;
 use crate::base::error::Aborted;
-use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, solve as drive};
+use crate::base::monitor::{Method, Monitor, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 
 /// Up to so many columns a Gram matrix is cheaper than a few passes over the panel.
-const DIRECT: usize = 24;
+pub const DIRECT: usize = 24;
 /// Directions of an answer with a ridge below this part of the largest are left out.
 const CUT: f64 = 1e-7;
-/// Sweeps without progress that end a run, and what counts as none.
+/// Sweeps without progress that end a run.
 const PATIENCE: usize = 20;
-const STILL: f64 = 1e-12;
 /// Held-out sweeps without progress that end a run.
 const HELD_PATIENCE: usize = 3;
 /// Sweeps over which a residual that no longer falls is noise.
-const NOISE_WINDOW: usize = 5;
+pub(super) const NOISE_WINDOW: usize = 5;
 /// Looks at the gap in a row without progress that end a run.
 const STUCK: usize = 12;
 /// Sweeps between two looks at the gap.
 const BETWEEN: u64 = 10;
+
+/// What every iteration reports.
+pub const EXTRAS: [&str; 5] = ["objective", "residual", "lam", "holdout", "cg_steps"];
 
 /// A completed matrix.
 #[derive(Debug, Clone)]
@@ -58,37 +62,49 @@ pub struct Solution<T> {
 
 /// The state of the sweeps.
 pub struct Als<'a, T: Entry> {
-    problem: &'a Problem<'a, T>,
-    options: &'a Options<T>,
-    tol: f64,
+    pub(super) problem: &'a Problem<'a, T>,
+    pub(super) options: &'a Options<T>,
+    pub(super) tol: f64,
     /// Columns of the factors without the bias.
-    k: usize,
-    u: Factor<T>,
-    v: Factor<T>,
+    pub(super) k: usize,
+    pub(super) u: Factor<T>,
+    pub(super) v: Factor<T>,
     /// What the next half-sweep for U takes as V.
-    ahead: Factor<T>,
+    pub(super) ahead: Factor<T>,
     beta: f64,
     /// What the constant column of the designs holds.
-    constant: f64,
+    pub(super) constant: f64,
     /// Norm of the zero-filled matrix, scaled.
-    sigma: f64,
-    ridge: f64,
-    target: f64,
+    pub(super) sigma: f64,
+    pub(super) ridge: f64,
+    pub(super) target: f64,
     /// Relative residual.
-    rel: f64,
+    pub(super) rel: f64,
     objective: f64,
     measure: f64,
-    recent: VecDeque<f64>,
-    sweeps: u64,
-    evaluations: u32,
+    pub(super) recent: VecDeque<f64>,
+    pub(super) sweeps: u64,
+    /// Certificates computed so far.
+    pub evaluations: u32,
     looked: u64,
-    judged: Option<(Payload<T>, Certificate)>,
+    pub(super) judged: Option<(Payload<T>, Certificate)>,
     kept: Option<(Payload<T>, Certificate)>,
     held_best: Option<(f64, Payload<T>)>,
     held_wait: usize,
     end: Option<Status>,
     rule: Option<&'static str>,
     zero: bool,
+    /// Whether a run that hardly advances ends early, for another iteration to try.
+    pub hand_over: bool,
+    pub(super) polish: Option<Polish<'a>>,
+    /// Whether the last step was one of Gauss-Newton or Newton.
+    pub(super) polishing: bool,
+    /// The sweep before which no Gauss-Newton step is tried again.
+    pub(super) polish_from: u64,
+    /// By how much the last sweep lowered the progress measure, relatively.
+    pub(super) decrease: f64,
+    /// Relative residuals of the last sweeps.
+    pub(super) trail: VecDeque<f64>,
     /// The bound after the last real progress, and evaluations since then.
     least: f64,
     stuck: usize,
@@ -130,17 +146,23 @@ impl<'a, T: Entry> Als<'a, T> {
             end: None,
             rule: None,
             zero: false,
+            hand_over: false,
+            polish: None,
+            polishing: false,
+            polish_from: 0,
+            decrease: f64::INFINITY,
+            trail: VecDeque::new(),
             least: f64::INFINITY,
             stuck: 0,
         }
     }
 
-    fn bias(&self) -> bool {
+    pub(super) fn bias(&self) -> bool {
         self.problem.penalty.bias
     }
 
     /// The ridge below which it does not fall.
-    fn floor(&self) -> f64 {
+    pub(super) fn floor(&self) -> f64 {
         let gauge = if self.bias() { GAUGE } else { 0.0 };
         if self.target > 0.0 { self.target } else { (1e-15 * 0.3 * self.sigma).max(gauge) }
     }
@@ -197,7 +219,12 @@ impl<'a, T: Entry> Als<'a, T> {
             measure: !rows,
             base: None,
         };
-        half_sweep(&half, if rows { &mut self.u } else { &mut self.v }, monitor)
+        let out = if rows { &mut self.u } else { &mut self.v };
+        if self.options.sketch {
+            sketched_half_sweep(&half, out, monitor)
+        } else {
+            half_sweep(&half, out, monitor)
+        }
     }
 
     fn payload(&self) -> Result<Payload<T>, CompletionError> {
@@ -231,91 +258,11 @@ impl<'a, T: Entry> Als<'a, T> {
         Ok((payload, certificate))
     }
 
-    /// The start.
-    fn begin(&mut self, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
-        let (problem, bias) = (self.problem, self.bias());
-        let (m, n) = problem.shape();
-        let lam = problem.penalty.lam;
-        if let Some((u, v)) = &self.options.start {
-            // U V^T counts: each side takes half of the scale.
-            let root = problem.unit.sqrt();
-            let side = |x: &Factor<T>| {
-                Factor::from_fn(x.rows(), x.width(), |i, l| {
-                    let scale = if bias && l == self.k { problem.unit / self.constant } else { root };
-                    T::from_f64(x.row(i)[l].to_f64() * scale)
-                })
-            };
-            (self.u, self.v) = (side(u), side(v));
-            self.ahead = self.v.clone();
-            self.ridge = self.floor_of_start();
-            return Ok(());
-        }
-        let spectral = match self.options.init {
-            Init::Auto => lam == 0.0 || !bias,
-            Init::Spectral => true,
-            Init::Random => false,
-        };
-        let operator = Operator::centred(problem);
-        let k = self.k.min(m).min(n);
-        let triples =
-            operator.leading(if spectral { k } else { 1 }, if spectral { 6 } else { 3 }, monitor)?;
-        self.sigma = triples.s.first().copied().unwrap_or(0.0);
-        if spectral {
-            let fill = m as f64 * n as f64 / problem.rows.nnz() as f64;
-            let size = |s: f64| {
-                let s = if lam > 0.0 { (s - self.target).max(0.01 * s) } else { s };
-                (s * fill).max(0.0).sqrt()
-            };
-            let side = |count: usize, x: &Factor<T>| {
-                Factor::from_fn(count, self.v.width(), |i, l| {
-                    if l >= triples.s.len() {
-                        return T::ZERO;
-                    }
-                    let value = x.row(i)[l].to_f64() * size(triples.s[l]);
-                    T::from_f64(if problem.penalty.nonneg { value.abs() } else { value })
-                })
-            };
-            (self.u, self.v) = (side(m, &triples.u), side(n, &triples.v));
-        } else {
-            let size = (problem.squares / problem.rows.nnz() as f64).sqrt().sqrt() / (self.k as f64).sqrt();
-            self.v = noise(n, self.k, 0.3 * size, self.options.seed).with_width(self.k + usize::from(bias));
-            if problem.penalty.nonneg {
-                self.v.as_mut_slice().iter_mut().for_each(|x| *x = x.modulus());
-            }
-        }
-        self.ahead = self.v.clone();
-        let first = 0.3 * self.sigma;
-        let small = self.target < 1e-3 * self.sigma;
-        self.ridge = if small && !problem.penalty.count { first.max(self.floor()) } else { self.target };
-        Ok(())
-    }
-
-    /// A warm start skips the continuation.
-    fn floor_of_start(&mut self) -> f64 {
-        self.sigma = self.problem.squares.sqrt();
-        if self.target > 0.0 { self.target } else { (1e-12 * self.sigma).max(self.floor()) }
-    }
-
     /// The next ridge, after a sweep.
     fn lower_ridge(&mut self) {
         let noisy = self.rel > 1e-3 && self.is_flat(NOISE_WINDOW, 0.01);
         let follow = if noisy { 0.0 } else { self.ridge.min(1e-3 * self.sigma * self.rel * self.rel) };
         self.ridge = (0.7 * self.ridge).max(follow).max(self.floor());
-    }
-
-    /// Whether the progress measure fell by less than `part` over so many sweeps.
-    fn is_flat(&self, window: usize, part: f64) -> bool {
-        self.recent.len() > window && {
-            let last = self.recent.len() - 1;
-            self.recent[last] >= (1.0 - part) * self.recent[last - window]
-        }
-    }
-
-    /// Whether the best of the later half of the window is no better than that of the earlier one.
-    fn is_still(&self) -> bool {
-        let least = |part: &mut dyn Iterator<Item = &f64>| part.fold(f64::INFINITY, |m, &x| m.min(x));
-        let half = self.recent.len() / 2;
-        least(&mut self.recent.iter().skip(half)) >= (1.0 - STILL) * least(&mut self.recent.iter().take(half))
     }
 
     /// Extrapolates V where the last sweep made progress.
@@ -366,22 +313,28 @@ impl<'a, T: Entry> Als<'a, T> {
         }
         let penalty = &self.problem.penalty;
         if penalty.lam == 0.0 && !penalty.nonneg {
-            let settled =
-                self.is_flat(NOISE_WINDOW, 0.01) && self.sweeps >= self.looked + NOISE_WINDOW as u64;
+            let wait = if self.polishing { 1 } else { NOISE_WINDOW as u64 };
+            let settled = self.is_flat(NOISE_WINDOW, 0.01) && self.sweeps >= self.looked + wait;
             return self.rel <= 0.999 * self.tol || settled;
         }
         let settled = self.ridge <= self.floor() * (1.0 + 1e-12);
         let waited = self.sweeps - self.looked;
-        settled && (waited >= BETWEEN && decrease < self.tol.max(1e-13) || waited >= 4 * BETWEEN)
+        let patience = if self.polishing { 2 } else { BETWEEN };
+        settled && (waited >= patience && decrease < self.tol.max(1e-13) || waited >= 4 * BETWEEN)
     }
 }
 
 impl<T: Entry> Method<5> for Als<'_, T> {
     type Solution = Solution<T>;
     type Error = CompletionError;
-    const EXTRAS: [&'static str; 5] = ["objective", "residual", "lam", "holdout", "cg_steps"];
+    const EXTRAS: [&'static str; 5] = EXTRAS;
 
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, CompletionError> {
+        if self.sweeps > 0 {
+            // The run goes on after another iteration has had its try.
+            (self.end, self.rule) = (None, None);
+            return Ok(None);
+        }
         if self.problem.squares == 0.0 {
             self.zero = true;
             if self.tol > 0.0 && self.options.certify != Certify::None {
@@ -424,17 +377,26 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         }
         self.judged = None;
         let before = self.v.clone();
-        let rows = self.half(true, monitor)?;
-        let columns = self.half(false, monitor)?;
+        let polished = self.polished(monitor)?;
+        self.polishing = polished.is_some();
+        let (rows, columns) = match polished {
+            Some(both) => (Tally::NONE, both),
+            None => (self.half(true, monitor)?, self.half(false, monitor)?),
+        };
         self.sweeps += 1;
         let problem = self.problem;
         let settled = self.ridge <= self.floor() * (1.0 + 1e-12) && self.target > 0.0;
         self.objective = columns.loss + self.ridge * (rows.penalty + columns.penalty);
         self.rel = (columns.squares / problem.squares.max(f64::MIN_POSITIVE)).sqrt();
+        self.trail.push_back(self.rel);
+        if self.trail.len() > SLOW_WINDOW + 1 {
+            self.trail.pop_front();
+        }
         // What has to fall: the objective once the ridge stands, the loss while it moves.
         let measure = if settled { self.objective } else { columns.loss };
         let comparable = self.measure.is_finite() && (settled || self.target == 0.0);
         let decrease = (self.measure - measure) / measure.max(f64::MIN_POSITIVE);
+        self.decrease = decrease;
         let progress = measure <= self.measure;
         self.recent.push_back(if settled { measure } else { measure.sqrt() });
         if self.recent.len() > PATIENCE + 1 {
@@ -515,6 +477,9 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         if flat && self.end.is_none() {
             self.end = Some(Status::Stalled);
         }
+        if self.hand_over && self.end.is_none() && self.is_slow() {
+            self.end = Some(Status::Stalled);
+        }
         let (steps, solved) = (rows.steps + columns.steps, (rows.rows + columns.rows).max(1));
         let squared = problem.unit * problem.unit;
         let extras = [self.objective / squared, self.rel, lam, held, steps as f64 / solved as f64];
@@ -533,7 +498,6 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         let held = self.held_best.take();
         // Where they only judge, the last iterate is the answer.
         let stops = self.options.held_stop;
-        let held_rmse = held.as_ref().map(|(rmse, _)| if stops { *rmse } else { self.held_rmse() });
         let own = held.filter(|_| stops).map(|(_, payload)| payload);
         let certifies = self.options.certify != Certify::None;
         let (payload, certificate) = match (own, certifies) {
@@ -557,6 +521,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
                 }
             }
         };
+        let held_rmse = self.options.held.as_ref().map(|aside| payload.rmse(aside));
         let facts = Facts {
             rule: self.rule,
             capped: self.k >= self.options.grow.unwrap_or(self.options.rank),
@@ -578,19 +543,9 @@ impl<T: Entry> Als<'_, T> {
             self.k = u.width() - usize::from(self.bias());
             (self.u, self.v) = (u, v);
             self.ahead = self.v.clone();
-            self.measure = f64::INFINITY;
+            (self.measure, self.decrease) = (f64::INFINITY, f64::INFINITY);
             self.recent.clear();
         }
         Ok(())
     }
-}
-
-/// Solves the problem.
-pub fn solve<T: Entry>(
-    problem: &Problem<'_, T>,
-    options: &Options<T>,
-    budget: Budget,
-    observer: &mut dyn Observer,
-) -> Result<Solution<T>, CompletionError> {
-    drive(Als::new(problem, options, budget.tol), budget, observer)
 }

@@ -6,6 +6,7 @@ use super::entry::Entry;
 use super::factor::Factor;
 use super::kernels::product::{Fitted, Product};
 use super::kernels::row::{Chunk, Half, Tally};
+use super::sketch;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::sparse::SparseView;
@@ -58,6 +59,34 @@ pub fn half_sweep<T: Entry>(
     let stride = out.stride();
     let parts = split(&cuts, out.as_mut_slice(), stride);
     let tallies = monitor.map_items(parts.into_iter(), |(rows, out)| Chunk { half, rows, out }.run())?;
+    Ok(tallies.into_iter().fold(Tally::NONE, Tally::join))
+}
+
+/// The same, with long rows solved through a sketch of their design.
+pub fn sketched_half_sweep<T: Entry>(
+    half: &Half<'_, T>,
+    out: &mut Factor<T>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Tally, Aborted> {
+    let plain = half.nonneg.is_none() && half.base.is_none();
+    let is_long = |i: usize| plain && sketch::is_long(half.entries.range(i).len(), half.design.width());
+    // A long row is a chunk of its own.
+    let mut cuts = Vec::new();
+    for cut in chunks(&half.entries) {
+        let mut start = cut.start;
+        for i in cut.clone().filter(|&i| is_long(i)) {
+            cuts.extend([start..i, i..i + 1].into_iter().filter(|rows| !rows.is_empty()));
+            start = i + 1;
+        }
+        cuts.extend(std::iter::once(start..cut.end).filter(|rows| !rows.is_empty()));
+    }
+    let stride = out.stride();
+    let parts = split(&cuts, out.as_mut_slice(), stride);
+    let tallies = monitor.map_items(parts.into_iter(), |(rows, out)| {
+        let long = rows.len() == 1 && is_long(rows.start);
+        let solved = if long { sketch::solve(half, rows.start, out) } else { None };
+        solved.unwrap_or_else(|| Chunk { half, rows, out }.run())
+    })?;
     Ok(tallies.into_iter().fold(Tally::NONE, Tally::join))
 }
 

@@ -5,11 +5,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use solvent_core::base::monitor::{Budget, Monitor};
 use solvent_core::completion::certify::{Depth, Evidence, certify as judge};
+use solvent_core::completion::engine::solve as run;
 use solvent_core::completion::entry::Entry;
 use solvent_core::completion::factor::Factor;
-use solvent_core::completion::options::{Certify, Held as HeldOut, Init, Options, Solver};
+use solvent_core::completion::options::{Certify, Engine, Held as HeldOut, Init, Options, Solver};
 use solvent_core::completion::problem::{Penalty, Problem};
-use solvent_core::completion::solve::solve as run;
 
 use super::data::{Entries, Held, PyPenalty, Rows, put};
 use crate::arrays::choice;
@@ -28,6 +28,10 @@ type HeldEntries<'py> =
 /// How a run is done.
 #[derive(FromPyObject)]
 pub struct Run<'py> {
+    #[pyo3(item, default = "als".to_owned())]
+    engine: String,
+    #[pyo3(item, default)]
+    split: bool,
     #[pyo3(item)]
     rank: usize,
     #[pyo3(item)]
@@ -65,13 +69,25 @@ impl Run<'_> {
         };
         let line = |x: &PyReadonlyArray1<'_, i32>| x.as_array().iter().map(|&i| i as u32).collect();
         Ok(Options {
+            engine: choice(
+                "engine",
+                &self.engine,
+                &[("auto", Engine::Auto), ("als", Engine::Als), ("irls", Engine::Irls), ("ram", Engine::Ram)],
+            )?,
+            split: self.split,
             rank: self.rank,
             grow: self.grow,
             solver: choice(
                 "inner",
                 &self.inner,
-                &[("auto", Solver::Auto), ("cholesky", Solver::Cholesky), ("cg", Solver::Cg)],
+                &[
+                    ("auto", Solver::Auto),
+                    ("cholesky", Solver::Cholesky),
+                    ("cg", Solver::Cg),
+                    ("sketch", Solver::Auto),
+                ],
             )?,
+            sketch: self.inner == "sketch",
             cg_steps: self.cg_steps,
             init: choice(
                 "init",

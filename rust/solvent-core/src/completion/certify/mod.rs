@@ -12,6 +12,7 @@
 pub mod fit;
 pub mod gap;
 pub mod implicit;
+pub mod local;
 pub mod matrix;
 pub mod norm;
 pub mod pattern;
@@ -27,6 +28,9 @@ use crate::base::sparse::SparseView;
 
 /// Unit roundoff of double precision.
 pub const U: f64 = 1.1102230246251565e-16;
+
+/// A smallest singular value of the sampling below this part of the largest determines nothing.
+const DETERMINED: f64 = 1e-8;
 
 /// `gamma_n = n u / (1 - n u)`: the relative error of n operations in a row.
 pub fn gamma(n: f64) -> f64 {
@@ -71,15 +75,31 @@ pub fn certify<T: Entry>(
     } else {
         fit::certificate(evidence, payload, &residuals, depth, monitor)?
     };
-    let identifiable = if pattern::is_refuted(&evidence.entries, payload.rank()) { 0.0 } else { f64::NAN };
-    let certificate = certificate.part("identifiable", identifiable);
+    let refuted = pattern::is_refuted(&evidence.entries, payload.rank());
+    let seen = if refuted { 0.0 } else { f64::NAN };
     if !depth.full {
-        return Ok(certificate);
+        return Ok(certificate.part("identifiable", seen));
     }
     let k = payload.rank();
+    let local = local::Local::new(evidence, payload, monitor)?;
+    // Lanczos steps bring the smallest value from above: a small one refutes, a large one does not prove.
+    let identifiable = match local.least {
+        _ if refuted => 0.0,
+        least if least > DETERMINED * local.most => 1.0,
+        least if least.is_nan() => f64::NAN,
+        _ => 0.0,
+    };
     let short = |counts: &mut dyn Iterator<Item = usize>| counts.filter(|&c| c < k).count() as f64;
     let rows = short(&mut (0..payload.m).map(|i| evidence.entries.range(i).len()));
+    let amplification = 1.0 / local.least;
+    let size = local.norm * residuals.unit;
+    let error = if residuals.norm == 0.0 { 0.0 } else { amplification * residuals.norm / size };
     Ok(certificate
+        .part("identifiable", identifiable)
+        .part("sigma_min", local.least)
+        .part("amplification", amplification)
+        .part("error_estimate", error)
+        .part("min_pivot_ratio", local.pivot)
         .part("coherence_row", coherence(&payload.u, payload.m, k))
         .part("coherence_col", coherence(&payload.v, payload.n, k))
         .part("short_rows", rows)

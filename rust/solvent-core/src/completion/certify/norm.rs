@@ -136,6 +136,7 @@ pub fn lanczos<M: Linear>(
     };
     let inside = spectral(&a)?;
     let (c, b) = (spectral(&mq)?, spectral(&mtq)?);
+    let blocks = Blocks::new(m, (qu, qv), (&a, &mq, &mtq), (b, c), monitor)?;
 
     // Lanczos on D^T D over the smaller side.
     let flip = m.shape().1 > m.shape().0;
@@ -186,7 +187,7 @@ pub fn lanczos<M: Linear>(
                 let xi = top_eigenvalue(&diagonal, &off)?.max(0.0);
                 rest = upper(xi, norm, n, steps, delta, rounding(steps)).min(rest);
                 // What the last word on the rest would change of the norm of the whole, beyond lam.
-                let (now, ideal) = (norm_of_four(inside, b, c, rest), norm_of_four(inside, b, c, xi.sqrt()));
+                let (now, ideal) = (blocks.norm(rest), blocks.norm(xi.sqrt()));
                 let excess = (ideal - lam).max(1e-14 * ideal);
                 if now - ideal <= 0.05 * excess || closed {
                     break;
@@ -206,7 +207,8 @@ pub fn lanczos<M: Linear>(
             basis.push(w);
         }
     }
-    let bound = norm_of_four(inside, b, c, rest) * (1.0 + 16.0 * U) + rounding(steps);
+    // The corner and the coupling are products of products: their errors are sqrt(k) larger at most.
+    let bound = blocks.norm(rest) * (1.0 + 16.0 * U) + (1.0 + (k as f64).sqrt()) * rounding(steps);
     Ok(Some(NormBound { bound, rest, mixed: b.max(c), inside, failure }))
 }
 
@@ -224,12 +226,64 @@ fn upper(xi: f64, last: f64, n: usize, steps: usize, delta: f64, rounding: f64) 
     first.min(second).sqrt()
 }
 
-/// The norm of `[[a, b], [c, d]]`.
-fn norm_of_four(a: f64, b: f64, c: f64, d: f64) -> f64 {
-    if !d.is_finite() {
-        return f64::INFINITY;
+/// What is known of M = [[A, B], [C, D]] beside a bound of |D|.
+///
+/// M^T M = [[A^T A + C^T C, A^T B + C^T D], [., B^T B + D^T D]]: the corner and the coupling are computed as they are, so that
+/// |M|² is at most the norm of a symmetric 2 by 2 matrix. The norms of the four blocks alone would do for a bound, but C
+/// seldom lies along the leading directions of D, and |A||B| + |C||D| is then far above the coupling. The same holds for
+/// M M^T, with B and C in exchanged roles: what A multiplies should be the smaller one.
+struct Blocks {
+    /// Norm of the corner.
+    corner: f64,
+    /// Norm of the coupling.
+    coupling: f64,
+    /// Norm of B (of C), which D's is added to in squares.
+    side: f64,
+}
+
+impl Blocks {
+    /// From A, C (left vectors of the complement, k columns) and B^T (right vectors, k columns) with their norms.
+    fn new<M: Linear>(
+        m: &M,
+        (qu, qv): (&Matrix<f64>, &Matrix<f64>),
+        (a, c, bt): (&Matrix<f64>, &Matrix<f64>, &Matrix<f64>),
+        (b_norm, c_norm): (f64, f64),
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Self, CompletionError> {
+        let k = a.rows();
+        if k == 0 {
+            return Ok(Self { corner: 0.0, coupling: 0.0, side: 0.0 });
+        }
+        let columns = b_norm <= c_norm;
+        let (tall, own, back) = if columns { (c, bt, qv) } else { (bt, c, qu) };
+        let mut corner = Matrix::zeros(k, k);
+        let (left, right) =
+            if columns { (a.view().transpose(), a.view()) } else { (a.view(), a.view().transpose()) };
+        gemm(&mut corner, Onto::Replace, 1.0, left, right);
+        gemm(&mut corner, Onto::Add, 1.0, tall.view().transpose(), tall.view());
+        // The coupling, transposed: D^T C + B^T A, or D B^T + C A^T.
+        let mut coupling = Matrix::zeros(own.rows(), k);
+        for l in 0..k {
+            let mut image =
+                if columns { m.adjoint(tall.column(l), monitor)? } else { m.times(tall.column(l), monitor)? };
+            project(back, &mut image);
+            coupling.column_mut(l).copy_from_slice(&image);
+        }
+        gemm(&mut coupling, Onto::Add, 1.0, own.view(), right);
+        let top = |x: f64| x.max(0.0);
+        Ok(Self {
+            corner: eigh(corner.view())?.values.last().copied().map_or(0.0, top),
+            coupling: svd(coupling.view())?.s.first().copied().unwrap_or(0.0),
+            side: b_norm.min(c_norm),
+        })
     }
-    let (p, q, r) = (a * a + c * c, a * b + c * d, b * b + d * d);
-    let half = 0.5 * (p - r);
-    (0.5 * (p + r) + half.hypot(q)).sqrt()
+
+    /// The norm of the whole for this bound of |D|.
+    fn norm(&self, rest: f64) -> f64 {
+        if !rest.is_finite() {
+            return f64::INFINITY;
+        }
+        let (p, q, r) = (self.corner, self.coupling, self.side * self.side + rest * rest);
+        (0.5 * (p + r) + (0.5 * (p - r)).hypot(q)).sqrt()
+    }
 }

@@ -69,3 +69,66 @@ def highs_value(M):
     found = linprog(cost, A_ub, np.zeros(m), A_eq, [1.0], bounds, method="highs")
     assert found.status == 0, found.message
     return found.fun
+
+
+# --- hostile games and strategies ---------------------------------------------------------------------------
+
+
+def payoffs(rng, shape, kind):
+    """A game of a difficult kind."""
+    base = rng.normal(size=shape)
+    return {
+        "plain": base,
+        "integers": rng.integers(-2, 3, shape).astype(float),
+        "nearly constant": 1.0 + 1e-13 * rng.integers(-4, 5, shape),
+        "ulps": np.where(rng.random(shape) < 0.5, 1.0, np.nextafter(1.0, 2.0)),
+        "offset": base + 1e12,
+        "magnitudes": base * 10.0 ** rng.uniform(-250, 0, shape),
+        "wide rows": base * 10.0 ** rng.uniform(-12, 12, (shape[0], 1)),
+        "wide columns": base * 10.0 ** rng.uniform(-12, 12, (1, shape[1])),
+        "huge": base * 1e307,
+        "tiny": base * 1e-307,
+        "subnormal": rng.integers(-3, 4, shape) * 5e-324,
+        "rank one": np.outer(rng.normal(size=shape[0]), rng.normal(size=shape[1])),
+        "repeated": np.repeat(base[:1], shape[0], axis=0) + rng.integers(0, 2, (shape[0], 1)),
+        "mostly zero": np.where(rng.random(shape) < 0.7, 0.0, base),
+        "cyclic": np.subtract.outer(np.arange(shape[0]), np.arange(shape[1])) % 3 - 1.0,
+    }[kind]
+
+
+KINDS = [
+    "plain",
+    "integers",
+    "nearly constant",
+    "ulps",
+    "offset",
+    "magnitudes",
+    "wide rows",
+    "wide columns",
+    "huge",
+    "tiny",
+    "subnormal",
+    "rank one",
+    "repeated",
+    "mostly zero",
+    "cyclic",
+]
+
+
+def strategies(rng, n, kind, solved):
+    """Weights to be judged: the solver's, or others."""
+    pure = np.zeros(n)
+    pure[rng.integers(n)] = 1.0
+    return {
+        "solved": solved,
+        "uniform": np.full(n, 1 / n),
+        "random": rng.random(n) + 1e-9,
+        "pure": pure,
+        "pure, scaled": pure * 3.0,
+        "unscaled": rng.random(n) * 10.0 ** rng.uniform(-30, 30) + 5e-324,
+        "spread": 10.0 ** rng.uniform(-300, 0, n),
+        "nudged": solved * (1 + 1e-12 * rng.normal(size=n)),
+    }[kind]
+
+
+WEIGHTS = ["solved", "uniform", "random", "pure", "pure, scaled", "unscaled", "spread", "nudged"]

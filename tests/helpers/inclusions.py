@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from solvent.monotone import Box, LogisticRegression, MatrixGame, NonNegative, Product, Quadratic
+
 LD = np.longdouble
 
 
@@ -70,3 +72,51 @@ def norm(v):
     v = np.abs(np.asarray(v, dtype=LD))
     top = v.max(initial=0)
     return top if top == 0 or not np.isfinite(top) else top * np.sqrt(((v / top) ** 2).sum())
+
+
+# --- hostile ones, over many decades ------------------------------------------------------------------------
+
+
+def box(rng, d, kind):
+    """(prox, lo, hi)."""
+    wide = np.sort(rng.normal(size=(2, d)), axis=0) * 10.0 ** rng.uniform(-3, 3)
+    lo, hi = {
+        "free": (np.full(d, -np.inf), np.full(d, np.inf)),
+        "orthant": (np.zeros(d), np.full(d, np.inf)),
+        "wide": wide,
+        "fixed": (np.where(rng.random(d) < 0.5, wide[0], wide[1]), wide[1]),
+        "half": (
+            np.where(rng.random(d) < 0.5, -np.inf, wide[0]),
+            np.where(rng.random(d) < 0.5, np.inf, wide[1]),
+        ),
+    }[kind]
+    if kind == "free" and rng.random() < 0.5:
+        return None, lo, hi
+    if kind == "orthant":
+        return NonNegative(), lo, hi
+    half = d // 2
+    if kind == "half":
+        return Product([(Box(lo[:half], hi[:half]), half), (Box(lo[half:], hi[half:]), d - half)]), lo, hi
+    return Box(lo, hi), lo, hi
+
+
+def operator(rng, kind):
+    """An operator, its value in long double, and its dimension."""
+    n, d = int(rng.choice([1, 3, 40, 300])), int(rng.choice([2, 6, 12]))
+    size = 10.0 ** rng.uniform(-8, 8)
+    if kind == "logistic":
+        A, b = logistic(rng, n, d=d, cond=10.0 ** rng.uniform(0, 4))
+        A, reg = A * 10.0 ** rng.uniform(-2, 3), 10.0 ** rng.uniform(-6, 1) * rng.integers(0, 2)
+        return LogisticRegression(A, b, reg), lambda x: logistic_value(A, b, reg, x), d
+    if kind == "game":
+        M = rng.normal(size=(d, 2 * d)) * size
+
+        def value(x):
+            x = x.astype(np.longdouble)
+            return np.r_[M.astype(np.longdouble) @ x[d:], -M.T.astype(np.longdouble) @ x[:d]]
+
+        return MatrixGame(M), value, 3 * d
+    maker = tilted_sum if kind == "tilted" else skew_sum
+    B, c, _ = maker(rng, n, d=d)
+    B, c = B * size, c * 10.0 ** rng.uniform(-8, 8)
+    return Quadratic(B, c), lambda x: affine_value(B, c, x), d

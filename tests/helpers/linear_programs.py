@@ -218,3 +218,72 @@ def with_solution(rng, m, n, density=0.5):
     uv[boxed] = x[boxed] + 1
     c = A.T @ y + r
     return (c, A, lc, uc, lv, uv), x, y, r
+
+
+def hostile(rng):
+    """A small program of any kind: feasible or not, bounded or not, with free, fixed and boxed variables, equations,
+    duplicated, empty and scaled rows."""
+    m, n = (int(v) for v in rng.integers(1, 7, 2))
+    A = rng.integers(-3, 4, (m, n)) * (rng.random((m, n)) < rng.choice([0.3, 0.7, 1.0]))
+    A = A.astype(float)
+    lc = rng.integers(-4, 5, m).astype(float)
+    uc = lc + rng.integers(0, 4, m)
+    lc[rng.random(m) < 0.4] = -INF
+    uc[rng.random(m) < 0.4] = INF
+    lv = rng.integers(-3, 1, n).astype(float)
+    uv = lv + rng.integers(0, 6, n)
+    lv[rng.random(n) < 0.3] = -INF
+    uv[rng.random(n) < 0.5] = INF
+    c = rng.integers(-3, 4, n).astype(float)
+    if rng.random() < 0.5:
+        scale = 10.0 ** rng.integers(-6, 7, m)
+        A, lc, uc = A * scale[:, None], lc * scale, uc * scale
+    return c, A, lc, uc, lv, uv
+
+
+def bounded(rng, kind, m, n):
+    """A feasible and bounded program of m rows and n columns, or as many as its kind has."""
+    if kind in ("planted", "sparse", "scaled"):
+        (c, A, lc, uc, lv, uv), _ = with_optimum(rng, m, n, density=0.15 if kind == "sparse" else 0.5)
+        if kind == "scaled":
+            e, d = 10.0 ** rng.integers(-3, 4, m), 10.0 ** rng.integers(-2, 3, n)
+            return c * d, A * e[:, None] * d, lc * e, uc * e, lv / d, uv / d
+        return c, A, lc, uc, lv, uv
+    zeros, low, high = np.zeros(n), np.full(m, -INF), np.full(m, INF)
+    if kind == "dense":
+        A = rng.normal(size=(m, n))
+        b = A @ rng.random(n) + rng.random(m) * (rng.random(m) < 0.7)
+        return rng.normal(size=n), A, low, b, zeros, np.full(n, 2.0)
+    if kind == "integer":
+        # Ties and degenerate vertices.
+        A = rng.integers(-2, 3, (m, n)).astype(float)
+        b = A @ rng.integers(0, 3, n)
+        c = rng.integers(-3, 4, n).astype(float)
+        return c, A, np.where(rng.random(m) < 0.3, b, -INF), b, zeros, np.full(n, 3.0)
+    if kind == "covering":
+        A = (rng.random((m, n)) < 0.2) * rng.random((m, n))
+        return rng.random(n) + 0.1, A, 0.3 * A.sum(axis=1) * rng.random(m), high, zeros, np.ones(n)
+    if kind == "flow":
+        nodes = max(3, m)
+        arcs = np.array([(i, j) for i in range(nodes) for j in range(nodes) if i != j])
+        arcs = arcs[rng.permutation(len(arcs))[: max(n, nodes)]]
+        A = np.zeros((nodes, len(arcs)))
+        A[arcs[:, 0], np.arange(len(arcs))], A[arcs[:, 1], np.arange(len(arcs))] = 1.0, -1.0
+        x = rng.integers(0, 4, len(arcs)).astype(float)
+        c = rng.integers(1, 9, len(arcs)).astype(float)
+        return c, A, A @ x, A @ x, np.zeros(len(arcs)), x + rng.integers(0, 3, len(arcs))
+    # "ill": singular values over three decades.
+    U, s, V = np.linalg.svd(rng.normal(size=(m, n)), full_matrices=False)
+    A = (U * np.logspace(0, -3, len(s))) @ V
+    x, y = np.where(rng.random(n) < 0.5, rng.random(n), 0), rng.random(m) * (rng.random(m) < 0.6)
+    return (
+        A.T @ y + rng.random(n) * (x == 0),
+        A,
+        A @ x - (y == 0) * rng.random(m),
+        high,
+        zeros,
+        np.full(n, INF),
+    )
+
+
+BOUNDED = ("planted", "sparse", "scaled", "dense", "integer", "covering", "flow", "ill")

@@ -78,19 +78,20 @@ def test_agrees_with_highs(kind, shape, rng):
     assert result.value == pytest.approx(highs_value(M), rel=1e-7, abs=1e-7 * np.abs(M).max())
 
 
-@pytest.mark.parametrize("kind", ["normal", "uniform"])
+@pytest.mark.parametrize("kind", ["normal", "uniform", "policeman"])
 def test_halpern_agrees_with_the_interior_point(kind, rng):
     M = make(kind, rng, 40, 30)
-    ours = matrix_game(M, method="halpern", polish=False, tol=1e-6)
+    # One degenerate game in ten takes more than the default budget.
+    ours = matrix_game(M, method="halpern", polish=False, tol=1e-6, maxiter=200_000)
     check(ours, M, tol=1e-6)
     assert ours.method == "halpern" and not ours.polished
     assert abs(ours.value - matrix_game(M).value) <= 1.1e-6 * np.abs(M).max()
 
 
 def test_halpern_brackets_a_degenerate_game(rng):
-    """No first-order method has a linear rate that holds for every such game: its bracket has to, whenever it stops."""
+    """Whenever it stops."""
     M = make("policeman", rng, 40, 30)
-    ours = matrix_game(M, method="halpern", polish=False, tol=1e-6)
+    ours = matrix_game(M, method="halpern", polish=False, tol=1e-6, maxiter=300)
     assert ours.success == (ours.certificate.bound <= 1e-6) == (ours.status == "converged")
     assert ours.success or ours.status in ("max_iterations", "stalled"), ours
     size = np.abs(M).max()

@@ -10,11 +10,6 @@ from helpers import inclusions as make
 from solvent.monotone import (
     Box,
     FiniteSum,
-    LogisticRegression,
-    MatrixGame,
-    NonNegative,
-    Product,
-    Quadratic,
     solve_inclusion,
 )
 
@@ -24,52 +19,7 @@ METHODS = st.sampled_from(["auto", "halpern", "extragradient", "ogda", "vr-halpe
 SLACK = 1 + 1e-15
 
 
-def box(rng, d, kind):
-    """(prox, lo, hi)."""
-    wide = np.sort(rng.normal(size=(2, d)), axis=0) * 10.0 ** rng.uniform(-3, 3)
-    lo, hi = {
-        "free": (np.full(d, -np.inf), np.full(d, np.inf)),
-        "orthant": (np.zeros(d), np.full(d, np.inf)),
-        "wide": wide,
-        "fixed": (np.where(rng.random(d) < 0.5, wide[0], wide[1]), wide[1]),
-        "half": (
-            np.where(rng.random(d) < 0.5, -np.inf, wide[0]),
-            np.where(rng.random(d) < 0.5, np.inf, wide[1]),
-        ),
-    }[kind]
-    if kind == "free" and rng.random() < 0.5:
-        return None, lo, hi
-    if kind == "orthant":
-        return NonNegative(), lo, hi
-    half = d // 2
-    if kind == "half":
-        return Product([(Box(lo[:half], hi[:half]), half), (Box(lo[half:], hi[half:]), d - half)]), lo, hi
-    return Box(lo, hi), lo, hi
-
-
 BOXES = st.sampled_from(["free", "orthant", "wide", "fixed", "half"])
-
-
-def operator(rng, kind):
-    """An operator, its value in long double, and its dimension."""
-    n, d = int(rng.choice([1, 3, 40, 300])), int(rng.choice([2, 6, 12]))
-    size = 10.0 ** rng.uniform(-8, 8)
-    if kind == "logistic":
-        A, b = make.logistic(rng, n, d=d, cond=10.0 ** rng.uniform(0, 4))
-        A, reg = A * 10.0 ** rng.uniform(-2, 3), 10.0 ** rng.uniform(-6, 1) * rng.integers(0, 2)
-        return LogisticRegression(A, b, reg), lambda x: make.logistic_value(A, b, reg, x), d
-    if kind == "game":
-        M = rng.normal(size=(d, 2 * d)) * size
-
-        def value(x):
-            x = x.astype(np.longdouble)
-            return np.r_[M.astype(np.longdouble) @ x[d:], -M.T.astype(np.longdouble) @ x[:d]]
-
-        return MatrixGame(M), value, 3 * d
-    maker = make.tilted_sum if kind == "tilted" else make.skew_sum
-    B, c, _ = maker(rng, n, d=d)
-    B, c = B * size, c * 10.0 ** rng.uniform(-8, 8)
-    return Quadratic(B, c), lambda x: make.affine_value(B, c, x), d
 
 
 OPERATORS = st.sampled_from(["logistic", "tilted", "skew", "game"])
@@ -89,8 +39,8 @@ def assert_honest(certificate, value, x, lo, hi):
 @given(SEEDS, OPERATORS, BOXES, METHODS, st.sampled_from([1e-2, 1e-6, 1e-11]))
 def test_solved_problems(seed, kind, set_kind, method, tol):
     rng = np.random.default_rng(seed)
-    F, value, d = operator(rng, kind)
-    prox, lo, hi = box(rng, d, set_kind)
+    F, value, d = make.operator(rng, kind)
+    prox, lo, hi = make.box(rng, d, set_kind)
     if method == "vr-halpern" and F.n < 2:
         method = "halpern"
     result = solve_inclusion(F, prox, method=method, tol=tol, maxiter=60, rng=seed)
@@ -115,8 +65,8 @@ def test_solved_problems(seed, kind, set_kind, method, tol):
 @given(SEEDS, OPERATORS, BOXES, st.sampled_from(["x", "g", "both", "wild"]))
 def test_any_payload(seed, kind, set_kind, what):
     rng = np.random.default_rng(seed)
-    F, value, d = operator(rng, kind)
-    prox, lo, hi = box(rng, d, set_kind)
+    F, value, d = make.operator(rng, kind)
+    prox, lo, hi = make.box(rng, d, set_kind)
     result = solve_inclusion(F, prox, maxiter=10)
     size = 10.0 ** rng.uniform(-17, 2)
     x, g = result.x, result.g

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from helpers.linear_programs import (
     INF,
     farkas,
+    hostile,
     is_feasible,
     keywords,
     kkt,
@@ -24,25 +25,8 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 @st.composite
 def programs(draw):
-    """Small programs of every kind: feasible or not, bounded or not, with free, fixed and boxed variables, equations,
-    duplicated, empty and scaled rows."""
-    rng = np.random.default_rng(draw(SEEDS))
-    m, n = draw(st.integers(1, 6)), draw(st.integers(1, 6))
-    A = rng.integers(-3, 4, (m, n)) * (rng.random((m, n)) < draw(st.sampled_from([0.3, 0.7, 1.0])))
-    A = A.astype(float)
-    lc = rng.integers(-4, 5, m).astype(float)
-    uc = lc + rng.integers(0, 4, m)
-    lc[rng.random(m) < 0.4] = -INF
-    uc[rng.random(m) < 0.4] = INF
-    lv = rng.integers(-3, 1, n).astype(float)
-    uv = lv + rng.integers(0, 6, n)
-    lv[rng.random(n) < 0.3] = -INF
-    uv[rng.random(n) < 0.5] = INF
-    c = rng.integers(-3, 4, n).astype(float)
-    if draw(st.booleans()):
-        scale = 10.0 ** rng.integers(-6, 7, m)
-        A, lc, uc = A * scale[:, None], lc * scale, uc * scale
-    return c, A, lc, uc, lv, uv
+    """As `helpers.linear_programs.hostile`."""
+    return hostile(np.random.default_rng(draw(SEEDS)))
 
 
 @st.composite

@@ -47,6 +47,7 @@ def solve_inclusion(
     memory_limit: int,
     rescale: bool,
     seed: int,
+    guess: _Vector | None,
     single: bool,
     tol: float,
     maxiter: int,

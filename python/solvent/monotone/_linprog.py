@@ -106,7 +106,8 @@ def linprog(
     norm : {2}
         The norm of the residuals.
     polish : bool or "auto", default "auto"
-        Try to improve the point at the end: with "auto" where the iterations end without having met a `tol` <= 1e-6.
+        Improve the point at the end by the equations of its active set, and let exact proximal steps (small programs) end a
+        run that turns for long: with "auto" where `tol` <= 1e-6 and the iterations alone do not meet it.
     precision : {"mixed", "double"}, default "mixed"
         "mixed" iterates with a matrix whose scaled entries are rounded to single precision, if it is large; residuals,
         certificate and the end of the run use double precision.

@@ -376,6 +376,17 @@ class MatrixGame(Operator):
         return ("game", self._M.spec)
 
     @property
+    def _payoffs(self) -> Any:
+        """M, as `matrix_game` takes it."""
+        spec = self._M.spec
+        if not isinstance(spec, tuple):
+            return spec
+        import scipy.sparse
+
+        indptr, indices, data, _ = spec
+        return scipy.sparse.csr_array((data, indices, indptr), shape=self.shape)
+
+    @property
     def _single(self) -> bool:
         return self._M.single
 

@@ -40,7 +40,7 @@ const METHODS: [(&str, Method); 6] = [
 /// method's own factor, 0 none.
 #[pyfunction]
 #[pyo3(signature = (operator, prox, x0, *, kind, method, L, L_avg, mu, batch, restart, eta, relative, paper, c, memory_limit,
-                    rescale, seed, single, tol, maxiter, maxtime, history, workers, callback))]
+                    rescale, seed, guess, single, tol, maxiter, maxtime, history, workers, callback))]
 #[allow(
     non_snake_case,
     clippy::too_many_arguments,
@@ -65,6 +65,7 @@ pub fn solve_inclusion<'py>(
     memory_limit: usize,
     rescale: bool,
     seed: u64,
+    guess: Option<PyReadonlyArray1<'py, f64>>,
     single: bool,
     tol: f64,
     maxiter: u64,
@@ -98,6 +99,7 @@ pub fn solve_inclusion<'py>(
         memory_limit,
         rescale,
         seed,
+        guess: guess.map(|guess| guess.as_array().to_vec()),
         single,
         budget: Budget { tol, maxiter, maxtime, history },
     };

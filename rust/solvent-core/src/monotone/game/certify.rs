@@ -11,7 +11,7 @@
 //! nothing at all is rounded: a saddle point in pure strategies has bound 0. The one rounding that shows is the last, of
 //! the bound to a double, upwards.
 
-use super::problem::{Payoff, Products, ldexp};
+use super::problem::{Form, Payoff, Products, ldexp};
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -149,7 +149,7 @@ pub fn seen(game: &dyn Payoff, i: usize, j: usize, monitor: &mut Monitor<'_>) ->
     let unit =
         |count: usize, k: usize| (0..count).map(|l| if l == k { 1.0 } else { 0.0 }).collect::<Vec<f64>>();
     let (mut column, mut row) = (vec![0.0; n], vec![0.0; m]);
-    game.apply(&unit(m, j), Double, &mut column, monitor)?;
-    game.adjoint(&unit(n, i), Double, &mut row, monitor)?;
+    game.product(Form::Plain, &unit(m, j), Double, &mut column, monitor)?;
+    game.product(Form::Transposed, &unit(n, i), Double, &mut row, monitor)?;
     Ok(column.iter().chain(&row).fold(0.0, |m: f64, x| m.max(x.abs())))
 }

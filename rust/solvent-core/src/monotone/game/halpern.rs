@@ -13,7 +13,7 @@
 //! the anchored average.
 
 use super::pair::{Pair, spread};
-use super::problem::{Payoff, Precision};
+use super::problem::{Form, Payoff, Precision};
 use super::simplex::project;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -81,8 +81,8 @@ fn norm(game: &dyn Payoff, monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
             break;
         }
         v.iter_mut().for_each(|v| *v /= size);
-        game.apply(&v, Precision::Double, &mut w, monitor)?;
-        game.adjoint(&w, Precision::Double, &mut v, monitor)?;
+        game.product(Form::Plain, &v, Precision::Double, &mut w, monitor)?;
+        game.product(Form::Transposed, &w, Precision::Double, &mut v, monitor)?;
         square = norm2(&v);
     }
     Ok(square.sqrt())
@@ -138,8 +138,8 @@ impl<'a> Halpern<'a> {
         }
         let (xp, yp) = &self.next;
         let (h, g) = &mut self.products;
-        self.game.apply(yp, Precision::Double, h, monitor)?;
-        self.game.adjoint(xp, Precision::Double, g, monitor)?;
+        self.game.product(Form::Plain, yp, Precision::Double, h, monitor)?;
+        self.game.product(Form::Transposed, xp, Precision::Double, g, monitor)?;
         self.matvecs += 2;
         let pair = Pair { x: xp.clone(), y: yp.clone(), gap: spread(h, g) };
         if pair.gap < SINGLE * self.game.magnitude() {
@@ -167,7 +167,7 @@ impl<'a> Halpern<'a> {
 
     fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
         let (xp, yp) = (&mut self.next.0, &mut self.next.1);
-        self.game.apply(&self.y, self.precision, &mut self.by_rows, monitor)?;
+        self.game.product(Form::Plain, &self.y, self.precision, &mut self.by_rows, monitor)?;
         let tau = self.eta / self.omega;
         for ((xp, x), h) in xp.iter_mut().zip(&self.x).zip(&self.by_rows) {
             *xp = x - tau * h;
@@ -176,7 +176,7 @@ impl<'a> Halpern<'a> {
         for ((reflected, xp), x) in self.by_rows.iter_mut().zip(&*xp).zip(&self.x) {
             *reflected = 2.0 * xp - x;
         }
-        self.game.adjoint(&self.by_rows, self.precision, &mut self.by_columns, monitor)?;
+        self.game.product(Form::Transposed, &self.by_rows, self.precision, &mut self.by_columns, monitor)?;
         let sigma = self.eta * self.omega;
         for ((yp, y), g) in yp.iter_mut().zip(&self.y).zip(&self.by_columns) {
             *yp = y + sigma * g;
@@ -204,7 +204,7 @@ impl<'a> Halpern<'a> {
     fn residual(&mut self, monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
         let minus = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
         let (dx, dy) = (minus(&self.next.0, &self.x), minus(&self.next.1, &self.y));
-        self.game.apply(&dy, self.precision, &mut self.by_rows, monitor)?;
+        self.game.product(Form::Plain, &dy, self.precision, &mut self.by_rows, monitor)?;
         self.matvecs += 1;
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let square = self.omega * dot(&dx, &dx) + dot(&dy, &dy) / self.omega

@@ -18,7 +18,7 @@
 
 use super::normal::Factor;
 use super::pair::{Pair, spread};
-use super::problem::{Dense, Payoff, Precision};
+use super::problem::{Dense, Form, Payoff, Precision};
 use crate::base::dense::Matrix;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -226,7 +226,7 @@ impl<'a> Ipm<'a> {
         }
         let Ok(factor) = factor else { return Ok(None) };
         let mut a = vec![0.0; m];
-        self.adjoint(&d, &mut a, monitor)?;
+        self.product(Form::Transposed, &d, &mut a, monitor)?;
         let (w, b) = self.reduced(&d, affine, monitor)?;
         let mut columns = Matrix::zeros(m, 3);
         columns.column_mut(0).copy_from_slice(&a);
@@ -248,7 +248,7 @@ impl<'a> Ipm<'a> {
     ) -> Result<(Vec<f64>, Vec<f64>), Aborted> {
         let w: Vec<f64> = (0..d.len()).map(|i| d[i] * (target.r3[i] + target.r5[i] / self.x[i])).collect();
         let mut b = vec![0.0; self.y.len()];
-        self.adjoint(&w, &mut b, monitor)?;
+        self.product(Form::Transposed, &w, &mut b, monitor)?;
         for j in 0..b.len() {
             b[j] += target.r6[j] / self.y[j] - target.r1[j];
         }
@@ -285,11 +285,11 @@ impl<'a> Ipm<'a> {
         let v = (b00 * c1 - b10 * c0) / determinant;
         let y: Vec<f64> = (0..m).map(|j| q[j] + s0[j] * u - s1[j] * v).collect();
         let mut z = vec![0.0; n];
-        self.apply(&y, &mut z, monitor)?;
+        self.product(Form::Plain, &y, &mut z, monitor)?;
         let x: Vec<f64> = (0..n).map(|i| w[i] - d[i] * (z[i] - u)).collect();
         z.iter_mut().zip(target.r3).for_each(|(z, r3)| *z -= u + r3);
         let mut s = vec![0.0; m];
-        self.adjoint(&x, &mut s, monitor)?;
+        self.product(Form::Transposed, &x, &mut s, monitor)?;
         s.iter_mut().zip(target.r1).for_each(|(s, r1)| *s = r1 + v - *s);
         Ok(Direction { x, z, y, s, u, v })
     }
@@ -299,16 +299,16 @@ impl<'a> Ipm<'a> {
         if self.single { Precision::Single } else { Precision::Double }
     }
 
-    /// `M y` for a direction.
-    fn apply(&mut self, y: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
+    /// `M v` or `Mᵀ v` for a direction.
+    fn product(
+        &mut self,
+        form: Form,
+        v: &[f64],
+        out: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), Aborted> {
         self.matvecs += 1;
-        self.game.apply(y, self.precision(), out, monitor)
-    }
-
-    /// `Mᵀ x` for a direction.
-    fn adjoint(&mut self, x: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
-        self.matvecs += 1;
-        self.game.adjoint(x, self.precision(), out, monitor)
+        self.game.product(form, v, self.precision(), out, monitor)
     }
 
     fn lengths(&self, step: &Direction) -> Lengths {

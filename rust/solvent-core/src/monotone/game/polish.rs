@@ -11,7 +11,7 @@
 use super::basis::{Basis, independent};
 use super::pair::{Pair, fitted};
 use super::pivot::Strategy;
-use super::problem::{Payoff, Precision};
+use super::problem::{Form, Payoff, Precision};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 
@@ -247,8 +247,8 @@ impl Search<'_, '_> {
         basis.s.iter().zip(&basis.x).for_each(|(&i, &w)| x[i] = w);
         basis.t.iter().zip(&basis.y).for_each(|(&j, &w)| y[j] = w);
         let (mut z, mut s) = (vec![0.0; n], vec![0.0; m]);
-        self.game.apply(&y, Precision::Double, &mut z, self.monitor)?;
-        self.game.adjoint(&x, Precision::Double, &mut s, self.monitor)?;
+        self.game.product(Form::Plain, &y, Precision::Double, &mut z, self.monitor)?;
+        self.game.product(Form::Transposed, &x, Precision::Double, &mut s, self.monitor)?;
         z.iter_mut().for_each(|z| *z -= basis.u);
         s.iter_mut().for_each(|s| *s = basis.v - *s);
         Ok(Whole { x, y, z, s })
@@ -264,8 +264,8 @@ impl Search<'_, '_> {
         };
         let (x, y) = (spread(&basis.s, &basis.x, n), spread(&basis.t, &basis.y, m));
         let (mut h, mut g) = (vec![0.0; n], vec![0.0; m]);
-        self.game.apply(&y, Precision::Double, &mut h, self.monitor)?;
-        self.game.adjoint(&x, Precision::Double, &mut g, self.monitor)?;
+        self.game.product(Form::Plain, &y, Precision::Double, &mut h, self.monitor)?;
+        self.game.product(Form::Transposed, &x, Precision::Double, &mut g, self.monitor)?;
         let candidate = Pair::new(x, y, &h, &g);
         let solved = candidate.gap <= self.target;
         if candidate.gap < self.best.gap {

@@ -32,6 +32,15 @@ pub struct Products {
     pub unit_error: f64,
 }
 
+/// Which of the two products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// With M: what each pure strategy of the row player pays.
+    Plain,
+    /// With Mᵀ: what each of the column player is paid.
+    Transposed,
+}
+
 /// Payoffs as the methods see them, scaled. The row player minimises `xᵀ M y`.
 pub trait Payoff: Sync {
     /// Strategies of the two players.
@@ -61,19 +70,11 @@ pub trait Payoff: Sync {
         self.largest().unwrap_or(1.0)
     }
 
-    /// `out = M y`.
-    fn apply(
+    /// `out = M v` or `out = Mᵀ v`.
+    fn product(
         &self,
-        y: &[f64],
-        precision: Precision,
-        out: &mut [f64],
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(), Aborted>;
-
-    /// `out = Mᵀ x`.
-    fn adjoint(
-        &self,
-        x: &[f64],
+        form: Form,
+        v: &[f64],
         precision: Precision,
         out: &mut [f64],
         monitor: &mut Monitor<'_>,
@@ -236,29 +237,20 @@ impl Payoff for Dense {
         self.centred.as_ref().map_or(self.largest, |(_, largest)| *largest)
     }
 
-    fn apply(
+    fn product(
         &self,
-        y: &[f64],
+        form: Form,
+        v: &[f64],
         precision: Precision,
         out: &mut [f64],
         monitor: &mut Monitor<'_>,
     ) -> Result<(), Aborted> {
-        match precision {
-            Precision::Double => self.rows().apply(y, out, monitor),
-            Precision::Single => Rows::new(self.single(), self.shape.1).apply(y, out, monitor),
-        }
-    }
-
-    fn adjoint(
-        &self,
-        x: &[f64],
-        precision: Precision,
-        out: &mut [f64],
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(), Aborted> {
-        match precision {
-            Precision::Double => self.rows().adjoint(x, out, monitor),
-            Precision::Single => Rows::new(self.single(), self.shape.1).adjoint(x, out, monitor),
+        let m = self.shape.1;
+        match (precision, form) {
+            (Precision::Double, Form::Plain) => self.rows().apply(v, out, monitor),
+            (Precision::Double, Form::Transposed) => self.rows().adjoint(v, out, monitor),
+            (Precision::Single, Form::Plain) => Rows::new(self.single(), m).apply(v, out, monitor),
+            (Precision::Single, Form::Transposed) => Rows::new(self.single(), m).adjoint(v, out, monitor),
         }
     }
 
@@ -381,24 +373,19 @@ impl Payoff for Compressed {
         Some(self.largest)
     }
 
-    fn apply(
+    fn product(
         &self,
-        y: &[f64],
+        form: Form,
+        v: &[f64],
         _: Precision,
         out: &mut [f64],
         monitor: &mut Monitor<'_>,
     ) -> Result<(), Aborted> {
-        Self::lines(&self.by_rows, y, out, monitor)
-    }
-
-    fn adjoint(
-        &self,
-        x: &[f64],
-        _: Precision,
-        out: &mut [f64],
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(), Aborted> {
-        Self::lines(&self.by_columns, x, out, monitor)
+        let lines = match form {
+            Form::Plain => &self.by_rows,
+            Form::Transposed => &self.by_columns,
+        };
+        Self::lines(lines, v, out, monitor)
     }
 
     fn exactly(&self, x: &[f64], y: &[f64], monitor: &mut Monitor<'_>) -> Result<Products, Aborted> {
@@ -466,25 +453,19 @@ impl Payoff for Opaque<'_> {
         None
     }
 
-    fn apply(
+    fn product(
         &self,
-        y: &[f64],
+        form: Form,
+        v: &[f64],
         _: Precision,
         out: &mut [f64],
         monitor: &mut Monitor<'_>,
     ) -> Result<(), Aborted> {
-        out.copy_from_slice(&self.0.matvec(y)?);
-        monitor.poll()
-    }
-
-    fn adjoint(
-        &self,
-        x: &[f64],
-        _: Precision,
-        out: &mut [f64],
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(), Aborted> {
-        out.copy_from_slice(&self.0.rmatvec(x)?);
+        let product = match form {
+            Form::Plain => self.0.matvec(v)?,
+            Form::Transposed => self.0.rmatvec(v)?,
+        };
+        out.copy_from_slice(&product);
         monitor.poll()
     }
 

@@ -6,7 +6,7 @@ use super::halpern::{CHECK, Halpern};
 use super::ipm::{Ipm, Stepped};
 use super::pair::Pair;
 use super::polish::{Effort, FULL, QUICK, polish, target};
-use super::problem::{Compressed, Dense, Opaque, Payoff, Precision, ldexp};
+use super::problem::{Compressed, Dense, Form, Opaque, Payoff, Precision, ldexp};
 use crate::base::error::Aborted;
 use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, drive};
 use crate::base::outcome::Outcome;
@@ -445,8 +445,8 @@ impl Method<1> for Averaged<'_> {
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, GameError> {
         let (n, m) = self.game.shape();
         let (mut h, mut g) = (vec![0.0; n], vec![0.0; m]);
-        self.game.apply(&self.best.y, Precision::Double, &mut h, monitor)?;
-        self.game.adjoint(&self.best.x, Precision::Double, &mut g, monitor)?;
+        self.game.product(Form::Plain, &self.best.y, Precision::Double, &mut h, monitor)?;
+        self.game.product(Form::Transposed, &self.best.x, Precision::Double, &mut g, monitor)?;
         self.extra += 2;
         let start = std::mem::replace(&mut self.best, Pair::uniform(1, 1));
         self.best = Pair::new(start.x, start.y, &h, &g);

@@ -20,8 +20,8 @@ const GROWTH: f64 = 1e3;
 /// How often it may.
 const HALVINGS: u32 = 40;
 /// Passes without a new best residual, at least; beyond that half of all so far. Deterministic methods on saddles turn
-/// for hundreds of steps, bilinear ones on sets for more than a thousand, before the residual falls again.
-const PATIENCE: f64 = 2000.0;
+/// for hundreds of steps, bilinear ones on sets for more than two thousand, before the residual falls again.
+const PATIENCE: f64 = 5000.0;
 /// Passes without a new best residual after which a run is asked whether rounding is all that is left; again after each
 /// doubling.
 const LOOK: f64 = 200.0;
@@ -203,10 +203,28 @@ impl<'a> Engine<'a> {
             at,
             context,
         };
+        if let Some(guess) = options.guess.clone().filter(|_| engine.ended.is_none()) {
+            engine.begin_at(guess, monitor)?;
+        }
         let n = engine.context.n as u64;
         engine.context.stop_at = engine.prepared.saturating_add(options.budget.maxiter.saturating_mul(n));
         engine.scheme.begin(&engine.at, &engine.context);
         Ok(engine)
+    }
+
+    /// Moves to a point that is better than the start, which has fixed constants and scale; not if it is worse.
+    fn begin_at(&mut self, mut guess: Vec<f64>, monitor: &mut Monitor<'_>) -> Result<(), Aborted> {
+        self.run.convert(&mut guess, false);
+        let mut f = vec![0.0; guess.len()];
+        self.context.full(&guess, &mut f, monitor)?;
+        let point = Point::new(guess, f, &self.context)?;
+        if point.residual < self.at.residual {
+            self.best = point.clone();
+            self.at = point;
+            self.landmark = (self.at.residual, self.context.evaluations);
+        }
+        self.prepared = self.context.evaluations;
+        Ok(())
     }
 
     fn passes(&self) -> f64 {
@@ -287,10 +305,18 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Another method, from the best point.
+    /// Another method, from the best point; of methods that take turns from the current one.
     fn change(&mut self, method: Method) -> Result<(), Aborted> {
         self.restarts += self.scheme.restarts();
         self.scheme = stages::scheme(method, self.problem, self.options);
+        if self.stage.takes_turns() {
+            // Residuals of methods that turn say little of the distance: the best point may lie turns behind.
+            self.context.h = self.scheme.probe(&self.context);
+            self.best.measure(&self.context)?;
+            self.at.measure(&self.context)?;
+            self.scheme.begin(&self.at, &self.context);
+            return Ok(());
+        }
         self.landmark = (self.best.residual, self.context.evaluations);
         self.look = LOOK;
         self.fall_back()

@@ -83,6 +83,8 @@ pub struct Options {
     pub rescale: bool,
     /// Seed of batches and refreshes.
     pub seed: u64,
+    /// A point to begin at in place of the start, which then only fixes the scale of relative bounds.
+    pub guess: Option<Vec<f64>>,
     /// Whether the answer is rounded to single precision before it is judged.
     pub single: bool,
     /// Budget, in passes.

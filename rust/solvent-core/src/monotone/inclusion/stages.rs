@@ -44,7 +44,15 @@ pub(super) enum Stage {
     Trial,
     /// Stays as long as the residual halves every so often; `mark` is the last one that did, `since` when.
     Watched { mark: f64, since: f64, next: Method },
+    /// Only monotone: each of [`TURNS`] in turn, for as long as the residual halves every `window`
+    /// passes; the windows double with every round.
+    Turns { mark: f64, since: f64, window: f64, at: usize },
 }
+
+/// The methods for operators that are only monotone. On sets each may turn for long at a face where another does not.
+const TURNS: [Method; 3] = [Method::Ogda, Method::Extragradient, Method::Halpern];
+/// Passes of the first round.
+const WINDOW: f64 = 3000.0;
 
 /// Passes of the trial, and the drop of the residual it is judged by.
 const TRIAL: (f64, f64) = (8.0, 0.1);
@@ -68,16 +76,37 @@ pub(super) fn first(problem: Problem<'_>, constants: Constants) -> (Method, Stag
             let watched = Stage::Watched { mark: f64::INFINITY, since: 0.0, next: Method::Extragradient };
             (Method::VrHalpern, watched)
         }
-        Kind::Monotone => (Method::Ogda, Stage::Settled),
+        Kind::Monotone => (Method::Ogda, Stage::turns(0, f64::INFINITY, 0.0)),
     }
 }
 
 impl Stage {
+    /// From the method `at` on.
+    fn turns(at: usize, mark: f64, since: f64) -> Self {
+        Self::Turns { mark, since, window: WINDOW, at }
+    }
+
+    /// Whether patience goes on over a change of methods.
+    pub(super) fn takes_turns(self) -> bool {
+        matches!(self, Self::Turns { .. })
+    }
+
     /// Judges the run after so many passes; returns the method to go on with if it is another. `guarded`: the guard has
     /// just fired.
     pub(super) fn review(&mut self, passes: f64, start: f64, best: f64, guarded: bool) -> Option<Method> {
         match *self {
             Self::Settled => None,
+            Self::Turns { mark, window, at, .. } if best <= 0.5 * mark => {
+                *self = Self::Turns { mark: best, since: passes, window, at };
+                None
+            }
+            Self::Turns { since, window, .. } if passes - since <= window => None,
+            Self::Turns { window, at, .. } => {
+                let at = (at + 1) % TURNS.len();
+                let window = if at == 0 { 2.0 * window } else { window };
+                *self = Self::Turns { mark: best, since: passes, window, at };
+                Some(TURNS[at])
+            }
             Self::Trial if passes < TRIAL.0 => None,
             Self::Trial if best <= TRIAL.1 * start => {
                 *self = Self::Watched { mark: best, since: passes, next: Method::LSvrg };
@@ -98,6 +127,7 @@ impl Stage {
                 }
                 *self = match next {
                     Method::LSvrg => Self::Watched { mark: best, since: passes, next: Method::VrHalpern },
+                    Method::Extragradient => Self::turns(1, best, passes),
                     _ => Self::Settled,
                 };
                 Some(next)

@@ -70,7 +70,7 @@ pub fn solve_batch(
             relays.iter_mut().map(|relay| Monitor::new(budget, relay, &EXTRAS)).collect();
         let engine = Arc::new(Engine::new(first, options.mixed, &mut monitors[0])?);
         let lifts: Vec<_> = problems.iter().map(|original| Lift { original, reductions: None }).collect();
-        let make = |lift| Pdhg::new(lift, Arc::clone(&engine), None, options.check_every, budget.tol);
+        let make = |lift| Pdhg::new(lift, Arc::clone(&engine), None, options, budget.tol);
         let mut methods: Vec<_> = lifts.iter().map(make).collect();
         let mut ended = Vec::with_capacity(methods.len());
         for (method, monitor) in methods.iter_mut().zip(&mut monitors) {

@@ -14,6 +14,7 @@
 //! | `exact`, `rays`, `clean` | proofs that there is no solution: exact sums, the proofs, and how a candidate becomes one |
 //! | `presolve`, `postsolve`, `lift` | reductions, and the way back |
 //! | `polish` | the equations of the active set |
+//! | `proximal` | exact proximal steps, for what turns |
 //! | `solve` | from beginning to end |
 //! | `batch` | many problems with one matrix |
 //!
@@ -30,6 +31,7 @@ mod polish;
 mod postsolve;
 mod presolve;
 mod problem;
+mod proximal;
 mod rays;
 mod restart;
 mod run;

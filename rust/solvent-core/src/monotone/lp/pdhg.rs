@@ -4,6 +4,8 @@ use super::LpError;
 use super::certify::certify;
 use super::clean::feasible_point;
 use super::lift::Lift;
+use super::proximal::{self, proximal};
+use super::solve::Options;
 use super::rays::{Proof, Ray};
 use super::run::{Measures, Run};
 use super::step::Engine;
@@ -21,11 +23,14 @@ const RAY_EVERY: u64 = 4;
 /// Violation per value from which on a ray is a candidate.
 const CANDIDATE: f64 = 1e-8;
 /// A proof whose value is a smaller share of what it was summed from tells of rounded data: the tolerance decides then.
-const MARGIN: f64 = 1e-12;
+pub const MARGIN: f64 = 1e-12;
 /// Iterations that are added, at least, where a candidate cannot be made exact.
 const GRACE: u64 = 2000;
 /// Looks at which the cheap measures met the tolerance and the certificate on the original data did not.
 const MISSES: u32 = 16;
+/// Iterations after which exact proximal steps are tried, and by how much later the next try is.
+const EXACT_AFTER: u64 = 4096;
+const EXACT_AGAIN: u64 = 4;
 /// The change of a residual by f32 values, as a share of the tolerance or the residual, from which on f64 is used.
 const COARSE: f64 = 0.1;
 
@@ -38,9 +43,9 @@ pub struct Pair {
     pub y: Vec<f64>,
 }
 
-/// The best so far; lifted once, at the end.
+/// The best so far: a pair of the original problem, or an iterate, which is lifted once, at the end.
 enum Kept {
-    Start(Pair),
+    Given(Pair),
     Iterate(Vec<f64>, Vec<f64>),
 }
 
@@ -61,6 +66,8 @@ pub struct Pdhg<'a> {
     tol: f64,
     start: Option<Pair>,
     looks: u64,
+    /// The least bound at which rays were due.
+    searched: f64,
     /// Iterations when the best bound was met, and whether patience ended once already.
     progress: u64,
     warned: bool,
@@ -69,19 +76,24 @@ pub struct Pdhg<'a> {
     deadline: Option<u64>,
     next_try: u64,
     misses: u32,
+    /// When exact proximal steps are tried next; `None`: never.
+    exact_at: Option<u64>,
+    /// What they came to, where that meets the tolerance.
+    exact: Option<Pair>,
     /// Whether the run ended because the reduced problem's answers do not serve the original.
     pub misfit: bool,
 }
 
 impl<'a> Pdhg<'a> {
-    /// At a start (of the original problem), or at 0.
+    /// At a start (of the original problem), or at 0; for a tolerance.
     pub fn new(
         lift: &'a Lift<'a>,
         engine: Arc<Engine>,
         start: Option<Pair>,
-        check_every: u64,
+        options: Options,
         tol: f64,
     ) -> Self {
+        let exact = options.polish.wanted(tol) && tol > 0.0 && proximal::suits(lift.original);
         let begin = start.as_ref().map(|pair| lift.start(pair));
         let given = begin.as_ref().map(|pair| (pair.x.as_slice(), pair.y.as_slice()));
         let run = Run::new(lift.iterated(), &engine, given);
@@ -92,16 +104,19 @@ impl<'a> Pdhg<'a> {
             kept: None,
             ray: None,
             feasible: None,
-            check_every,
+            check_every: options.check_every,
             tol,
             start,
             looks: 0,
+            searched: f64::INFINITY,
             progress: 0,
             warned: false,
             verdict: None,
             deadline: None,
             next_try: 0,
             misses: 0,
+            exact_at: exact.then_some(EXACT_AFTER),
+            exact: None,
             misfit: false,
         }
     }
@@ -109,7 +124,7 @@ impl<'a> Pdhg<'a> {
     /// The best pair, of the original problem.
     pub fn best(&self) -> Pair {
         match &self.kept {
-            Some(Kept::Start(pair)) => pair.clone(),
+            Some(Kept::Given(pair)) => pair.clone(),
             Some(Kept::Iterate(x, y)) => self.lift.pair(x.clone(), y.clone()),
             None => self.pair(),
         }
@@ -139,6 +154,23 @@ impl<'a> Pdhg<'a> {
             }
         }
         Ok(bound)
+    }
+
+    /// Exact proximal steps from the best pair, where the iterations have turned for long: the bound that they reach, if
+    /// it meets the tolerance.
+    fn end_exactly(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, LpError> {
+        if self.ray.is_some() || self.exact_at.is_none_or(|at| self.run.total < at) {
+            return Ok(None);
+        }
+        self.exact_at = Some(EXACT_AGAIN * self.run.total);
+        let pair = self.best();
+        let judged = certify(self.lift.original, &pair.x, &pair.y, monitor)?;
+        let found = proximal(self.lift.original, &pair, &judged, self.tol, monitor)?;
+        let Some((pair, judged)) = found.filter(|(_, it)| it.certificate.bound <= self.tol) else {
+            return Ok(None);
+        };
+        self.exact = Some(pair);
+        Ok(Some(judged.certificate.bound))
     }
 
     /// Patience: a reset of the weight, then the end.
@@ -225,7 +257,12 @@ impl<'a> Pdhg<'a> {
     pub fn look(&mut self, units: u64, monitor: &mut Monitor<'_>) -> Result<Progress<5>, LpError> {
         let error = self.run.fixed_point_error(&self.engine);
         let measures = self.run.measure(self.lift.iterated(), &self.engine);
-        let bound = self.bound(&measures, monitor)?;
+        let mut bound = self.bound(&measures, monitor)?;
+        if bound > self.tol
+            && let Some(better) = self.end_exactly(monitor)?
+        {
+            bound = better;
+        }
         let extras = [
             measures.primal,
             measures.dual,
@@ -234,8 +271,12 @@ impl<'a> Pdhg<'a> {
             self.run.restart.count as f64,
         ];
         self.looks += 1;
+        // Where there is no solution no bound falls for ever: as long as it halves there is no ray to be found.
         if self.looks.is_multiple_of(RAY_EVERY) && bound > self.tol {
-            self.search(monitor)?;
+            if bound > 0.5 * self.searched || self.ray.is_some() {
+                self.search(monitor)?;
+            }
+            self.searched = self.searched.min(bound);
         }
         self.watch(monitor, &measures);
         if self.run.since > 0 {
@@ -261,7 +302,7 @@ impl Method<5> for Pdhg<'_> {
         }
         self.lift.original.clip_dual(&mut pair.y);
         let bound = certify(self.lift.original, &pair.x, &pair.y, monitor)?.certificate.bound;
-        self.kept = Some(Kept::Start(pair));
+        self.kept = Some(Kept::Given(pair));
         Ok(Some(bound))
     }
 
@@ -272,7 +313,9 @@ impl Method<5> for Pdhg<'_> {
     }
 
     fn keep(&mut self) {
-        if self.run.total > 0 {
+        if let Some(pair) = self.exact.take() {
+            self.kept = Some(Kept::Given(pair));
+        } else if self.run.total > 0 {
             let (x, y) = self.run.solution(self.lift.iterated(), &self.engine);
             self.kept = Some(Kept::Iterate(x, y));
         }

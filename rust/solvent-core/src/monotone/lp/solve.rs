@@ -4,10 +4,11 @@ use super::LpError;
 use super::certify::{Judgement, certify};
 use super::clean::feasible_point;
 use super::lift::{Lift, Reductions};
-use super::pdhg::{EXTRAS, Pair, Pdhg};
+use super::pdhg::{EXTRAS, MARGIN, Pair, Pdhg};
 use super::polish::polish;
 use super::presolve::{Presolve, Verdict};
 use super::problem::Problem;
+use super::proximal::proximal;
 use super::rays::{Proof, Ray};
 use super::step::Engine;
 use crate::base::certificate::Certificate;
@@ -26,6 +27,17 @@ pub enum Polish {
     Auto,
     /// Yes.
     Always,
+}
+
+impl Polish {
+    /// Whether for a tolerance.
+    pub fn wanted(self, tol: f64) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Auto => tol <= 1e-6,
+            Self::Always => true,
+        }
+    }
 }
 
 /// How to solve.
@@ -123,8 +135,9 @@ fn reach(
         Verdict::Unbounded { column, sign } => Some(lift.descent(&reductions, column, sign, monitor)?),
     };
     if let Some(ray) = ray {
-        if !ray.is_exact() {
-            // Rounding on the way: the iterations decide.
+        let rounded = ray.margin.is_nan() || ray.margin < MARGIN;
+        if !ray.is_exact() || ray.proof == Proof::Farkas && rounded {
+            // Rounding on the way, or in the data: the iterations decide.
             return iterate(&plain, options, start, counts, monitor);
         }
         return settle(problem, options, ray, counts, monitor);
@@ -155,7 +168,7 @@ fn iterate(
 ) -> Result<Reached, LpError> {
     let engine = Engine::new(lift.iterated(), options.mixed, monitor)?;
     let tol = monitor.budget().tol;
-    let mut method = Pdhg::new(lift, Arc::new(engine), start, options.check_every, tol);
+    let mut method = Pdhg::new(lift, Arc::new(engine), start, options, tol);
     let status = drive(&mut method, monitor)?;
     Ok(gather(lift, method, status, counts))
 }
@@ -220,17 +233,21 @@ pub(super) fn finish(
 ) -> Result<Solution, LpError> {
     let mut judged = certify(problem, &reached.pair.x, &reached.pair.y, &mut monitor)?;
     let tol = monitor.budget().tol;
-    let wanted = match options.polish {
-        Polish::Never => false,
-        Polish::Auto => tol <= 1e-6 && judged.certificate.bound > tol,
-        Polish::Always => true,
-    };
-    if wanted
-        && reached.ray.is_none()
-        && reached.status != Status::Interrupted
-        && let Some((pair, better)) = polish(problem, &reached.pair, &judged, &mut monitor)?
-    {
-        (reached.pair, judged) = (pair, better);
+    let missed = |judged: &Judgement| judged.certificate.bound > tol;
+    let wanted = options.polish == Polish::Always || options.polish.wanted(tol) && missed(&judged);
+    if wanted && reached.ray.is_none() && reached.status != Status::Interrupted {
+        if let Some((pair, better)) = polish(problem, &reached.pair, &judged, &mut monitor)? {
+            (reached.pair, judged) = (pair, better);
+        }
+        // The active set of a run that turned is not the solution's: exact steps find it.
+        if missed(&judged)
+            && let Some((pair, better)) = proximal(problem, &reached.pair, &judged, tol, &mut monitor)?
+        {
+            (reached.pair, judged) = (pair, better);
+            if let Some((pair, better)) = polish(problem, &reached.pair, &judged, &mut monitor)? {
+                (reached.pair, judged) = (pair, better);
+            }
+        }
     }
     // A ray is told where it decided, or where nothing else was found.
     let ray = reached.ray.take();

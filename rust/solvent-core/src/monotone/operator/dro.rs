@@ -5,11 +5,12 @@
 //! component i has the terms of row i, times n.
 
 use super::blocks::Blocks;
-use super::logistic::{Slopes, gram_norm};
+use super::logistic::gram_norm;
+use super::margins::{Loss, OfMargins, Slope};
 use super::{Constants, Operator, Pick, Rows, gamma};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
-use solvent_simd::{F64s, Kernel, Lanes, Simd, dispatch, exp, log1p};
+use solvent_simd::dispatch;
 
 /// See the [module](self).
 pub struct DroLogistic<'a> {
@@ -35,8 +36,8 @@ impl<'a> DroLogistic<'a> {
         let labels: Vec<f64> = (0..part.len()).map(|k| self.labels[part.at(k)]).collect();
         self.rows.dots(part, w, slopes);
         losses.copy_from_slice(slopes);
-        dispatch(Losses { labels: &labels, z: losses });
-        dispatch(Slopes { labels: &labels, z: slopes });
+        dispatch(OfMargins { f: Loss, labels: &labels, z: losses });
+        dispatch(OfMargins { f: Slope, labels: &labels, z: slopes });
     }
 }
 
@@ -198,39 +199,4 @@ impl Operator for DroLogistic<'_> {
         }
         Ok(true)
     }
-}
-
-/// `z_i <- log(1 + exp(-b_i z_i))`.
-struct Losses<'a> {
-    labels: &'a [f64],
-    z: &'a mut [f64],
-}
-
-impl Kernel for Losses<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let lanes = <S::F64 as Lanes>::LANES;
-        let body = self.z.len() - self.z.len() % lanes;
-        for c in (0..body).step_by(lanes) {
-            let b = <S::F64 as Lanes>::load(&self.labels[c..]);
-            loss(b, <S::F64 as Lanes>::load(&self.z[c..])).store(&mut self.z[c..]);
-        }
-        if body < self.z.len() {
-            let rest = self.z.len() - body;
-            let (mut b, mut z) = ([1.0; 8], [0.0; 8]);
-            b[..rest].copy_from_slice(&self.labels[body..]);
-            z[..rest].copy_from_slice(&self.z[body..]);
-            let y = loss(<S::F64 as Lanes>::load(&b), <S::F64 as Lanes>::load(&z));
-            y.store(&mut z);
-            self.z[body..].copy_from_slice(&z[..rest]);
-        }
-    }
-}
-
-/// `max(-t, 0) + log(1 + exp(-|t|))`, t = b z: neither term overflows or cancels.
-#[inline(always)]
-fn loss<V: F64s>(b: V, z: V) -> V {
-    let t = b * z;
-    (-t).max(V::splat(0.0)) + log1p(exp(-t.abs()))
 }

@@ -2,11 +2,12 @@
 //! `log(1 + exp(-b_i a_i.u)) + (reg/2) |u|²`.
 
 use super::blocks::Blocks;
+use super::margins::{OfMargins, Slope};
 use super::{Constants, Operator, Pick, Rows, gamma};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::monotone::vector::norm;
-use solvent_simd::{F64s, Kernel, Lanes, Simd, dispatch, exp};
+use solvent_simd::dispatch;
 use std::borrow::Cow;
 
 /// See the [module](self).
@@ -46,10 +47,10 @@ impl<'a> Logistic<'a> {
                     (&mut c[..part.len()], &mut other[..part.len()], &mut labels[..part.len()]);
                 (0..b.len()).for_each(|k| b[k] = self.labels[part.at(k)]);
                 self.rows.dots(part, u, c);
-                dispatch(Slopes { labels: b, z: c });
+                dispatch(OfMargins { f: Slope, labels: b, z: c });
                 if let Some(v) = v {
                     self.rows.dots(part, v, other);
-                    dispatch(Slopes { labels: b, z: other });
+                    dispatch(OfMargins { f: Slope, labels: b, z: other });
                     c.iter_mut().zip(other).for_each(|(c, other)| *c -= *other);
                 }
                 self.rows.accumulate(part, c, out);
@@ -128,7 +129,7 @@ impl Operator for Logistic<'_> {
                 let (c, size) = (&mut c[..part.len()], &mut size[..part.len()]);
                 self.rows.dots(part, u, c);
                 self.rows.dots_of_magnitudes(part, u, size);
-                dispatch(Slopes { labels: &self.labels[part.at(0)..part.at(0) + part.len()], z: c });
+                dispatch(OfMargins { f: Slope, labels: &self.labels[part.at(0)..part.at(0) + part.len()], z: c });
                 for (c, size) in c.iter_mut().zip(size) {
                     let slope = c.abs();
                     let delta = dots * *size;
@@ -148,39 +149,6 @@ impl Operator for Logistic<'_> {
         let labels = order.iter().map(|&i| self.labels[i]).collect();
         Some(Box::new(Logistic { rows, labels: Cow::Owned(labels), ..*self }))
     }
-}
-
-/// `z_i <- -b_i σ(-b_i z_i) = -b_i / (1 + exp(b_i z_i))`.
-pub(super) struct Slopes<'a> {
-    pub(super) labels: &'a [f64],
-    pub(super) z: &'a mut [f64],
-}
-
-impl Kernel for Slopes<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let lanes = <S::F64 as Lanes>::LANES;
-        let body = self.z.len() - self.z.len() % lanes;
-        for c in (0..body).step_by(lanes) {
-            let b = <S::F64 as Lanes>::load(&self.labels[c..]);
-            slope(b, <S::F64 as Lanes>::load(&self.z[c..])).store(&mut self.z[c..]);
-        }
-        if body < self.z.len() {
-            let rest = self.z.len() - body;
-            let (mut b, mut z) = ([1.0; 8], [0.0; 8]);
-            b[..rest].copy_from_slice(&self.labels[body..]);
-            z[..rest].copy_from_slice(&self.z[body..]);
-            let y = slope(<S::F64 as Lanes>::load(&b), <S::F64 as Lanes>::load(&z));
-            y.store(&mut z);
-            self.z[body..].copy_from_slice(&z[..rest]);
-        }
-    }
-}
-
-#[inline(always)]
-fn slope<V: F64s>(b: V, z: V) -> V {
-    -(b / (V::splat(1.0) + exp(b * z)))
 }
 
 /// `|A|₂²`, 1.01 times an estimate from below: power iteration on `AᵀA`, begun on a sample of the rows.

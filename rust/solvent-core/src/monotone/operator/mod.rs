@@ -13,6 +13,7 @@ mod blocks;
 mod dro;
 mod game;
 mod logistic;
+mod margins;
 mod quadratic;
 mod rows;
 

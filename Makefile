@@ -11,6 +11,7 @@ ARGS ?=
 BENCH ?= special
 LONG_POINTS ?= 1000000
 LONG_PROBLEMS ?= 10000
+LONG_FITS ?= 30000
 
 # The first interpreter that is new enough and can make a virtual environment; `make PYTHON=/path/to/python` overrides.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
@@ -77,6 +78,8 @@ long: $(BUILT) $(call DEPS,test) ## what CI cannot afford (hours); logs land in 
 	"$(PY)" tools/attack_completion.py --problems $(LONG_PROBLEMS) --out docs/evidence/completion-certificates.jsonl
 	"$(PY)" tools/attack_monotone.py --problems $(LONG_PROBLEMS) --out docs/evidence/monotone-certificates.jsonl
 	"$(PY)" tools/large_points.py --out docs/evidence/ot-points.json
+	"$(PY)" tools/attack_regression.py --problems $(LONG_FITS) --out docs/evidence/regression-certificates.jsonl
+	"$(PY)" -m benches.out_of_core --gigabytes 4 2>&1 | tee docs/evidence/regression-out-of-core.txt
 	"$(CARGO)" test --release --workspace --locked -- --ignored --nocapture 2>&1 | tee docs/evidence/rust-exhaustive.log
 
 bench: $(BUILT) $(call DEPS,test) $(call DEPS,bench) ## side by side with the named peers; BENCH=special ARGS=--quick

@@ -1,6 +1,9 @@
-"""asv suite of `solvent.regression`: least squares to both accuracies."""
+"""asv suite of `solvent.regression`: least squares to both accuracies, and matrices with a shape of their own."""
 
 from __future__ import annotations
+
+import numpy as np
+import scipy.sparse
 
 from benches.peers.regression.least_squares import make
 
@@ -29,6 +32,45 @@ class LeastSquares:
     track_bound.unit = "backward or forward error"
 
     def track_passes(self, shape, condition, accuracy):
+        return self.solve().n_passes
+
+    track_passes.unit = "passes"
+
+    def track_allowance(self, shape, condition, accuracy):
+        return self.solve().certificate.parts["allowance"]
+
+    track_allowance.unit = "what rounding may add"
+
+
+class Shapes:
+    """Wide, few entries a row, dependent columns."""
+
+    params = ("wide", "thin", "dependent")
+    param_names = ("kind",)
+
+    def setup(self, kind):
+        from solvent.regression import lstsq
+
+        rng = np.random.default_rng(0)
+        if kind == "wide":
+            a = rng.standard_normal((300, 20_000))
+        elif kind == "thin":
+            a = scipy.sparse.random_array((50_000, 500), density=0.01, rng=rng, format="csr")
+        else:
+            group = rng.integers(0, 40, 50_000)
+            a = np.column_stack([np.ones(50_000), np.eye(40)[group]])
+        b = rng.standard_normal(a.shape[0])
+        self.solve = lambda: lstsq(a, b)
+
+    def time_shapes(self, kind):
+        self.solve()
+
+    def track_bound(self, kind):
+        return float(self.solve().certificate.bound)
+
+    track_bound.unit = "backward error"
+
+    def track_passes(self, kind):
         return self.solve().n_passes
 
     track_passes.unit = "passes"

@@ -1,5 +1,7 @@
 """`RowSketch`, the estimators, and Dask arrays."""
 
+import concurrent.futures
+import multiprocessing
 import pickle
 
 import numpy as np
@@ -163,6 +165,45 @@ def test_dask_arrays(rng):
         ValueError, match=r"b has shape \(5,\) but a has 3000 rows; expected \(3000,\) or \(3000, k\)"
     ):
         lstsq(lazy, np.ones(5))
+
+
+def test_dask_chunks_stay_where_they_are(rng):
+    """Two worker processes; what travels is the sums."""
+    dask = pytest.importorskip("dask")
+    da = pytest.importorskip("dask.array")
+    a, b = make(rng, 4000, 6, cond=1e6, beta=1e-2)
+    ways = {"plain": {}, "high": {"accuracy": "high", "tol": 1e-9}, "sketch": {"method": "sketch-gram"}}
+    whole = {name: lstsq(a, b, **keywords) for name, keywords in ways.items()}
+    lazy = da.from_array(a, chunks=(500, 6))
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        concurrent.futures.ProcessPoolExecutor(2, mp_context=spawn) as pool,
+        dask.config.set(scheduler="processes", pool=pool),
+    ):
+        for name, keywords in ways.items():
+            result = lstsq(lazy, da.from_array(b, chunks=500), **keywords)
+            assert result.success, (name, result)
+            bound = 1e-12 if name == "high" else 1e-3
+            assert np.linalg.norm(result.x - whole[name].x) <= bound * np.linalg.norm(result.x)
+        assert result.certify(lazy, b) == result.certificate
+        spoiled = a.copy()
+        spoiled[3210, 4] = np.inf
+        with pytest.raises(ValueError, match=r"a\[3210, 4\] is inf; expected finite values"):
+            lstsq(da.from_array(spoiled, chunks=(500, 6)), b)
+
+
+def test_dask_on_a_local_cluster(rng):
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    da = pytest.importorskip("dask.array")
+    a, b = make(rng, 4000, 6, cond=1e4)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+    ):
+        result = lstsq(da.from_array(a, chunks=(500, 6)), b, fit_intercept=True)
+    assert result.success, result
+    whole = lstsq(a, b, fit_intercept=True)
+    assert np.linalg.norm(result.x - whole.x) <= 1e-12 * np.linalg.norm(whole.x)
 
 
 def test_states_of_dask_partitions(rng):

@@ -111,6 +111,13 @@ def _numpy(data: Sample) -> Call:
     return lambda: Fit(np.linalg.lstsq(data.a, data.b, rcond=None)[0])
 
 
+def _lsmr(data: Sample) -> Call:
+    import scipy.sparse.linalg
+
+    # Its own tolerances: at condition 1e6 it ends where they say, or at as many steps as there are columns.
+    return lambda: Fit(scipy.sparse.linalg.lsmr(data.a, data.b, atol=1e-14, btol=1e-14)[0])
+
+
 def _sklearn(data: Sample) -> Call:
     from sklearn.linear_model import LinearRegression
 
@@ -129,6 +136,7 @@ LEAST_SQUARES = [
     Implementation("scipy gelsd", {TASK: _GELSD, HIGH: _GELSD}),
     Implementation("scipy gelsy", {TASK: _GELSY}),
     Implementation("numpy lstsq", {TASK: _numpy}),
+    Implementation("scipy lsmr", {TASK: _lsmr}),
     Implementation("scikit-learn", {TASK: _sklearn}, packages=("scikit-learn",)),
 ]
 """Everyone who takes part."""

@@ -15,6 +15,8 @@ __all__ = [
     "lp_regression",
     "lstsq",
     "lstsq_certify",
+    "pass_merge",
+    "pass_part",
     "quantile_regression",
     "singular_values",
 ]
@@ -52,8 +54,11 @@ def lstsq_certify(
     setting: dict[str, Any],
     x: NDArray[np.float64],
     x_lo: NDArray[np.float64] | None,
+    base: NDArray[np.float64] | None,
     tol: float,
 ) -> dict[str, Any]: ...
+def pass_part(name: str, numbers: _Vector, data: Any, setting: dict[str, Any], first: int) -> _Vector: ...
+def pass_merge(name: str, numbers: _Vector, parts: list[_Vector]) -> _Vector: ...
 def singular_values(r: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def quantile_regression(
     *,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from solvent._validate import as_float_array
 
 from ._blocks import Blocks, check_weights
+from ._dask import DaskRows
 
 __all__ = ["Data", "check_alpha", "check_data"]
 
@@ -69,6 +70,9 @@ class Data:
 
 def check_data(a: Any, b: Any, weights: Any) -> Data:
     """Check and convert; nothing that is large is copied where the core can read it as it is."""
+    if isinstance(a, DaskRows):
+        remote = (a, a.columns, a.count)
+        return Data(remote, None, a.columns, a.sides, a.vector, None, a.weighted, bool(a.single), a.count)
     if b is None:
         return _blocks(a, weights)
     if hasattr(a, "tocsr"):

@@ -213,6 +213,7 @@ def result_of(
         _scale=int(raw["scale"]),
         _tol=tol,
         _route=route,
+        _base=raw["base"],
     )
 
 
@@ -307,6 +308,7 @@ def _path(results: list[LstsqResult]) -> LstsqResult:
         nit=sum(result.nit for result in results),
         n_passes=sum(result.n_passes for result in results),
         elapsed=sum(result.elapsed for result in results),
+        _base=None,
         **stacked,
         **optional,
     )

@@ -12,6 +12,7 @@ from solvent import _core
 from solvent._dispatch import array_function
 from solvent._result import Certificate, Result
 
+from ._dask import accepts_dask
 from ._data import check_alpha, check_data
 
 __all__ = ["LstsqResult"]
@@ -72,13 +73,17 @@ class LstsqResult(Result):
     _scale: int
     _tol: float
     _route: tuple[str, str, int]
+    _base: NDArray[np.float64] | None
+    """The point whose pass certified x, if that is not x."""
 
     _derived: ClassVar[tuple[str, ...]] = ("singular_values", "cond")
 
     @property
     def singular_values(self) -> NDArray[np.float64]:
         """Singular values, descending."""
-        values = np.ldexp(_core.regression.singular_values(self._r), self._scale)
+        values = np.zeros(max(len(self._r), len(self.x)))
+        found = _core.regression.singular_values(self._r)
+        values[: len(found)] = np.ldexp(found, self._scale)
         return self._out(values)  # type: ignore[no-any-return]
 
     @property
@@ -87,8 +92,11 @@ class LstsqResult(Result):
         values = _core.regression.singular_values(self._r)
         if len(values) == 0:
             return 0.0
+        if len(values) < len(self.x):
+            return float("inf")
         return float(values[0] / values[-1]) if values[-1] > 0 else float("inf")
 
+    @accepts_dask
     @array_function("a", "b", "weights")
     def certify(
         self, a: Any, b: Any = None, *, weights: Any = None, alpha: Any = 0.0, fit_intercept: bool = False
@@ -121,7 +129,8 @@ class LstsqResult(Result):
             seed=self._route[2],
             rcond=self._rcond,
         )
-        raw = _core.regression.lstsq_certify(data.rows, setting, columns, lo, self._tol)
+        base = self._base if self._base is not None and self._base.shape == columns.shape else None
+        raw = _core.regression.lstsq_certify(data.rows, setting, columns, lo, base, self._tol)
         return Certificate.from_core(raw)
 
     def _columns(self, x: Any, intercept: Any) -> NDArray[np.float64]:

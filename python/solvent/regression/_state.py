@@ -243,6 +243,7 @@ class RowSketch:
             _scale=int(raw["scale"]),
             _tol=0.0,
             _route=("auto", "block-hadamard", self._seed),
+            _base=None,
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ use super::factor::Factor;
 use super::minimum_norm::Range;
 use super::passes::residual::{GRADIENT_TERMS, dot_terms};
 use super::scaling::{Moments, gamma};
-use crate::base::dense::{Matrix, Qr, Triangle, solve_triangular};
-use crate::base::sum::{Dd, norm2};
+use crate::base::dense::{Cholesky, Matrix, Qr, Triangle, solve_triangular};
+use crate::base::sum::{Dd, dot2, norm2, two_prod, two_sum};
 
 /// Half an ulp of 1.
 const U: f64 = 0.5 * f64::EPSILON;
@@ -52,8 +52,10 @@ pub struct Judgement {
     pub bound: f64,
     /// Whether theorem and allowances cover it.
     pub rigorous: bool,
-    /// The part of the bound that holds without any factor.
+    /// The part of the bound that is proven.
     pub rigorous_bound: f64,
+    /// What the bound would be if the factor were as good as they usually are; infinite where nothing is gained.
+    pub estimate: f64,
     /// `t w / |A|_F` from the computed gradient alone.
     pub measured: f64,
     /// What rounding may add to it.
@@ -62,6 +64,21 @@ pub struct Judgement {
     pub energy: f64,
     /// Bounds of the coefficients, balanced; for the forward error.
     pub coefficients: Vec<f64>,
+}
+
+impl Judgement {
+    /// Nothing is known.
+    fn open() -> Self {
+        let open = f64::INFINITY;
+        Self {
+            bound: open,
+            rigorous_bound: open,
+            estimate: open,
+            rigorous: true,
+            energy: open,
+            ..Self::default()
+        }
+    }
 }
 
 /// Norms that the bounds share.
@@ -105,6 +122,11 @@ fn norm_dd(v: &[Dd]) -> f64 {
 }
 
 /// The backward error. `thorough` = false leaves out the d³ work: a valid, larger bound.
+///
+/// Its third term bounds `w = |(Aᵀ A + mu² I)^(-1/2) g|` by any vector z at all: with `g = Aᵀ p + q`, `p = A z` and
+/// `q = g - Aᵀ A z`, `w² <= |p|² + |q|²/mu²`, because `[Aᵀ, mu I]` has norm 1 in that metric. Both come from the Gram matrix of
+/// the first pass, whose rounding counts times the small z. A correction is a good z; the best one solves
+/// `(Aᵀ A + mu² I) z = g`.
 pub fn backward(
     moments: &Moments,
     core: &Core,
@@ -119,63 +141,308 @@ pub fn backward(
     }
     if !(s.t > 0.0 && s.x.is_finite()) {
         // Coefficients beyond the range of doubles: nothing can be said.
-        let open = f64::INFINITY;
-        return Judgement {
-            bound: open,
-            rigorous_bound: open,
-            rigorous: true,
-            energy: open,
-            ..Judgement::default()
-        };
+        return Judgement::open();
     }
-    let dots = dot_terms(columns) + 2;
-    let dr = gamma(dots) * s.reach + 3.0 * U * s.b;
-    let c = gamma(GRADIENT_TERMS + 3);
+    let (dr, c) = allowances(&s, columns);
     let (low, high) = (((e.residual * (1.0 - c)) - dr).max(0.0), e.residual * (1.0 + c) + dr);
     let g = global_norm(moments, e.gradient);
     let sum_error = c * s.frobenius * e.residual;
     let first = s.t * high;
     let second = if low > 0.0 { (g + s.frobenius * dr + sum_error) / low } else { f64::INFINITY };
     let proven = UP * first.min(second) / s.frobenius;
-    let mut out = Judgement { bound: proven, rigorous_bound: proven, rigorous: true, ..Judgement::default() };
-    out.energy = f64::INFINITY;
-    let (whitened, eta, damped) = match core {
-        Core::Empty => return out,
-        Core::Full(factor) => {
-            let g: Vec<Dd> = e.gradient.iter().map(|&g| Dd::from(g)).collect();
-            let whitened = norm_dd(&factor.whiten(&g)) * UP;
-            let spread = factor.spread(&moments.norms);
-            if factor.eta < 0.5 {
-                let rest = (1.0 + factor.eta).sqrt() * dr + c * e.residual * spread;
-                out.energy = UP * (whitened + rest) / (1.0 - factor.eta).sqrt();
-            }
-            let damped = thorough && low > 0.0;
-            (whitened, factor.eta, damped.then(|| damp(factor, moments, e.gradient, s.t * low)).flatten())
-        }
-        // The whitened gradient knows nothing of directions that were given up: only what is proven counts.
-        Core::Dependent(_) => return out,
+    let mut out = Judgement { bound: proven, rigorous_bound: proven, ..Judgement::open() };
+    if low == 0.0 {
+        return out;
+    }
+    let mu = s.t * low;
+    let mut w = g / mu;
+    let correction = match core {
+        Core::Empty => None,
+        Core::Full(factor) => Some(factor.solve(e.gradient)),
+        Core::Dependent(range) => Some(range.solve(e.gradient, moments)),
     };
-    if low > 0.0 {
-        let rigorous = eta < 0.5;
-        let eta = if rigorous { eta } else { 0.75 };
-        let gradient = g / (s.t * low);
-        let w = damped.unwrap_or(f64::INFINITY).min(whitened).min(gradient) * UP;
-        let allowance = dr + sum_error / (s.t * low);
-        let total = w / (1.0 - eta).sqrt() + allowance;
+    if let Some(z) = correction {
+        w = w.min(parted(moments, e.gradient, &z, mu));
+    }
+    let allowance = dr + sum_error / mu;
+    // What the allowance lets through no better z can mend.
+    if thorough
+        && w > 0.01 * allowance
+        && let Some(z) = damped_step(moments, e.gradient, mu)
+    {
+        w = w.min(parted(moments, e.gradient, &z, mu));
+    }
+    if thorough
+        && w > 0.01 * allowance
+        && let Core::Full(factor) = core
+        && factor.eta < 0.5
+    {
+        let whitened = norm(&factor.down(e.gradient)) * UP;
+        let damped = damp(factor, moments, e.gradient, mu).unwrap_or(f64::INFINITY);
+        w = w.min(damped.min(whitened) * UP / (1.0 - factor.eta).sqrt());
+    }
+    let bound = |w: f64| {
+        let total = w * UP + allowance;
         let ratio = total / low;
-        let factor = if ratio < std::f64::consts::FRAC_1_SQRT_2 {
+        let damping = if ratio < std::f64::consts::FRAC_1_SQRT_2 {
             1.0 / (1.0 - ratio * ratio).sqrt()
         } else {
             std::f64::consts::SQRT_2
         };
-        out.measured = s.t * w / s.frobenius;
-        out.allowance = s.t * allowance / s.frobenius;
-        let third = UP * factor * s.t * total / s.frobenius;
-        if third < out.bound {
-            (out.bound, out.rigorous) = (third, rigorous);
-        }
+        UP * damping * s.t * total / s.frobenius
+    };
+    out.measured = s.t * w / s.frobenius;
+    out.allowance = s.t * allowance / s.frobenius;
+    let third = bound(w);
+    // Not where it is nan.
+    if third < out.bound {
+        (out.bound, out.rigorous_bound) = (third, third);
+    }
+    if thorough
+        && let Core::Full(factor) = core
+        && factor.eta >= 0.5
+    {
+        let g: Vec<Dd> = e.gradient.iter().map(|&g| Dd::from(g)).collect();
+        let whitened = norm_dd(&factor.whiten(&g)) * UP;
+        let damped = damp(factor, moments, e.gradient, mu).unwrap_or(f64::INFINITY);
+        out.estimate = bound(damped.min(whitened) / (1.0 - SUPPOSED).sqrt());
     }
     out
+}
+
+/// The eta that is supposed where none below 1/2 is proven.
+const SUPPOSED: f64 = 0.75;
+
+/// A point near one that was read, judged without a pass of its own.
+#[derive(Debug, Clone)]
+pub struct Near {
+    /// Its judgement.
+    pub judged: Judgement,
+    /// Its gradient.
+    pub gradient: Vec<f64>,
+    /// The norm of its residual.
+    pub length: f64,
+}
+
+/// The backward error of a point a step z away from the one of the evidence: `g - Aᵀ A z` is its gradient. With the full
+/// correction `zeta` the parts of that are `p = A (zeta - z)`, of the size of the point's rounding, and `q = g - Aᵀ A zeta`. So the
+/// pass of a refinement step certifies where the step leads, once steps are so small that the rounding of the Gram matrix
+/// times them is nothing. `None` where they are not.
+pub fn backward_near(
+    moments: &Moments,
+    factor: &Factor,
+    columns: usize,
+    e: Evidence<'_>,
+    point: &[f64],
+) -> Option<Near> {
+    let s = Sizes::new(moments, point, e.side);
+    let (dr, c) = allowances(&Sizes::new(moments, e.y, e.side), columns);
+    let z: Vec<f64> = point.iter().zip(e.y).map(|(x, y)| x - y).collect();
+    let zeta = factor.solve(e.gradient);
+    let rest: Vec<f64> = zeta.iter().zip(&z).map(|(a, b)| a - b).collect();
+    let gz = product(moments, &z);
+    let step = moved(moments, &z, &gz);
+    let low = e.residual * (1.0 - c) - dr - step;
+    // Also where something is not a number.
+    if !(low > 0.5 * e.residual && s.t > 0.0 && s.t.is_finite() && s.x.is_finite() && s.b > 0.0) {
+        return None;
+    }
+    let mu = s.t * low;
+    let (_, q) = parts(moments, e.gradient, &zeta, |j| moments.weight(j), moments.frobenius);
+    // The differences were rounded.
+    let off = 2.0 * U * (reach(moments, &z) + reach(moments, &rest));
+    let left = moved(moments, &rest, &product(moments, &rest)) + off;
+    let w = UP * left.hypot(q / mu);
+    let allowance = dr + c * s.frobenius * e.residual / mu;
+    let total = w + allowance;
+    let ratio = total / low;
+    // Only what is as good as another pass could make it: the rest of the bound is that of the pass.
+    if ratio.is_nan() || ratio > 0.5 || w > allowance {
+        return None;
+    }
+    let bound = UP * s.t * total / (1.0 - ratio * ratio).sqrt() / s.frobenius;
+    let gradient: Vec<f64> = e.gradient.iter().zip(&gz).map(|(g, p)| g - p).collect();
+    let square = e.residual * e.residual - 2.0 * dot2(&z, e.gradient) + dot2(&z, &gz);
+    let judged = Judgement {
+        bound,
+        rigorous_bound: bound,
+        measured: s.t * w / s.frobenius,
+        allowance: s.t * allowance / s.frobenius,
+        ..Judgement::open()
+    };
+    Some(Near { judged, gradient, length: square.max(0.0).sqrt() })
+}
+
+/// What a plain pass may be off by: the residual's norm, and a component of the gradient relative to `|a_j| |r|`.
+fn allowances(s: &Sizes, columns: usize) -> (f64, f64) {
+    (gamma(dot_terms(columns) + 2) * s.reach + 3.0 * U * s.b, gamma(GRADIENT_TERMS + 3))
+}
+
+/// `G z` as computed in twice the precision and rounded: off by `gamma_(terms + 3) |a_j| sum_k |a_k| |z_k|` for what it is to be.
+fn product(moments: &Moments, z: &[f64]) -> Vec<f64> {
+    let n = moments.order();
+    let (mut head, mut tail) = (vec![0.0; n], vec![0.0; n]);
+    for (k, &z) in z.iter().enumerate() {
+        for ((h, t), &a) in head.iter_mut().zip(&mut tail).zip(moments.gram.column(k)) {
+            let (p, low) = two_prod(a, z);
+            let (sum, error) = two_sum(*h, p);
+            *h = sum;
+            *t += error + low;
+        }
+    }
+    head.iter().zip(&tail).map(|(h, t)| h + t).collect()
+}
+
+/// Bound of `sum_j |z_j| |a_j|`.
+fn reach(moments: &Moments, z: &[f64]) -> f64 {
+    z.iter().zip(&moments.norms).map(|(z, n)| z.abs() * n).sum::<f64>() * UP
+}
+
+/// Bound of `|A z|` from `G z`.
+fn moved(moments: &Moments, z: &[f64], gz: &[f64]) -> f64 {
+    let square = dot2(z, gz);
+    UP * (square.max(0.0) + gamma(moments.terms + 4) * reach(moments, z).powi(2)).sqrt()
+}
+
+/// Bounds of `|A z|` and of `|g - Aᵀ A z|` by the Gram matrix, the second in the weights given, `size` the norm of the column
+/// norms in them.
+fn parts(moments: &Moments, g: &[f64], z: &[f64], weight: impl Fn(usize) -> f64, size: f64) -> (f64, f64) {
+    let gz = product(moments, z);
+    let error = gamma(moments.terms + 4) * reach(moments, z);
+    let norm =
+        |v: &dyn Fn(usize) -> f64| (0..g.len()).map(|j| (v(j) * weight(j)).powi(2)).sum::<f64>().sqrt();
+    let rest = norm(&|j| g[j] - gz[j]) + 2.0 * U * norm(&|j| g[j]) + error * size;
+    (moved(moments, z, &gz), UP * rest)
+}
+
+/// Bound on `|(Aᵀ A + mu² I)^(-1/2) g|` by a vector z; nan or infinite where z is.
+fn parted(moments: &Moments, g: &[f64], z: &[f64], mu: f64) -> f64 {
+    let (moved, rest) = parts(moments, g, z, |j| moments.weight(j), moments.frobenius);
+    UP * moved.hypot(rest / mu)
+}
+
+/// `(G + mu² I)⁻¹ g`, in global coordinates the best step, returned in balanced ones; `None` where the matrix is singular
+/// to rounding.
+fn damped_step(moments: &Moments, g: &[f64], mu: f64) -> Option<Vec<f64>> {
+    let n = moments.order();
+    let mut gram = moments.gram.clone();
+    for j in 0..n {
+        let damping = (mu / moments.weight(j)).powi(2);
+        gram.set(j, j, gram.get(j, j) + damping);
+    }
+    let factor = Cholesky::in_place(gram).ok()?;
+    let mut z = Matrix::from_column_major(g.to_vec(), n, 1);
+    factor.solve(&mut z);
+    Some(z.into_vec()).filter(|z| z.iter().all(|z| z.is_finite()))
+}
+
+/// What the Gram matrix proves of the least singular value of A', and `|E|` of its Cholesky factor.
+///
+/// A Cholesky factor of `G - s I` that exists proves that the least eigenvalue of G is at least `s` but for the factor's own
+/// rounding (Rump, BIT 46 (2006) 433), and that of `Aᵀ A` but for that of G.
+pub fn least(moments: &Moments, core: &Core) -> (f64, f64) {
+    let Core::Full(factor) = core else { return (0.0, f64::INFINITY) };
+    let n = moments.order();
+    let trace: f64 = (0..n).map(|j| moments.gram.get(j, j)).sum::<f64>() * UP;
+    let own = gamma(n + 2) * trace;
+    let slack = gamma(moments.terms) * trace + own;
+    let shift = 0.5 * factor.least(|_| 1.0).powi(2);
+    let mut gram = moments.gram.clone();
+    (0..n).for_each(|j| gram.set(j, j, gram.get(j, j) - shift));
+    if shift <= 4.0 * slack || Cholesky::in_place(gram).is_err() {
+        return (0.0, factor.eta);
+    }
+    let eta =
+        if factor.preconditioner.is_none() { UP * slack / (shift - 2.0 * slack) } else { f64::INFINITY };
+    (((shift - slack) * (1.0 - 1e-12)).sqrt(), factor.eta.min(eta))
+}
+
+/// Bound on `|A (x* - x)|` for x at `point`, from the evidence of the same or another one and a proven least singular value of
+/// A': the correction less the way to the point, and what the correction leaves.
+pub fn energy(
+    moments: &Moments,
+    core: &Core,
+    columns: usize,
+    e: Evidence<'_>,
+    point: &[f64],
+    least: f64,
+) -> f64 {
+    let s = Sizes::new(moments, e.y, e.side);
+    if s.b == 0.0 && s.x == 0.0 && point.iter().all(|&x| x == 0.0) {
+        return 0.0;
+    }
+    let Core::Full(factor) = core else { return f64::INFINITY };
+    let (dr, c) = allowances(&s, columns);
+    let size = norm(&moments.norms) * UP;
+    let zeta = factor.solve(e.gradient);
+    let (_, q) = parts(moments, e.gradient, &zeta, |_| 1.0, size);
+    let z: Vec<f64> = point.iter().zip(e.y).map(|(x, y)| x - y).collect();
+    let rest: Vec<f64> = zeta.iter().zip(&z).map(|(a, b)| a - b).collect();
+    let off = 2.0 * U * (reach(moments, &z) + reach(moments, &rest));
+    let left = moved(moments, &rest, &product(moments, &rest)) + off;
+    let mut bound = UP * (left + dr + (q + c * size * e.residual) / least);
+    if factor.eta < 0.5 {
+        let whitened = norm(&factor.down(e.gradient)) * UP;
+        let rest = (1.0 + factor.eta).sqrt() * dr + c * e.residual * factor.spread(&moments.norms);
+        let way = moved(moments, &z, &product(moments, &z)) + off;
+        bound = bound.min(UP * (whitened + rest) / (1.0 - factor.eta).sqrt() + way);
+    }
+    if bound.is_nan() { f64::INFINITY } else { bound }
+}
+
+/// The backward error of y from what a double-double pass found at `y + lo`: residual and gradient of the evidence are
+/// those of `y + lo`. No factor enters, so it holds for dependent columns too.
+///
+/// As in [`backward`], with `z = lo`: `p = A lo`, and q is the gradient at `y + lo`, zero but for rounding where that point
+/// solves the problem to twice the precision.
+pub fn by_companion(
+    moments: &Moments,
+    columns: usize,
+    e: Evidence<'_>,
+    lo: &[f64],
+    flushes: usize,
+) -> Judgement {
+    let s = Sizes::new(moments, e.y, e.side);
+    if !(s.t > 0.0 && s.t.is_finite() && s.x.is_finite() && s.frobenius > 0.0) {
+        return Judgement::open();
+    }
+    let away = lo.iter().zip(&moments.norms).map(|(l, n)| l.abs() * n).sum::<f64>() * UP;
+    let (c2, c3) = doubled(columns, flushes);
+    let c = gamma(GRADIENT_TERMS + 3);
+    let dr = c2 * (s.reach + away + s.b);
+    let low = (e.residual * (1.0 - c) - dr - away).max(0.0);
+    let high = e.residual * (1.0 + c) + dr + away;
+    let mu = s.t * low;
+    let g = global_norm(moments, e.gradient) * UP;
+    let allowance = dr + c3 * s.frobenius * (high + away) / mu;
+    let w = away.hypot(g / mu) + allowance;
+    let ratio = w / low;
+    let damped = if ratio < std::f64::consts::FRAC_1_SQRT_2 {
+        w / (1.0 - ratio * ratio).sqrt()
+    } else {
+        std::f64::consts::SQRT_2 * w
+    };
+    // Where the residual may be zero the first term is all there is: `f64::min` passes a nan over.
+    let bound = UP * s.t * high.min(damped) / s.frobenius;
+    if bound.is_nan() {
+        return Judgement::open();
+    }
+    Judgement {
+        bound,
+        rigorous_bound: bound,
+        measured: s.t * away.hypot(g / mu) / s.frobenius,
+        allowance: s.t * allowance / s.frobenius,
+        ..Judgement::open()
+    }
+}
+
+/// What double-double passes may be off by: a residual, relative to `sum_j |a_j x_j| + |b|`; a component of the
+/// gradient, relative to `|a_j| |r|`.
+fn doubled(columns: usize, flushes: usize) -> (f64, f64) {
+    let lanes = columns.div_ceil(2).min(dot_terms(columns)) as f64;
+    let residual = (lanes + 16.0).powi(2) + columns as f64 + 8.0;
+    let gradient = 72f64.powi(2) + 3.0 * flushes as f64 + 64.0;
+    (residual * U * U, gradient * U * U)
 }
 
 /// `|H⁻ᵀ T''ᵀ g''|`, H the triangular factor of `[R1; mu T'']`: the gradient in the norm of `(Aᵀ A + mu² I)^(-1/2)`.
@@ -212,10 +479,7 @@ pub fn forward(
     let s = Sizes::new(moments, e.y, e.side);
     let rigorous = factor.eta < 0.5;
     let eta = if rigorous { factor.eta } else { 0.75 };
-    let lanes = columns.div_ceil(2).min(dot_terms(columns));
-    let u2 = U * U;
-    let c2 = ((lanes as f64 + 16.0).powi(2) + columns as f64 + 8.0) * u2;
-    let c3 = (72f64.powi(2) + 3.0 * flushes as f64 + 64.0) * u2;
+    let (c2, c3) = doubled(columns, flushes);
     // The plain residual norm is only a size here.
     let high = e.residual * (1.0 + gamma(GRADIENT_TERMS + 3)) + c2 * (s.reach + s.b);
     let spread = factor.spread(&moments.norms);
@@ -236,6 +500,7 @@ pub fn forward(
         bound,
         rigorous,
         rigorous_bound: bound,
+        estimate: f64::INFINITY,
         measured: whitened,
         allowance: dg,
         energy: if rigorous { UP * (whitened + dg) / (1.0 - eta).sqrt() } else { f64::INFINITY },
@@ -276,6 +541,7 @@ pub fn from_moments(moments: &Moments, y: &[f64], side: usize) -> (Judgement, Ve
         rigorous_bound: bound,
         measured: if low > 0.0 { g / low / s.frobenius } else { f64::INFINITY },
         allowance: allowance * size / low,
+        estimate: f64::INFINITY,
         energy: f64::INFINITY,
         coefficients: Vec::new(),
     };

@@ -5,23 +5,27 @@
 
 use super::scaling::gamma;
 use crate::base::dense::{Cholesky, DenseError, Matrix, Onto, Triangle, gemm, solve_triangular};
-use crate::base::sum::Dd;
+use crate::base::rng::Philox;
+use crate::base::sum::{Dd, norm2};
 use crate::base::view::MatrixView;
 
 /// `A' T' ~ Q R1`.
 #[derive(Debug, Clone)]
 pub struct Factor {
-    /// T', upper triangular; `None` = the identity.
+    /// T'; `None` = the identity.
     pub preconditioner: Option<Matrix<f64>>,
     /// R1, upper triangular.
     pub r1: Matrix<f64>,
-    /// `T' R1⁻¹`.
-    pub inverse: Matrix<f64>,
-    /// `R = R1 T'⁻¹`.
-    pub r: Matrix<f64>,
+    /// `R = R1 T'⁻¹`, where it is not R1.
+    previous: Option<Matrix<f64>>,
+    /// `T' R1⁻¹`, where the factor was measured.
+    inverse: Option<Matrix<f64>>,
     /// Bound on `|E|`; infinite where none is known.
     pub eta: f64,
 }
+
+/// Steps of inverse iteration: the estimate is then within a factor of two or so.
+const INVERSE_STEPS: usize = 8;
 
 /// Frobenius norm.
 pub fn frobenius(a: &Matrix<f64>) -> f64 {
@@ -35,13 +39,9 @@ fn inverse(upper: &Matrix<f64>) -> Matrix<f64> {
     x
 }
 
-/// A product of upper triangular matrices.
 fn product(a: &Matrix<f64>, b: &Matrix<f64>) -> Matrix<f64> {
     let mut out = Matrix::zeros(a.rows(), b.columns());
     gemm(&mut out, Onto::Replace, 1.0, a.view(), b.view());
-    for j in 0..out.columns() {
-        out.column_mut(j)[j + 1..].fill(0.0);
-    }
     out
 }
 
@@ -50,14 +50,25 @@ fn transposed(a: &Matrix<f64>) -> Matrix<f64> {
 }
 
 impl Factor {
+    /// From the Gram matrix of A' itself, unmeasured: its Cholesky factor and nothing more.
+    pub fn bare(gram: &Matrix<f64>) -> Result<Self, DenseError> {
+        let r1 = transposed(Cholesky::new(gram.view())?.lower());
+        Ok(Self { preconditioner: None, previous: None, inverse: None, r1, eta: f64::INFINITY })
+    }
+
     /// From the Gram matrix of A' itself, whose entries are off by `gamma_terms |a_j| |a_k|` at most.
     pub fn plain(gram: &Matrix<f64>, terms: usize) -> Result<Self, DenseError> {
-        let r1 = transposed(Cholesky::new(gram.view())?.lower());
+        Ok(Self::bare(gram)?.measured(gram, terms))
+    }
+
+    /// A bare factor with its measure.
+    #[must_use]
+    pub fn measured(self, gram: &Matrix<f64>, terms: usize) -> Self {
         let trace: f64 = (0..gram.rows()).map(|j| gram.get(j, j)).sum();
         let slack = gamma(terms) * trace * (1.0 + gamma(terms + gram.rows()));
-        let x = inverse(&r1);
-        let eta = measure(gram, &r1, &x, slack);
-        Ok(Self { preconditioner: None, inverse: x, r: r1.clone(), r1, eta })
+        let x = inverse(&self.r1);
+        let eta = measure(gram, &self.r1, &x, slack);
+        Self { inverse: Some(x), eta, ..self }
     }
 
     /// From the Gram matrix of `A' T'`, `T' = previous⁻¹` as stored; `norms` are those of the columns of A', and
@@ -80,34 +91,71 @@ impl Factor {
         let slack = 2.0 * delta * b2.sqrt() + delta * delta + gamma(terms) * b2 + gamma(n + 3) * ridge;
         let x = inverse(&r1);
         let eta = measure(gram, &r1, &x, slack);
-        let inverse = product(&t, &x);
-        Ok(Self { r: product(&r1, previous), preconditioner: Some(t), inverse, r1, eta })
+        let (inverse, previous) = (product(&t, &x), product(&r1, previous));
+        Ok(Self { previous: Some(previous), preconditioner: Some(t), inverse: Some(inverse), r1, eta })
     }
 
-    /// From a sketch's triangular factor: `R = R0`, and how good it is follows from the theory of embeddings alone.
-    pub fn sketched(r0: Matrix<f64>) -> Self {
-        let n = r0.rows();
-        let t = inverse(&r0);
-        Self {
-            r1: Matrix::identity(n),
-            inverse: t.clone(),
-            preconditioner: Some(t),
-            r: r0,
-            eta: f64::INFINITY,
+    /// From a sketch's triangular factor: `R = R0`, and how good it is follows from the theory of embeddings alone. Its
+    /// inverse is kept where coefficients are to be judged.
+    pub fn sketched(r0: Matrix<f64>, judged: bool) -> Self {
+        let inverse = judged.then(|| inverse(&r0));
+        Self { preconditioner: None, previous: None, inverse, r1: r0, eta: f64::INFINITY }
+    }
+
+    /// `R`.
+    pub fn r(&self) -> &Matrix<f64> {
+        self.previous.as_ref().unwrap_or(&self.r1)
+    }
+
+    /// An estimate of the least singular value of `R D`, from above, by inverse iteration.
+    pub fn least(&self, weights: impl Fn(usize) -> f64) -> f64 {
+        let n = self.order();
+        let mut rng = Philox::new(0, 0, 0);
+        let mut v: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+        let mut least = f64::INFINITY;
+        for _ in 0..INVERSE_STEPS {
+            let size = norm2(&v);
+            // Infinite or not a number: singular as far as doubles can tell.
+            if !(size > 0.0 && size.is_finite()) {
+                return 0.0;
+            }
+            let scaled: Vec<f64> = v.iter().enumerate().map(|(j, v)| v / size / weights(j)).collect();
+            let half = self.down(&scaled);
+            least = least.min(1.0 / norm2(&half));
+            v = self.up(&half);
+            v.iter_mut().enumerate().for_each(|(j, v)| *v /= weights(j));
         }
+        if least.is_nan() { 0.0 } else { least }
     }
 
     /// `(T' R1⁻¹)ᵀ g`.
     pub fn down(&self, g: &[f64]) -> Vec<f64> {
-        let dot = |k: usize| self.inverse.column(k)[..=k].iter().zip(g).map(|(m, g)| m * g).sum();
-        (0..g.len()).map(dot).collect()
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let mut h = match &self.preconditioner {
+            None => g.to_vec(),
+            Some(t) => (0..g.len()).map(|k| dot(t.column(k), g)).collect(),
+        };
+        for k in 0..h.len() {
+            let column = self.r1.column(k);
+            h[k] = (h[k] - dot(&column[..k], &h)) / column[k];
+        }
+        h
     }
 
     /// `T' R1⁻¹ v`.
     pub fn up(&self, v: &[f64]) -> Vec<f64> {
-        let mut out = vec![0.0; v.len()];
-        for (k, &v) in v.iter().enumerate() {
-            out[..=k].iter_mut().zip(self.inverse.column(k)).for_each(|(o, m)| *o += m * v);
+        let axpy = |y: &mut [f64], a: f64, x: &[f64]| y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
+        let mut h = v.to_vec();
+        for k in (0..h.len()).rev() {
+            let column = self.r1.column(k);
+            h[k] /= column[k];
+            let top = h[k];
+            axpy(&mut h[..k], -top, column);
+        }
+        let Some(t) = &self.preconditioner else { return h };
+        let mut out = vec![0.0; h.len()];
+        for (k, &top) in h.iter().enumerate() {
+            axpy(&mut out, top, t.column(k));
         }
         out
     }
@@ -127,7 +175,7 @@ impl Factor {
         let n = g.len();
         let mut h: Vec<Dd> = match &self.preconditioner {
             None => g.to_vec(),
-            Some(t) => (0..n).map(|k| dot(&t.column(k)[..=k], &g[..=k])).collect(),
+            Some(t) => (0..n).map(|k| dot(t.column(k), g)).collect(),
         };
         // R1ᵀ v = h.
         for k in 0..n {
@@ -155,7 +203,7 @@ impl Factor {
             Some(t) => {
                 let mut out = vec![Dd::ZERO; n];
                 for (k, &top) in h.iter().enumerate() {
-                    for i in 0..=k {
+                    for i in 0..n {
                         out[i] = out[i] + top * Dd::from(t.get(i, k));
                     }
                 }
@@ -164,20 +212,21 @@ impl Factor {
         }
     }
 
-    /// Norms of the rows of `R⁻¹`.
+    /// Norms of the rows of `R⁻¹`; infinite where the factor was not measured.
     pub fn row_norms(&self) -> Vec<f64> {
         let n = self.order();
+        let Some(inverse) = &self.inverse else { return vec![f64::INFINITY; n] };
         let mut squares = vec![0.0; n];
         for k in 0..n {
-            squares.iter_mut().zip(self.inverse.column(k)).for_each(|(s, m)| *s += m * m);
+            squares.iter_mut().zip(inverse.column(k)).for_each(|(s, m)| *s += m * m);
         }
         squares.into_iter().map(|s| s.sqrt() * (1.0 + 1e-6)).collect()
     }
 
-    /// `|nuᵀ |R⁻¹||` for column norms nu.
+    /// `|nuᵀ |R⁻¹||` for column norms nu; infinite where the factor was not measured.
     pub fn spread(&self, norms: &[f64]) -> f64 {
-        let column =
-            |k: usize| self.inverse.column(k).iter().zip(norms).map(|(m, n)| m.abs() * n).sum::<f64>();
+        let Some(inverse) = &self.inverse else { return f64::INFINITY };
+        let column = |k: usize| inverse.column(k).iter().zip(norms).map(|(m, n)| m.abs() * n).sum::<f64>();
         (0..self.order()).map(|k| column(k).powi(2)).sum::<f64>().sqrt() * (1.0 + 1e-6)
     }
 }

@@ -9,12 +9,15 @@
 //! |---|---|
 //! | [`problem`] | where the rows lie, and the one way to read them |
 //! | [`passes`] | what is added up in a read |
+//! | [`reading`] | what a pass finds at given points |
 //! | [`scaling`] | powers of two that bring every quantity to order one |
 //! | [`route`] | which factor: Gram, preconditioned, or a sketch's |
 //! | [`factor`], [`minimum_norm`] | the factor and its measure; dependent columns |
 //! | [`gradients`] | corrections by conjugate gradients, for many columns |
+//! | [`wide`] | more columns than rows |
+//! | [`finding`] | what is known of a point; what is returned |
 //! | [`certify`] | backward and forward error |
-//! | [`solve`] | the refinement |
+//! | [`solve`], [`message`] | the refinement; what is said of its end |
 //! | [`state`] | a mergeable state of one pass |
 //! | [`quantile`], [`lp`] | other losses, certified by a duality gap |
 //! | [`sketch_solve`], [`scores`] | least squares on a sketch alone; how much a row matters |
@@ -22,18 +25,22 @@
 pub mod certify;
 pub mod error;
 pub mod factor;
+pub mod finding;
 pub mod gradients;
 pub mod lp;
+pub mod message;
 pub mod minimum_norm;
 pub mod options;
 pub mod passes;
 pub mod problem;
 pub mod quantile;
+pub mod reading;
 pub mod route;
 pub mod scaling;
 pub mod scores;
 pub mod sketch_solve;
 pub mod solve;
 pub mod state;
+pub mod wide;
 
 pub use error::RegressionError;

@@ -1,6 +1,7 @@
 //! The rows of a least-squares problem, wherever they lie, and the one way to read them.
 
 use super::error::RegressionError;
+use super::passes::portable::Remote;
 use super::passes::{Entry, PAD, Pass};
 use super::scaling::Layout;
 use crate::base::error::{Aborted, ArgumentError};
@@ -35,6 +36,53 @@ impl<T> Share<'_, T> {
             None => 1.0,
         }
     }
+}
+
+/// Consecutive compressed rows of few entries, no column twice in a row, with their right sides.
+#[derive(Debug, Clone, Copy)]
+pub struct ThinShare<'a, T> {
+    /// All rows.
+    pub a: SparseView<'a, T>,
+    /// Index of the first row of the share.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+    /// Their right sides: `count` times k, row by row.
+    pub b: &'a [f64],
+    /// Their weights; `None` = all 1.
+    pub weights: Option<&'a [f64]>,
+}
+
+impl<'a, T: Entry> ThinShare<'a, T> {
+    /// The weight of row i of the share.
+    #[inline(always)]
+    pub fn weight(&self, i: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[i])
+    }
+
+    /// Columns and values of row i of the share.
+    #[inline(always)]
+    pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + use<'a, T> {
+        let (indices, data) = self.a.row(self.first + i);
+        indices.iter().zip(data).map(|(&j, v)| (j as usize, v.to_f64()))
+    }
+}
+
+/// Products of the pairs of a row's entries cost about so many times what they cost in a full row.
+const THIN: usize = 12;
+
+/// Rows beyond which sums by two-sums, one a row, would no longer be as good as those of full rows.
+const THIN_ROWS: usize = 1 << 25;
+
+/// Whether products of entries are cheaper than those of full rows, and no column comes twice in a row.
+fn thin<T: Copy>(a: &SparseView<'_, T>) -> bool {
+    let (n, d) = (a.rows(), a.columns());
+    let pairs: f64 = (0..n).map(|i| (a.range(i).len() as f64 + 1.0).powi(2)).sum();
+    if n > THIN_ROWS || pairs * THIN as f64 > n as f64 * (d as f64).powi(2) {
+        return false;
+    }
+    let mut seen = vec![usize::MAX; d];
+    (0..n).all(|i| a.row(i).0.iter().all(|&j| std::mem::replace(&mut seen[j as usize], i) != i))
 }
 
 /// A matrix as it lies in memory.
@@ -94,6 +142,8 @@ pub enum Source<'a> {
     },
     /// In a stream.
     Stream(&'a mut dyn Stream),
+    /// In other processes, which do the passes.
+    Remote(&'a mut dyn Remote),
 }
 
 /// A least-squares problem: minimise `sum_i w_i (b_i - a_i x - x_0)² + sum_j alpha_j x_j²` for k right sides.
@@ -116,6 +166,8 @@ pub struct Problem<'a> {
     pub count: usize,
     /// Passes made.
     pub passes: u64,
+    /// Whether compressed rows are taken entry by entry.
+    thin: bool,
 }
 
 /// Rows of a share: about a megabyte, in whole grains.
@@ -143,7 +195,13 @@ impl<'a> Problem<'a> {
         if let Some(w) = weights.filter(|w| w.len() != n) {
             return Err(ArgumentError::shape("weights", &[w.len()], &format!("a has {n} rows"), &[n]));
         }
+        let thin = match &a {
+            Rows::Sparse64(a) => thin(a),
+            Rows::Sparse32(a) => thin(a),
+            _ => false,
+        };
         Ok(Self {
+            thin,
             source: Source::Memory { a, b, weights },
             columns: d,
             sides,
@@ -166,7 +224,22 @@ impl<'a> Problem<'a> {
         intercept: bool,
     ) -> Self {
         let source = Source::Stream(stream);
-        Self { source, columns, sides, vector: sides == 1, weighted, intercept, alpha, count: 0, passes: 0 }
+        let vector = sides == 1;
+        Self { source, columns, sides, vector, weighted, intercept, alpha, count: 0, passes: 0, thin: false }
+    }
+
+    /// A problem whose `count` rows lie in other processes.
+    pub fn remote(
+        remote: &'a mut dyn Remote,
+        count: usize,
+        columns: usize,
+        sides: usize,
+        weighted: bool,
+        alpha: Vec<f64>,
+        intercept: bool,
+    ) -> Self {
+        let (source, vector) = (Source::Remote(remote), sides == 1);
+        Self { source, columns, sides, vector, weighted, intercept, alpha, count, passes: 0, thin: false }
     }
 
     /// Unknowns: the columns and the intercept.
@@ -195,7 +268,7 @@ impl<'a> Problem<'a> {
         let sums = match &mut self.source {
             Source::Memory { a, b, weights } => {
                 let count = accumulators(self.count, self.columns, pass.bytes());
-                let data = Memory { a: *a, b, weights: *weights, sides: self.sides };
+                let data = Memory { a: *a, b, weights: *weights, sides: self.sides, thin: self.thin };
                 data.pass(pass, rows, count, monitor)?
             }
             Source::Stream(stream) => {
@@ -206,6 +279,12 @@ impl<'a> Problem<'a> {
                 let (sums, count) = read_stream(*stream, pass, shape, rows, monitor)?;
                 self.count = count;
                 sums
+            }
+            Source::Remote(remote) => {
+                monitor.poll()?;
+                let sum = pass.remotely(*remote)?;
+                self.passes += u64::from(sum.is_some());
+                return Ok(sum);
             }
         };
         self.passes += 1;
@@ -222,6 +301,7 @@ struct Memory<'a> {
     b: &'a [f64],
     weights: Option<&'a [f64]>,
     sides: usize,
+    thin: bool,
 }
 
 /// A running sum with room for rows that do not lie as a pass wants them.
@@ -296,6 +376,13 @@ impl Memory<'_> {
         to: usize,
     ) {
         let d = a.columns();
+        if self.thin {
+            let b = &self.b[from * self.sides..to * self.sides];
+            let weights = self.weights.map(|w| &w[from..to]);
+            if pass.absorb_thin(sum, &ThinShare { a: *a, first: from, count: to - from, b, weights }) {
+                return;
+            }
+        }
         scratch.clear();
         scratch.resize((to - from) * d, T::default());
         for i in from..to {
@@ -332,7 +419,7 @@ impl Memory<'_> {
 }
 
 /// Copies a block into C order, in squares that stay in the first cache.
-fn transpose_into<T: Entry>(block: &MatrixView<'_, T>, out: &mut Vec<T>) {
+pub(super) fn transpose_into<T: Entry>(block: &MatrixView<'_, T>, out: &mut Vec<T>) {
     const SIDE: usize = 32;
     let (n, d) = block.shape();
     out.clear();

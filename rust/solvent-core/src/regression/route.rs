@@ -1,6 +1,7 @@
 //! From the moments to a factor that the certificate can stand on.
 //!
-//! A Gram matrix whose Cholesky factor has `eta` small enough is all that is needed. Otherwise its factor (of the matrix
+//! For a backward error a Cholesky factor of the Gram matrix is enough wherever refinement with it converges: the
+//! certificate asks nothing of the factor. For a forward error its `eta` must be small. Otherwise its factor (of the matrix
 //! shifted by its own rounding where Cholesky fails) preconditions the rows, and the Gram matrix of `A T` is taken on
 //! another pass, as it is with a sketch's factor where one was asked for: Cholesky QR, repeated (Fukaya, Kannan, Nakatsukasa, Yamamoto & Yanagisawa, SIAM J. Sci. Comput. 42
 //! (2020) A477). Each round multiplies the condition that can be resolved by about 1e7.
@@ -14,7 +15,9 @@ use super::passes::gram::Preconditioned;
 use super::passes::sketched::Sketched;
 use super::problem::Problem;
 use super::scaling::{Moments, gamma, ldexp};
-use crate::base::dense::{Cholesky, Matrix, Onto, Qr, Triangle, eigh, gemm, solve_triangular};
+use crate::base::dense::{
+    Cholesky, DenseError, Matrix, Onto, Qr, Triangle, eigh, gemm, solve_triangular, svd,
+};
 use crate::base::monitor::Monitor;
 use crate::sketch::{Key, Operator};
 
@@ -33,26 +36,44 @@ pub struct Found {
     pub r: Matrix<f64>,
 }
 
-/// Finds a core; reads the rows again only where the first Gram matrix is not enough.
+/// Refinement gains at least this factor a step where the Gram matrix's rounding is as expected.
+const CONTRACTION: f64 = 0.05;
+
+/// The expected relative error of a Gram matrix of unit columns, over the root of their number: its own rounding, of
+/// which most averages out, and that of Cholesky's factor.
+const EXPECTED: f64 = 4.0 * f64::EPSILON;
+
+/// Whether refinement with the factor of a Gram matrix of balanced columns is expected to converge quickly.
+pub(super) fn expected(factor: &Factor, order: usize) -> bool {
+    EXPECTED * (order as f64).sqrt() <= CONTRACTION * factor.least(|_| 1.0).powi(2)
+}
+
+/// Finds a core; reads the rows again only where the first Gram matrix is not enough. `trusting` = false measures its
+/// factor instead of expecting the usual of it.
 pub fn find(
     problem: &mut Problem<'_>,
     moments: &Moments,
     options: &Options,
+    trusting: bool,
     monitor: &mut Monitor<'_>,
 ) -> Result<Found, RegressionError> {
     if moments.order() == 0 {
         return Ok(Found { core: Core::Empty, name: "gram", iterative: false, r: Matrix::zeros(0, 0) });
     }
-    let first = Factor::plain(&moments.gram, moments.terms).ok();
     let good = |factor: &Factor| factor.eta <= options.eta();
-    let enough = match options.route {
-        Route::Gram => first.is_some(),
-        Route::Auto => first.as_ref().is_some_and(good),
-        Route::SketchGram | Route::SketchCg => false,
+    let mut first = match options.route {
+        Route::SketchGram | Route::SketchCg => None,
+        Route::Gram | Route::Auto => Factor::bare(&moments.gram).ok(),
     };
-    if let Some(factor) = first.as_ref().filter(|_| enough) {
-        let r = factor.r.clone();
-        return settle(factor.clone(), r, "gram", problem, moments, options);
+    if options.accuracy == Accuracy::High || !trusting {
+        first = first.map(|factor| factor.measured(&moments.gram, moments.terms));
+    }
+    let trusted = |factor: &Factor| {
+        trusting && options.accuracy == Accuracy::Backward && expected(factor, moments.order())
+    };
+    let enough = first.as_ref().is_some_and(|f| options.route == Route::Gram || good(f) || trusted(f));
+    if enough && let Some(factor) = first {
+        return settle(factor, "gram", problem, moments, options);
     }
     let (mut gram, mut preconditioned) = (moments.gram.clone(), false);
     if moments.frobenius == 0.0 {
@@ -67,8 +88,8 @@ pub fn find(
     if (options.route == Route::SketchCg || many)
         && let Some(r0) = sketch(problem, moments, options, 8, monitor)?
     {
-        let factor = Factor::sketched(r0.clone());
-        let found = settle(factor, r0, "sketch-cg", problem, moments, options)?;
+        let factor = Factor::sketched(r0, options.accuracy == Accuracy::High);
+        let found = settle(factor, "sketch-cg", problem, moments, options)?;
         if matches!(found.core, Core::Full(_)) {
             return Ok(Found { iterative: true, ..found });
         }
@@ -80,11 +101,13 @@ pub fn find(
     };
     let mut r = match (sketched, &first) {
         (Some(r0), _) => r0,
-        (None, Some(factor)) => factor.r.clone(),
-        (None, None) => shifted(&gram, moments.terms),
+        (None, Some(factor)) => factor.r().clone(),
+        (None, None) => shifted(&gram, moments.terms)?,
     };
+    let mut triangular = true;
     for round in 1..=ROUNDS {
-        let t = inverted(&r);
+        let t;
+        (r, t, triangular) = inverted(r, triangular)?;
         let Some(next) = precondition(problem, moments, &t, monitor)? else {
             break;
         };
@@ -92,23 +115,21 @@ pub fn find(
         let ridge = ridge_share(moments, &t);
         match Factor::preconditioned(&gram, t, &r, moments.terms, &moments.norms, ridge) {
             Ok(factor) if good(&factor) || round == ROUNDS => {
-                let r = factor.r.clone();
-                return settle(factor, r, "sketch-gram", problem, moments, options);
+                return settle(factor, "sketch-gram", problem, moments, options);
             }
-            Ok(factor) => r = factor.r,
-            Err(_) if round < ROUNDS => r = times(&shifted(&gram, moments.terms), &r),
+            Ok(factor) => r = factor.r().clone(),
+            Err(_) if round < ROUNDS => r = times(&shifted(&gram, moments.terms)?, &r),
             Err(_) => {}
         }
     }
     if let Some(factor) = first.filter(|_| !preconditioned) {
-        let r = factor.r.clone();
-        return settle(factor, r, "gram", problem, moments, options);
+        return settle(factor, "gram", problem, moments, options);
     }
     // Dependent columns: `A' T' = Q sqrt(Lambda) Vᵀ`, so that `sqrt(Lambda) Vᵀ T'⁻¹` is a factor of A'.
     let parts = eigh(gram.view())?;
     let n = gram.rows();
     let half = Matrix::from_fn(n, n, |i, j| parts.values[i].max(0.0).sqrt() * parts.vectors.get(j, i));
-    let factor = if preconditioned { times_any(&half, &r) } else { half };
+    let factor = if preconditioned { times(&half, &r) } else { half };
     let range = Range::new(&factor, moments, problem.intercept, options.rcond)?;
     Ok(Found { core: Core::Dependent(range), name: "sketch-gram", iterative: false, r: factor })
 }
@@ -116,21 +137,18 @@ pub fn find(
 /// A factor of all columns, unless their singular values say that they are dependent.
 fn settle(
     factor: Factor,
-    r: Matrix<f64>,
     name: &'static str,
     problem: &Problem<'_>,
     moments: &Moments,
     options: &Options,
 ) -> Result<Found, RegressionError> {
-    // The norm of the inverse settles it in most cases without a decomposition.
-    let n = moments.order();
-    let inverse = Matrix::from_fn(n, n, |i, j| factor.inverse.get(i, j) / moments.weight(i));
-    let least = (1.0 / frobenius(&inverse)) * (1.0 - 1e-6);
-    // rcond = 0 asks for the rank of the balanced matrix: full wherever its factor means anything.
+    // An estimate of the least singular value settles it in most cases without a decomposition.
     let sure = match options.rcond {
-        0.0 => frobenius(&factor.inverse) < 1.0 / f64::EPSILON,
-        rcond => least > rcond * moments.frobenius * 2.0,
+        // rcond = 0 asks for the rank of the balanced matrix: full wherever its factor means anything.
+        0.0 => factor.least(|_| 1.0) > f64::EPSILON,
+        rcond => factor.least(|j| moments.weight(j)) > SURE * rcond * moments.frobenius,
     };
+    let r = factor.r().clone();
     if sure {
         return Ok(Found { core: Core::Full(factor), name, iterative: false, r });
     }
@@ -138,6 +156,9 @@ fn settle(
     let core = if range.rank == problem.columns { Core::Full(factor) } else { Core::Dependent(range) };
     Ok(Found { core, name, iterative: false, r })
 }
+
+/// The estimate may be too large by a small factor.
+pub(super) const SURE: f64 = 16.0;
 
 /// The triangular factor of `S A'` with `multiple` rows a column, and of the ridge; `None` where the rows are too few for
 /// that or cannot be read again, or where the sketch shows no independent columns.
@@ -179,7 +200,7 @@ fn sketch(
 }
 
 /// The factor of a Gram matrix that is shifted just enough to have one.
-fn shifted(gram: &Matrix<f64>, terms: usize) -> Matrix<f64> {
+fn shifted(gram: &Matrix<f64>, terms: usize) -> Result<Matrix<f64>, RegressionError> {
     let n = gram.rows();
     let trace: f64 = (0..n).map(|j| gram.get(j, j)).sum();
     let mut shift = 4.0 * gamma(terms + n) * trace.max(f64::MIN_POSITIVE);
@@ -188,32 +209,41 @@ fn shifted(gram: &Matrix<f64>, terms: usize) -> Matrix<f64> {
         match Cholesky::new(moved.view()) {
             Ok(factor) => {
                 let lower = factor.lower();
-                return Matrix::from_fn(n, n, |i, j| lower.get(j, i));
+                return Ok(Matrix::from_fn(n, n, |i, j| lower.get(j, i)));
             }
+            Err(error @ DenseError::NotFinite) => return Err(error.into()),
             // A shift of the trace makes any such matrix diagonally dominant, so this ends.
             Err(_) => shift *= 16.0,
         }
     }
 }
 
-fn inverted(upper: &Matrix<f64>) -> Matrix<f64> {
-    let mut t = Matrix::identity(upper.rows());
-    solve_triangular(upper.view(), Triangle::Upper, &mut t);
-    t
+/// A factor R with its inverse T, its singular values floored at the rounding of the rows. An inverse that knows less would
+/// blow that rounding up until it drowns the other directions; what lies below the floor is measured by the next factor.
+fn inverted(r: Matrix<f64>, triangular: bool) -> Result<(Matrix<f64>, Matrix<f64>, bool), RegressionError> {
+    let n = r.rows();
+    let floor = FLOOR * n as f64 * f64::EPSILON;
+    if triangular {
+        let mut t = Matrix::identity(n);
+        solve_triangular(r.view(), Triangle::Upper, &mut t);
+        if frobenius(&t) * frobenius(&r) * floor < 1.0 {
+            return Ok((r, t, true));
+        }
+    }
+    let parts = svd(r.view())?;
+    let least = floor * parts.s.first().copied().unwrap_or(0.0);
+    let s = |i: usize| parts.s[i].max(least);
+    let factor = Matrix::from_fn(n, n, |i, j| s(i) * parts.v.get(j, i));
+    let t = Matrix::from_fn(n, n, |i, j| parts.v.get(i, j) / s(j));
+    Ok((factor, t, false))
 }
 
-fn times_any(a: &Matrix<f64>, b: &Matrix<f64>) -> Matrix<f64> {
+/// Singular values below this many units of rounding an unknown are not told from zero by a preconditioner.
+const FLOOR: f64 = 4.0;
+
+fn times(a: &Matrix<f64>, b: &Matrix<f64>) -> Matrix<f64> {
     let mut out = Matrix::zeros(a.rows(), b.columns());
     gemm(&mut out, Onto::Replace, 1.0, a.view(), b.view());
-    out
-}
-
-/// A product of upper triangular matrices.
-fn times(a: &Matrix<f64>, b: &Matrix<f64>) -> Matrix<f64> {
-    let mut out = times_any(a, b);
-    for j in 0..out.columns() {
-        out.column_mut(j)[j + 1..].fill(0.0);
-    }
     out
 }
 

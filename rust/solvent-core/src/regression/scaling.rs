@@ -82,7 +82,7 @@ pub struct Moments {
 }
 
 /// Squares beyond these may have lost something to underflow or overflow.
-const SAFE: std::ops::RangeInclusive<f64> = 1e-270..=1e270;
+pub(super) const SAFE: std::ops::RangeInclusive<f64> = 1e-270..=1e270;
 
 impl Moments {
     /// Reads the rows once; twice more where entries are so large or small that squares leave the range of doubles.

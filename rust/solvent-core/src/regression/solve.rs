@@ -1,95 +1,25 @@
 //! Least squares: factor, then refinement, each step one pass that also certifies the point it starts from.
 
-use super::certify::{Core, Evidence, Judgement, backward, forward, from_moments};
+use super::certify::{
+    Core, Evidence, Judgement, backward, backward_near, by_companion, energy, forward, from_moments, least,
+};
 use super::error::RegressionError;
+use super::finding::Finding;
+pub use super::finding::Solution;
 use super::gradients;
-use super::options::{Accuracy, Options};
-use super::passes::padded;
-use super::passes::precise::Precise;
-use super::passes::residual::Residual;
+use super::message::{Facts, describe};
+use super::options::{Accuracy, Options, Route};
 use super::problem::Problem;
+use super::reading::{Points, Reading, read, read_precisely};
 use super::route;
 use super::scaling::{Moments, ldexp};
+use super::wide::Wide;
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::dense::Matrix;
 use crate::base::monitor::{self, Budget, Method, Monitor, Observer, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::base::sum::Dd;
-
-/// Points of all right sides, balanced, as heads and tails.
-#[derive(Debug, Clone, Default)]
-struct Points {
-    y: Vec<Vec<f64>>,
-    lo: Vec<Vec<f64>>,
-}
-
-impl Points {
-    /// Whether any right side is more than a quarter of a unit in the last place of its norm away from the other.
-    fn moved(&self, other: &Self) -> bool {
-        let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
-        let far = |c: usize| {
-            let steps: Vec<f64> = self.y[c].iter().zip(&other.y[c]).map(|(a, b)| a - b).collect();
-            norm(&steps) > 0.25 * f64::EPSILON * norm(&self.y[c])
-        };
-        (0..self.y.len()).any(far)
-    }
-}
-
-/// What one pass says about points.
-#[derive(Debug, Clone, Default)]
-struct Finding {
-    points: Points,
-    judged: Vec<Judgement>,
-    /// Balanced gradients with the ridge.
-    gradients: Vec<Vec<f64>>,
-    /// `|b' - A' y|` without the ridge rows.
-    residuals: Vec<f64>,
-    /// The same with them.
-    lengths: Vec<f64>,
-    /// Judgements without the d³ work stand in for better ones.
-    hasty: bool,
-}
-
-impl Finding {
-    fn bound(&self) -> f64 {
-        // A nan must not hide behind a smaller number.
-        self.judged
-            .iter()
-            .fold(0.0, |most, j| if j.bound >= most || j.bound.is_nan() { j.bound } else { most })
-    }
-}
-
-/// A solved problem.
-#[derive(Debug, Clone)]
-pub struct Solution {
-    /// Coefficients, one vector a right side.
-    pub x: Vec<Vec<f64>>,
-    /// What x lacks, for the high accuracy.
-    pub x_lo: Option<Vec<Vec<f64>>>,
-    /// Coefficients of the column of ones.
-    pub intercepts: Vec<f64>,
-    /// Norms of the residuals (weighted, without ridge rows).
-    pub residual_norms: Vec<f64>,
-    /// Gradients `Aᵀ W (b - A x) - alpha x` without the intercept's.
-    pub gradients: Vec<Vec<f64>>,
-    /// Error bounds of the coefficients, for the high accuracy.
-    pub coefficient_bounds: Option<Vec<Vec<f64>>>,
-    /// Columns that count.
-    pub rank: usize,
-    /// A factor of A with its scale: `A ~ Q R` in raw columns over `2^scale`.
-    pub r: Matrix<f64>,
-    /// The power of two that R is to be multiplied by.
-    pub scale: i32,
-    /// How the factor was found.
-    pub method: &'static str,
-    /// Reads of all rows.
-    pub passes: u64,
-    /// Rows read in a pass.
-    pub rows: usize,
-    /// How it ended, with the certificate.
-    pub outcome: Outcome,
-}
 
 /// Solves a problem.
 pub fn solve(
@@ -98,7 +28,14 @@ pub fn solve(
     budget: Budget,
     observer: &mut dyn Observer,
 ) -> Result<Solution, RegressionError> {
-    monitor::solve(Refinement::new(problem, options), budget, observer)
+    let mut monitor = Monitor::new(budget, observer, &Refinement::EXTRAS);
+    if let Some(mut wide) = Wide::prepare(problem, options, &mut monitor)? {
+        let status = monitor::drive(&mut wide, &mut monitor)?;
+        return wide.finish(status, monitor);
+    }
+    let mut method = Refinement::new(problem, options);
+    let status = monitor::drive(&mut method, &mut monitor)?;
+    method.finish(status, monitor)
 }
 
 /// Judges coefficients as they are: the same passes and bounds as [`solve`], no step.
@@ -107,10 +44,14 @@ pub fn certify(
     options: &Options,
     x: &[Vec<f64>],
     x_lo: Option<&[Vec<f64>]>,
+    base: Option<&[Vec<f64>]>,
     tol: f64,
     observer: &mut dyn Observer,
 ) -> Result<Certificate, RegressionError> {
     let mut monitor = Monitor::new(Budget::new(tol, 1), observer, &Refinement::EXTRAS);
+    if let Some(mut wide) = Wide::prepare(problem, options, &mut monitor)? {
+        return wide.certify(x, &mut monitor);
+    }
     let mut method = Refinement::new(problem, options);
     method.prepare(&mut monitor)?;
     let moments = method.moments();
@@ -120,7 +61,16 @@ pub fn certify(
     };
     let lo = x_lo.map_or_else(|| vec![vec![0.0; n]; k], balance);
     let points = Points { y: balance(x), lo };
-    let finding = method.evaluate(points, true, &mut monitor)?;
+    if let Some(base) = base {
+        let base = Points::plain(balance(base));
+        let read = method.evaluate(base, false, &mut monitor)?;
+        if let Some(finding) = method.near(&read, &points, tol) {
+            return Ok(method.certificate(&finding));
+        }
+    }
+    let mut finding = method.evaluate(points, true, &mut monitor)?;
+    method.look_ahead(&mut finding, &mut monitor)?;
+    finding.estimate(tol);
     Ok(method.certificate(&finding))
 }
 
@@ -140,14 +90,20 @@ struct Refinement<'p, 'a> {
     exhausted: bool,
 }
 
+/// Passes after which a factor that was expected to need four or five is measured.
+const SLOW: usize = 7;
+
 /// Passes without a better bound after which rounding is blamed.
 const PATIENCE: usize = 3;
 
+/// A point ahead is looked for only once the bound is below this.
+const PLAUSIBLE: f64 = 1e-6;
+
+/// Corrections of a point ahead, at most.
+const COMPANIONS: usize = 6;
+
 /// Steps with the moments' own gradient, where the rows cannot be read again.
 const SINGLE_PASS_STEPS: usize = 3;
-
-/// Probability that a sketch of 8 d rows distorts lengths by more than the estimate assumes.
-const EMBEDDING_FAILURE: f64 = 1e-9;
 
 impl<'p, 'a> Refinement<'p, 'a> {
     fn new(problem: &'p mut Problem<'a>, options: &'p Options) -> Self {
@@ -178,10 +134,22 @@ impl<'p, 'a> Refinement<'p, 'a> {
         self.options.accuracy == Accuracy::High && matches!(self.found().core, Core::Full(_))
     }
 
+    /// A factor that was measured in place of one of which the usual was expected; it then gets its own patience.
+    fn mistrust(&mut self, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
+        let trusted =
+            matches!(&self.found().core, Core::Full(f) if f.eta.is_infinite() && f.preconditioner.is_none());
+        if trusted && !self.found().iterative && self.options.route == Route::Auto && !self.exhausted {
+            let moments = self.moments.as_ref().expect("read by prepare");
+            self.found = Some(route::find(self.problem, moments, self.options, false, monitor)?);
+            self.idle = 0;
+        }
+        Ok(())
+    }
+
     /// Moments and factor.
     fn prepare(&mut self, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
         let moments = Moments::read(self.problem, monitor)?;
-        self.found = Some(route::find(self.problem, &moments, self.options, monitor)?);
+        self.found = Some(route::find(self.problem, &moments, self.options, true, monitor)?);
         self.moments = Some(moments);
         Ok(())
     }
@@ -234,56 +202,115 @@ impl<'p, 'a> Refinement<'p, 'a> {
         if self.options.accuracy == Accuracy::High && matches!(self.found().core, Core::Full(_)) {
             return self.evaluate_precisely(points, monitor);
         }
-        let (d, k) = (self.problem.columns, self.problem.sides);
-        let moments = self.moments();
-        let mut pass = Residual {
-            columns: d,
-            x: vec![0.0; padded(d) * k],
-            intercepts: vec![0.0; k],
-            scales: moments.sides.iter().map(|&e| ldexp(1.0, e.clamp(-1022, 1023))).collect(),
-        };
-        for c in 0..k {
-            for j in 0..moments.order() {
-                let z = ldexp(points.y[c][j], -moments.columns[j]);
-                if j < d { pass.x[c * padded(d) + j] = z } else { pass.intercepts[c] = z }
-            }
-        }
-        let Some(sum) = self.problem.pass(&pass, monitor)? else {
+        let moments = self.moments.as_ref().expect("read by prepare");
+        let Some(readings) = read(self.problem, moments, &points, monitor)? else {
             return Ok(self.judged_by_moments(points));
         };
-        let mut finding = Finding { points, ..Finding::default() };
-        let moments = self.moments();
-        for c in 0..k {
-            let y = &finding.points.y[c];
-            let mut square = sum.squares[c].value();
-            finding.residuals.push(square.max(0.0).sqrt());
-            let mut gradient: Vec<f64> = (0..moments.order())
-                .map(|j| if j < d { sum.get(c, j) } else { sum.ones[c].value() })
-                .enumerate()
-                .map(|(j, g)| ldexp(g, -moments.columns[j]))
-                .collect();
-            for (j, alpha) in moments.alpha.iter().enumerate() {
-                gradient[j] -= alpha * y[j];
-                square += alpha * y[j] * y[j];
-            }
-            let length = square.max(0.0).sqrt();
-            let evidence = Evidence { y, gradient: &gradient, residual: length, side: c };
-            let tol = monitor.budget().tol;
-            let quick = backward(moments, &self.found().core, d, evidence, false);
+        let (core, tol) = (&self.found().core, monitor.budget().tol);
+        let mut finding = Finding::default();
+        for (c, Reading { gradient, residual, length }) in readings.into_iter().enumerate() {
+            let evidence = Evidence { y: &points.y[c], gradient: &gradient, residual: length, side: c };
+            let quick = backward(moments, core, self.problem.columns, evidence, false);
             // The damped norm costs d³: only where it can decide.
             let decided = quick.bound <= tol;
             let hasty = !(decided || thorough || quick.bound <= 1e3 * tol);
             finding.hasty |= hasty;
-            finding.lengths.push(length);
             let judged = if decided || hasty {
                 quick
             } else {
-                backward(moments, &self.found().core, d, evidence, true)
+                backward(moments, core, self.problem.columns, evidence, true)
             };
             finding.judged.push(judged);
             finding.gradients.push(gradient);
+            finding.residuals.push(residual);
+            finding.lengths.push(length);
         }
+        finding.points = points;
         Ok(finding)
+    }
+
+    /// Where plain passes see no more than their own rounding: a judgement by a point ahead, a correction away, whose
+    /// gradient vanishes in double-double ([`by_companion`]).
+    fn look_ahead(
+        &mut self,
+        finding: &mut Finding,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), RegressionError> {
+        let tol = monitor.budget().tol;
+        let plausible = finding.bound() <= PLAUSIBLE.max(1e3 * tol);
+        let asked =
+            self.options.accuracy == Accuracy::Backward || matches!(self.found().core, Core::Dependent(_));
+        if finding.looked || finding.bound() <= tol || !plausible || !asked || self.exhausted {
+            return Ok(());
+        }
+        finding.looked = true;
+        let mut ahead = Points::plain(finding.points.y.clone());
+        let mut last = f64::INFINITY;
+        for _ in 0..=COMPANIONS {
+            let moments = self.moments.as_ref().expect("read by prepare");
+            let read = read_precisely(self.problem, moments, &ahead, monitor)?;
+            let Some((readings, flushes)) = read else { return Ok(()) };
+            let (mut size, mut gradients, mut doubles) = (0.0_f64, Vec::new(), Vec::new());
+            for (c, reading) in readings.into_iter().enumerate() {
+                let gradient: Vec<f64> = reading.gradient.iter().map(|g| g.hi).collect();
+                let y = &finding.points.y[c];
+                let evidence = Evidence { y, gradient: &gradient, residual: reading.length, side: c };
+                let judged = by_companion(moments, self.problem.columns, evidence, &ahead.lo[c], flushes);
+                size = gradient.iter().fold(size, |size, g| size.hypot(*g));
+                if judged.bound < finding.judged[c].bound {
+                    finding.judged[c] = Judgement { estimate: finding.judged[c].estimate, ..judged };
+                }
+                gradients.push(gradient);
+                doubles.push(reading.gradient);
+            }
+            // The bound is of this point and may be large for its own sake; what converges ahead of it is the gradient.
+            if finding.bound() <= tol || size >= 0.5 * last || size.is_nan() {
+                break;
+            }
+            last = size;
+            let steps = match &self.found().core {
+                // Of small singular values only the tails of the gradient know.
+                Core::Full(factor) if !self.found().iterative => {
+                    let solve =
+                        |g: &Vec<Dd>| factor.unwhiten(&factor.whiten(g)).iter().map(|v| v.hi).collect();
+                    doubles.iter().map(solve).collect()
+                }
+                _ => self.corrections(&gradients, monitor)?,
+            };
+            for (lo, step) in ahead.lo.iter_mut().zip(&steps) {
+                lo.iter_mut().zip(step).for_each(|(lo, step)| *lo += step);
+            }
+            if ahead.lo.iter().flatten().any(|lo| !lo.is_finite()) {
+                break;
+            }
+            finding.ahead = Some(ahead.clone());
+        }
+        Ok(())
+    }
+
+    /// The finding at points that a step from `read` leads to, if its pass certifies them.
+    fn near(&self, read: &Finding, points: &Points, tol: f64) -> Option<Finding> {
+        let (moments, found) = (self.moments(), self.found());
+        let Core::Full(factor) = &found.core else { return None };
+        let plain = !self.high() && !self.exhausted && !found.iterative && moments.alpha.is_empty();
+        if !plain || self.options.accuracy == Accuracy::High {
+            return None;
+        }
+        let mut near = Finding { points: points.clone(), ..Finding::default() };
+        for c in 0..points.y.len() {
+            let (y, gradient) = (&read.points.y[c], &read.gradients[c]);
+            let evidence = Evidence { y, gradient, residual: read.lengths[c], side: c };
+            let at = backward_near(moments, factor, self.problem.columns, evidence, &points.y[c])?;
+            if at.judged.bound > tol || at.judged.bound.is_nan() {
+                return None;
+            }
+            near.judged.push(at.judged);
+            near.gradients.push(at.gradient);
+            near.residuals.push(at.length);
+            near.lengths.push(at.length);
+        }
+        near.base = Some(Box::new(Finding { ahead: None, base: None, ..read.clone() }));
+        Some(near)
     }
 
     fn evaluate_precisely(
@@ -291,56 +318,31 @@ impl<'p, 'a> Refinement<'p, 'a> {
         points: Points,
         monitor: &mut Monitor<'_>,
     ) -> Result<Finding, RegressionError> {
-        let (d, k) = (self.problem.columns, self.problem.sides);
-        let moments = self.moments();
-        let mut pass = Precise {
-            columns: d,
-            x: vec![0.0; padded(d) * k],
-            x_lo: vec![0.0; padded(d) * k],
-            intercepts: vec![Dd::ZERO; k],
-            scales: moments.sides.iter().map(|&e| ldexp(1.0, e.clamp(-1022, 1023))).collect(),
-        };
-        for c in 0..k {
-            for j in 0..moments.order() {
-                let raw = |v: f64| ldexp(v, -moments.columns[j]);
-                let (hi, lo) = (raw(points.y[c][j]), raw(points.lo[c][j]));
-                if j < d {
-                    (pass.x[c * padded(d) + j], pass.x_lo[c * padded(d) + j]) = (hi, lo);
-                } else {
-                    pass.intercepts[c] = Dd::new(hi, lo);
-                }
-            }
-        }
-        let Some(sum) = self.problem.pass(&pass, monitor)? else {
+        let moments = self.moments.as_ref().expect("read by prepare");
+        let Some((readings, flushes)) = read_precisely(self.problem, moments, &points, monitor)? else {
             return Ok(self.judged_by_moments(points));
         };
-        let mut finding = Finding { points, ..Finding::default() };
-        let moments = self.moments();
         let Core::Full(factor) = &self.found().core else {
             unreachable!("only factors are refined precisely")
         };
-        for c in 0..k {
-            let (y, lo) = (&finding.points.y[c], &finding.points.lo[c]);
-            let mut square = sum.squares[c].value();
-            finding.residuals.push(square.max(0.0).sqrt());
-            let mut gradient: Vec<Dd> = (0..moments.order())
-                .map(|j| {
-                    let g = if j < d { sum.total[c * padded(d) + j] } else { sum.ones[c] };
-                    Dd::new(ldexp(g.hi, -moments.columns[j]), ldexp(g.lo, -moments.columns[j]))
-                })
-                .collect();
-            for j in 0..moments.alpha.len() {
-                // The caller's alpha, not the rounded square of its root.
-                let exact = self.problem.alpha.get(j).copied().unwrap_or(0.0);
-                let scaled = ldexp(ldexp(exact, -moments.columns[j]), -moments.columns[j]);
-                gradient[j] = gradient[j] - Dd::new(y[j], lo[j]) * Dd::from(scaled);
-                square += scaled * y[j] * y[j];
-            }
+        let mut finding = Finding::default();
+        for (c, Reading { gradient, residual, length }) in readings.into_iter().enumerate() {
             let rounded: Vec<f64> = gradient.iter().map(|g| g.hi).collect();
-            let evidence = Evidence { y, gradient: &rounded, residual: square.max(0.0).sqrt(), side: c };
-            finding.judged.push(forward(moments, factor, d, evidence, lo, &gradient, sum.flushes));
+            let evidence = Evidence { y: &points.y[c], gradient: &rounded, residual: length, side: c };
+            let columns = self.problem.columns;
+            finding.judged.push(forward(
+                moments,
+                factor,
+                columns,
+                evidence,
+                &points.lo[c],
+                &gradient,
+                flushes,
+            ));
             finding.gradients.push(rounded);
+            finding.residuals.push(residual);
         }
+        finding.points = points;
         Ok(finding)
     }
 
@@ -361,6 +363,9 @@ impl<'p, 'a> Refinement<'p, 'a> {
 
     /// The points one correction further.
     fn corrected(&mut self, finding: &Finding, monitor: &mut Monitor<'_>) -> Result<Points, RegressionError> {
+        if let Some(ahead) = &finding.ahead {
+            return Ok(self.stored(ahead.clone()));
+        }
         let mut points = finding.points.clone();
         let steps = self.corrections(&finding.gradients, monitor)?;
         for c in 0..points.y.len() {
@@ -372,26 +377,41 @@ impl<'p, 'a> Refinement<'p, 'a> {
         Ok(self.stored(points))
     }
 
+    /// Bounds on `|A (x - x*)|`, over all right sides, and on the factor's `|E|`.
+    fn energy(&self, finding: &Finding, high: bool) -> (f64, f64) {
+        let (moments, core) = (self.moments(), &self.found().core);
+        let raw = |(c, energy): (usize, f64)| ldexp(energy, -moments.sides[c]);
+        match core {
+            Core::Empty => (0.0, 0.0),
+            Core::Full(factor) if high => {
+                let each = finding.judged.iter().map(|j| j.energy);
+                (each.enumerate().map(raw).fold(0.0, f64::max), factor.eta)
+            }
+            _ if self.exhausted || finding.lengths.is_empty() => (f64::INFINITY, f64::INFINITY),
+            _ => {
+                let (least, eta) = least(moments, core);
+                let read = finding.base.as_deref().unwrap_or(finding);
+                let each = (0..finding.judged.len()).map(|c| {
+                    let (y, gradient) = (&read.points.y[c], &read.gradients[c]);
+                    let evidence = Evidence { y, gradient, residual: read.lengths[c], side: c };
+                    energy(moments, core, self.problem.columns, evidence, &finding.points.y[c], least)
+                });
+                (each.enumerate().map(raw).fold(0.0, f64::max), eta)
+            }
+        }
+    }
+
     fn certificate(&self, finding: &Finding) -> Certificate {
         let moments = self.moments();
         let high = self.high() && !self.exhausted;
         let kind = if high { Kind::ForwardError } else { Kind::BackwardError };
         let mut certificate = Certificate::new(kind, finding.bound());
         certificate.rigorous = finding.judged.iter().all(|j| j.rigorous);
-        if self.found().iterative && !certificate.rigorous {
-            certificate = certificate.failing_with(EMBEDDING_FAILURE);
-        }
         for (c, judged) in finding.judged.iter().enumerate() {
             certificate = certificate.part(format!("bound_{c}"), judged.bound);
         }
         let most = |f: &dyn Fn(&Judgement) -> f64| finding.judged.iter().map(f).fold(0.0, f64::max);
-        let eta = match &self.found().core {
-            Core::Full(factor) => factor.eta,
-            Core::Dependent(_) => f64::INFINITY,
-            Core::Empty => 0.0,
-        };
-        let energy = finding.judged.iter().enumerate();
-        let energy = energy.map(|(c, j)| ldexp(j.energy, -moments.sides[c])).fold(0.0, f64::max);
+        let (energy, eta) = self.energy(finding, high);
         certificate = certificate
             .part("allowance", most(&|j| j.allowance))
             .part("eta", eta)
@@ -437,16 +457,32 @@ impl Method<2> for Refinement<'_, '_> {
 
     fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<2>, RegressionError> {
         let points = std::mem::take(&mut self.next);
-        let finding = self.evaluate(points, self.evaluations > 0, monitor)?;
+        let mut finding = self.evaluate(points, self.evaluations > 0, monitor)?;
         self.evaluations += 1;
+        let tol = monitor.budget().tol;
+        if finding.bound() >= 0.5 * self.best_bound() && !finding.hasty {
+            self.look_ahead(&mut finding, monitor)?;
+            if self.idle > 0 {
+                finding.estimate(tol);
+            }
+        }
         let bound = finding.bound();
-        let improved = bound < 0.5 * self.best_bound();
-        self.idle = if improved { 0 } else { self.idle + 1 };
-        let met = bound <= monitor.budget().tol;
-        if self.high() || !met {
+        self.idle = if bound < 0.5 * self.best_bound() { 0 } else { self.idle + 1 };
+        let met = bound <= tol;
+        if !met && (self.idle + 1 >= PATIENCE || self.evaluations == SLOW) {
+            self.mistrust(monitor)?;
+        }
+        // What meets the target with more than rounding in it may have a better point a step away, at no pass.
+        let direct = matches!(self.found().core, Core::Full(_)) && !self.found().iterative && !self.exhausted;
+        let rough = direct && finding.judged.iter().any(|j| j.measured > j.allowance);
+        if self.high() || !met || rough {
             self.next = self.corrected(&finding, monitor)?;
             self.settled = self.idle > 0 || !self.next.moved(&finding.points);
+            if let Some(near) = self.near(&finding, &self.next, tol) {
+                finding = near;
+            }
         }
+        let bound = finding.bound();
         let norms = finding.residuals.iter().enumerate();
         let residual =
             norms.map(|(c, r)| ldexp(*r, -self.moments().sides[c])).fold(0.0_f64, |a, b| a.hypot(b));
@@ -473,7 +509,7 @@ impl Method<2> for Refinement<'_, '_> {
         }
     }
 
-    fn finish(mut self, status: Status, monitor: Monitor<'_>) -> Result<Solution, RegressionError> {
+    fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution, RegressionError> {
         if self.best.judged.len() < self.problem.sides {
             let points = std::mem::take(&mut self.next);
             self.best = self.judged_by_moments(points);
@@ -490,11 +526,17 @@ impl Method<2> for Refinement<'_, '_> {
                 let (moments, core) = (self.moments(), &self.found().core);
                 best.judged[c] = backward(moments, core, self.problem.columns, evidence, true);
             }
+            best.hasty = false;
             self.best = best;
         }
+        let mut best = std::mem::take(&mut self.best);
+        self.look_ahead(&mut best, &mut monitor)?;
+        best.estimate(monitor.budget().tol);
+        self.best = best;
         let certificate = self.certificate(&self.best);
         let (high, d, k) = (self.high() && !self.exhausted, self.problem.columns, self.problem.sides);
         let moments = self.moments.take().expect("read by prepare");
+        let n = moments.order();
         let raw = |y: &[Vec<f64>]| -> Vec<Vec<f64>> {
             (0..k).map(|c| (0..d).map(|j| moments.raw(y[c][j], j, c)).collect()).collect()
         };
@@ -526,7 +568,8 @@ impl Method<2> for Refinement<'_, '_> {
             (outcome.success, outcome.status) =
                 (false, if self.exhausted { Status::MaxIterations } else { Status::Degenerate });
         }
-        describe(&mut outcome, &self, rank, tol);
+        let exhausted = self.exhausted;
+        describe(&mut outcome, &Facts { columns: d, rank, rcond: self.options.rcond, tol, exhausted });
         Ok(Solution {
             x: raw(&self.best.points.y),
             x_lo: high.then(|| raw(&self.best.points.lo)),
@@ -539,6 +582,10 @@ impl Method<2> for Refinement<'_, '_> {
             scale: moments.top,
             method: if self.exhausted { "single-pass" } else { found.name },
             passes: self.problem.passes,
+            base: self.best.base.as_ref().map(|read| {
+                let side = |c: usize| (0..n).map(|j| moments.raw(read.points.y[c][j], j, c)).collect();
+                (0..k).map(side).collect()
+            }),
             rows: self.problem.count,
             outcome,
         })
@@ -549,34 +596,4 @@ impl Refinement<'_, '_> {
     fn best_bound(&self) -> f64 {
         if self.best.judged.is_empty() { f64::INFINITY } else { self.best.bound() }
     }
-}
-
-/// The message: what holds, and what to do where the target is missed.
-fn describe(outcome: &mut Outcome, run: &Refinement<'_, '_>, rank: usize, tol: f64) {
-    let d = run.problem.columns;
-    let bound = outcome.certificate.as_ref().map_or(f64::NAN, |c| c.bound);
-    let kind = outcome.certificate.as_ref().map_or("", |c| match c.kind {
-        Kind::ForwardError => "forward",
-        _ => "backward",
-    });
-    let mut text = match outcome.status {
-        Status::Converged => format!("{kind} error bound {bound:.1e} <= tol {tol:.1e}"),
-        Status::RoundingFloor => format!(
-            "{kind} error bound {bound:.1e} > tol {tol:.1e}: these data allow no more in float64; pass tol={:.0e}",
-            10f64.powf((2.0 * bound).log10().ceil())
-        ),
-        Status::MaxIterations if run.exhausted => format!(
-            "{kind} error bound {bound:.1e} > tol {tol:.1e} from the one pass that this source allows; pass a list or \
-             another source that can be read again"
-        ),
-        status => format!("{kind} error bound {bound:.1e}; {}", status.describe()),
-    };
-    if rank < d {
-        text =
-            format!("rank {rank} of {d} at rcond={:.1e}: minimum-norm solution; {text}", run.options.rcond);
-        if outcome.status == Status::Degenerate {
-            text.push_str(" (no bound of the coefficients exists; use accuracy='backward')");
-        }
-    }
-    outcome.message = text;
 }

@@ -144,7 +144,7 @@ impl State {
         if let Some(factor) =
             Factor::plain(&moments.gram, moments.terms).ok().filter(|f| f.eta < 0.5 || n == 0)
         {
-            let range = Range::new(&factor.r, &moments, self.shape.intercept, rcond)?;
+            let range = Range::new(factor.r(), &moments, self.shape.intercept, rcond)?;
             if range.rank == self.shape.columns {
                 let solve = |g: &[f64]| factor.solve(g);
                 return Ok(StateSolution::refined(
@@ -152,11 +152,11 @@ impl State {
                     &solve,
                     self.shape.columns,
                     factor.eta,
-                    factor.r.clone(),
+                    factor.r().clone(),
                 ));
             }
             let solve = |g: &[f64]| range.solve(g, &moments);
-            let (rank, r) = (range.rank, factor.r.clone());
+            let (rank, r) = (range.rank, factor.r().clone());
             return Ok(StateSolution::refined(moments.clone(), &solve, rank, f64::INFINITY, r));
         }
         all.without_factor(moments, rcond)

@@ -9,6 +9,7 @@ use solvent_core::base::monitor::{Budget, Observer};
 use solvent_core::base::view::MatrixView;
 use solvent_core::regression::RegressionError;
 use solvent_core::regression::options::{Accuracy, Options, Route};
+use solvent_core::regression::passes::portable::{self, Remote};
 use solvent_core::regression::problem::{Batch, Problem, Rows, Stream};
 use solvent_core::regression::solve::{Solution, certify, solve};
 use solvent_core::sketch::Name;
@@ -45,6 +46,8 @@ pub enum Data<'py> {
     Sparse32(Compressed<'py, f32>),
     /// `(blocks, columns)`: an object with `restart()` and `next()`.
     Blocks((Py<PyAny>, usize)),
+    /// `(rows, columns, count)`: an object with `sum(name, numbers)`.
+    Remote((Py<PyAny>, usize, usize)),
 }
 
 /// Everything but the rows that makes a problem.
@@ -95,6 +98,23 @@ impl Stream for Blocks {
             Ok(true)
         };
         Python::attach(pull).map_err(|error| self.failure.hold(error))
+    }
+}
+
+/// Rows in other processes: `sum(name, numbers)` is that of a pass over all of them.
+struct Elsewhere {
+    object: Py<PyAny>,
+    failure: Failure,
+}
+
+impl Remote for Elsewhere {
+    fn pass(&mut self, name: &str, numbers: Vec<f64>) -> Result<Vec<f64>, Aborted> {
+        let ask = |py: Python<'_>| -> PyResult<Vec<f64>> {
+            let told = PyArray1::from_vec(py, numbers);
+            let sum = self.object.call_method1(py, "sum", (name, told))?;
+            Ok(sum.extract::<PyReadonlyArray1<'_, f64>>(py)?.as_slice()?.to_vec())
+        };
+        Python::attach(ask).map_err(|error| self.failure.hold(error))
     }
 }
 
@@ -186,7 +206,43 @@ fn with_problem<T: Send>(
                 work(&mut problem, o)
             })
         }
+        Data::Remote((object, columns, count)) => {
+            let mut remote = Elsewhere { object: object.clone_ref(py), failure: gateway.failure() };
+            let (columns, count) = (*columns, *count);
+            gateway.run(py, move |o| {
+                let alpha = alpha.clone();
+                let mut problem =
+                    Problem::remote(&mut remote, count, columns, sides, weighted, alpha, intercept);
+                problem.vector = vector;
+                work(&mut problem, o)
+            })
+        }
     }
+}
+
+/// What a pass adds up over one part of the rows, for rows that lie in several processes.
+pub fn part<'py>(
+    py: Python<'py>,
+    name: &str,
+    numbers: &[f64],
+    data: &Data<'py>,
+    setting: &Setting<'py>,
+    first: usize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let gateway = Gateway::new(None, None)?;
+    let sum = with_problem(py, data, setting, gateway, |rows, _| portable::part(name, numbers, rows, first))?;
+    Ok(PyArray1::from_vec(py, sum))
+}
+
+/// What several of those make together.
+pub fn merge<'py>(
+    py: Python<'py>,
+    name: &str,
+    numbers: &[f64],
+    parts: &[PyReadonlyArray1<'py, f64>],
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let parts: Vec<Vec<f64>> = parts.iter().map(|p| Ok(p.as_slice()?.to_vec())).collect::<PyResult<_>>()?;
+    Ok(PyArray1::from_vec(py, portable::merge(name, numbers, &parts).map_err(Raise::raise)?))
 }
 
 /// Vectors side by side as one array, a row each.
@@ -220,6 +276,8 @@ pub fn solution(py: Python<'_>, s: Solution) -> PyResult<Bound<'_, PyDict>> {
     let (m, n) = (s.r.rows(), s.r.columns());
     dict.set_item("r", PyArray1::from_vec(py, s.r.into_vec()).reshape([n, m])?)?;
     dict.set_item("scale", s.scale)?;
+    let order = s.base.as_ref().and_then(|b| b.first()).map_or(0, Vec::len);
+    dict.set_item("base", s.base.map(|b| rows(py, &b, order)).transpose()?)?;
     Ok(dict)
 }
 
@@ -251,13 +309,14 @@ pub fn judge<'py>(
     setting: &Setting<'py>,
     x: &PyReadonlyArray2<'py, f64>,
     x_lo: Option<PyReadonlyArray2<'py, f64>>,
+    base: Option<PyReadonlyArray2<'py, f64>>,
     tol: f64,
 ) -> PyResult<Bound<'py, PyDict>> {
     let options = setting.options(None)?;
-    let (x, x_lo) = (vectors(x), x_lo.as_ref().map(vectors));
+    let (x, x_lo, base) = (vectors(x), x_lo.as_ref().map(vectors), base.as_ref().map(vectors));
     let gateway = Gateway::new(None, None)?;
     let judged = with_problem(py, data, setting, gateway, |problem, o| {
-        certify(problem, &options, &x, x_lo.as_deref(), tol, o)
+        certify(problem, &options, &x, x_lo.as_deref(), base.as_deref(), tol, o)
     })?;
     certificate(py, &judged)
 }

@@ -17,7 +17,7 @@ pub mod regression {
     use super::state::RowState;
 
     use super::least_squares as ls;
-    use numpy::{PyArray1, PyReadonlyArray2};
+    use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
     use pyo3::prelude::*;
     use pyo3::types::PyDict;
 
@@ -47,9 +47,34 @@ pub mod regression {
         setting: ls::Setting<'py>,
         x: PyReadonlyArray2<'py, f64>,
         x_lo: Option<PyReadonlyArray2<'py, f64>>,
+        base: Option<PyReadonlyArray2<'py, f64>>,
         tol: f64,
     ) -> PyResult<Bound<'py, PyDict>> {
-        ls::judge(py, &data, &setting, &x, x_lo, tol)
+        ls::judge(py, &data, &setting, &x, x_lo, base, tol)
+    }
+
+    /// What a pass adds up over one part of the rows, the first of which is row `first` of all.
+    #[pyfunction]
+    fn pass_part<'py>(
+        py: Python<'py>,
+        name: &str,
+        numbers: PyReadonlyArray1<'py, f64>,
+        data: ls::Data<'py>,
+        setting: ls::Setting<'py>,
+        first: usize,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        ls::part(py, name, numbers.as_slice()?, &data, &setting, first)
+    }
+
+    /// What the sums of several parts make together.
+    #[pyfunction]
+    fn pass_merge<'py>(
+        py: Python<'py>,
+        name: &str,
+        numbers: PyReadonlyArray1<'py, f64>,
+        parts: Vec<PyReadonlyArray1<'py, f64>>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        ls::merge(py, name, numbers.as_slice()?, &parts)
     }
 
     /// Singular values, descending, of a matrix given by its transpose in C order.

@@ -106,6 +106,20 @@ impl Gram {
         }
     }
 
+    /// Adds one row given by its entries other than zero, no column twice: `O(entries²)`. A rounding of the product and
+    /// two-sums of as many rows as a column has entries, so that [`TERMS`] holds for up to `2^25` rows.
+    pub fn add_outer(&mut self, columns: &[usize], values: &[f64]) {
+        for (k, (&i, &x)) in columns.iter().zip(values).enumerate() {
+            for (&j, &y) in columns[..=k].iter().zip(values) {
+                let (high, low) = (i.max(j), i.min(j));
+                let (tile, c, l) = (place(high / WIDTH, low / WIDTH), low % WIDTH, high % WIDTH);
+                let (s, e) = super::sum::two_sum(self.sums[tile][c].0[l], x * y);
+                self.sums[tile][c].0[l] = s;
+                self.errors[tile][c].0[l] += e;
+            }
+        }
+    }
+
     /// Adds another running matrix.
     pub fn merge(&mut self, other: &Self) {
         assert_eq!(other.order, self.order, "Gram matrices of different orders");

@@ -135,3 +135,33 @@ fn appended_columns_and_infinities() {
     overflown.accumulate(&mut Panels::new(1), &[f64::NAN], 1, None);
     assert!(overflown.get(0, 0).is_nan());
 }
+
+#[test]
+fn rows_given_by_their_entries_are_the_same_rows() {
+    let (n, d) = (400, 19);
+    let mut rng = Philox::new(11, 0, 0);
+    let mut gram = Gram::new(d);
+    let mut full = vec![0.0; n * d];
+    for i in 0..n {
+        // Up to four columns, in any order.
+        let mut columns: Vec<usize> = Vec::new();
+        for _ in 0..4 {
+            let j = (rng.normal().abs() * 7.0) as usize % d;
+            if !columns.contains(&j) {
+                columns.push(j);
+            }
+        }
+        let values: Vec<f64> = columns.iter().map(|_| rng.normal()).collect();
+        columns.iter().zip(&values).for_each(|(&j, &v)| full[i * d + j] = v);
+        gram.add_outer(&columns, &values);
+    }
+    for j in 0..d {
+        for k in 0..d {
+            let column = |j: usize| (0..n).map(|i| full[i * d + j]).collect::<Vec<_>>();
+            let (left, right) = (column(j), column(k));
+            let size: f64 = left.iter().zip(&right).map(|(a, b)| (a * b).abs()).sum();
+            // A rounding of each product, and one of the sum.
+            assert!((gram.get(j, k) - dot2(&left, &right)).abs() <= 2.0 * UNIT * size);
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! The Gram matrix of the rows with what is appended to them: ones for the intercept, and the right sides.
 
-use super::{Entry, Pass, Share};
+use super::portable::{Portable, Remote};
+use super::{Entry, Pass, Share, ThinShare};
 use crate::base::dense::{Matrix, Onto, gemm};
+use crate::base::error::Aborted;
 use crate::base::gram::{CHUNK, Gram, Panels};
 use crate::base::view::MatrixView;
 
@@ -91,8 +93,61 @@ impl Pass for Augmented {
         }
     }
 
+    fn absorb_thin<T: Entry>(&self, sum: &mut RunningGram, share: &ThinShare<'_, T>) -> bool {
+        let (d, k, order) = (self.columns, self.sides, self.order());
+        let scale = |j: usize| self.scales.get(j).copied().unwrap_or(1.0);
+        let (mut columns, mut values) = (Vec::new(), Vec::new());
+        for i in 0..share.count {
+            let root = share.weight(i).sqrt();
+            columns.clear();
+            values.clear();
+            for (j, value) in share.row(i) {
+                columns.push(j);
+                values.push(value * scale(j) * root);
+            }
+            if self.intercept {
+                columns.push(d);
+                values.push(root);
+            }
+            for c in 0..k {
+                columns.push(order - k + c);
+                values.push(share.b[i * k + c] * scale(order - k + c) * root);
+            }
+            sum.gram.add_outer(&columns, &values);
+        }
+        true
+    }
+
+    fn remotely(&self, remote: &mut dyn Remote) -> Result<Option<Self::Sum>, Aborted> {
+        Ok(self.unpack(&remote.pass(Self::NAME, self.numbers())?))
+    }
+
     fn merge(&self, total: &mut RunningGram, part: RunningGram) {
         total.gram.merge(&part.gram);
+    }
+}
+
+impl Portable for Augmented {
+    const NAME: &'static str = "gram";
+
+    fn numbers(&self) -> Vec<f64> {
+        let shape = [self.columns as f64, f64::from(u8::from(self.intercept)), self.sides as f64];
+        [&shape, &self.scales[..]].concat()
+    }
+
+    fn told(numbers: &[f64]) -> Option<Self> {
+        let (&[columns, intercept, sides], scales) = numbers.split_first_chunk()?;
+        let (columns, intercept, sides) = (columns as usize, intercept > 0.0, sides as usize);
+        Some(Self { columns, intercept, sides, scales: scales.to_vec() })
+    }
+
+    fn pack(&self, sum: RunningGram) -> Vec<f64> {
+        sum.gram.to_vec()
+    }
+
+    fn unpack(&self, numbers: &[f64]) -> Option<RunningGram> {
+        let gram = Gram::from_slice(self.order(), numbers)?;
+        Some(RunningGram { gram, ..RunningGram::new(self.order()) })
     }
 }
 
@@ -159,7 +214,39 @@ impl Pass for Preconditioned {
         }
     }
 
+    fn remotely(&self, remote: &mut dyn Remote) -> Result<Option<Self::Sum>, Aborted> {
+        Ok(self.unpack(&remote.pass(Self::NAME, self.numbers())?))
+    }
+
     fn merge(&self, total: &mut RunningProduct, part: RunningProduct) {
         total.gram.merge(&part.gram);
+    }
+}
+
+impl Portable for Preconditioned {
+    const NAME: &'static str = "preconditioned";
+
+    fn numbers(&self) -> Vec<f64> {
+        let shape = [self.columns as f64, f64::from(u8::from(self.intercept)), self.t.columns() as f64];
+        [&shape, self.t.as_slice()].concat()
+    }
+
+    fn told(numbers: &[f64]) -> Option<Self> {
+        let (&[columns, intercept, order], t) = numbers.split_first_chunk()?;
+        let (columns, intercept, order) = (columns as usize, intercept > 0.0, order as usize);
+        let rows = columns + usize::from(intercept);
+        (t.len() == rows * order).then(|| Self {
+            columns,
+            intercept,
+            t: Matrix::from_column_major(t.to_vec(), rows, order),
+        })
+    }
+
+    fn pack(&self, sum: RunningProduct) -> Vec<f64> {
+        sum.gram.to_vec()
+    }
+
+    fn unpack(&self, numbers: &[f64]) -> Option<RunningProduct> {
+        Some(RunningProduct { gram: Gram::from_slice(self.t.columns(), numbers)?, ..self.begin() })
     }
 }

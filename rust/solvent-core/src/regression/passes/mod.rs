@@ -6,19 +6,22 @@
 //! | [`residual`] | `Aᵀ W (b - A x)` and `|b - A x|_W²` |
 //! | [`precise`] | the same in double-double |
 //! | [`sketched`] | `S A` for a sketch S |
+//! | [`portable`] | any of these where the rows lie in other processes |
 //! | [`scan`] | largest entries, and the first that is not finite |
 //!
 //! The shares and the number of running sums follow from the shape alone, and the sums are merged in their order, so
 //! that results have the same bits for any number of threads.
 
 pub mod gram;
+pub mod portable;
 pub mod precise;
 pub mod residual;
 pub mod scan;
 pub mod sketched;
 
+use crate::base::error::Aborted;
 use crate::base::gram::CHUNK;
-pub use crate::regression::problem::Share;
+pub use crate::regression::problem::{Share, ThinShare};
 
 /// Rows of the passes are read in whole registers of at most this many entries.
 pub const PAD: usize = 8;
@@ -45,6 +48,16 @@ pub trait Pass: Sync {
     }
     /// Adds a share of rows.
     fn absorb<T: Entry>(&self, sum: &mut Self::Sum, share: &Share<'_, T>);
+    /// Adds rows of few entries as they lie; `false`: this pass has no such way and wants them filled up.
+    fn absorb_thin<T: Entry>(&self, sum: &mut Self::Sum, share: &ThinShare<'_, T>) -> bool {
+        let _ = (sum, share);
+        false
+    }
+    /// The pass over rows in other processes; `None` if this one cannot be told to them.
+    fn remotely(&self, remote: &mut dyn portable::Remote) -> Result<Option<Self::Sum>, Aborted> {
+        let _ = remote;
+        Ok(None)
+    }
     /// Adds another running sum.
     fn merge(&self, total: &mut Self::Sum, part: Self::Sum);
 }

@@ -6,7 +6,9 @@
 
 use solvent_simd::{F64s, Kernel, Simd};
 
-use super::{Entry, Pass, Share, padded};
+use super::portable::{Portable, Remote};
+use super::{Entry, Pass, Share, ThinShare, padded};
+use crate::base::error::Aborted;
 use crate::base::gram::RUN;
 use crate::base::sum::{Dd, Sum};
 
@@ -65,11 +67,78 @@ impl Pass for Precise {
         solvent_simd::dispatch(Absorb { pass: self, sum, share });
     }
 
+    fn absorb_thin<T: Entry>(&self, sum: &mut PreciseGradient, share: &ThinShare<'_, T>) -> bool {
+        let (k, width) = (self.intercepts.len(), padded(self.columns));
+        for i in 0..share.count {
+            let w = share.weight(i);
+            for c in 0..k {
+                let (x, lo) = (&self.x[c * width..][..width], &self.x_lo[c * width..][..width]);
+                let mut r = Dd::from(share.b[i * k + c] * self.scales[c]) - self.intercepts[c];
+                share.row(i).for_each(|(j, a)| r = r - (Dd::product(a, x[j]) + Dd::from(a * lo[j])));
+                let u = r * Dd::from(w);
+                for (j, a) in share.row(i) {
+                    let total = &mut sum.total[c * width + j];
+                    *total = *total + u * Dd::from(a);
+                }
+                sum.ones[c] = sum.ones[c] + u;
+                sum.squares[c].add(w * r.hi * r.hi);
+            }
+        }
+        // Every row is a flush of its own.
+        sum.flushes += share.count;
+        true
+    }
+
+    fn remotely(&self, remote: &mut dyn Remote) -> Result<Option<Self::Sum>, Aborted> {
+        Ok(self.unpack(&remote.pass(Self::NAME, self.numbers())?))
+    }
+
     fn merge(&self, total: &mut PreciseGradient, part: PreciseGradient) {
         total.total.iter_mut().zip(part.total).for_each(|(a, b)| *a = *a + b);
         total.ones.iter_mut().zip(part.ones).for_each(|(a, b)| *a = *a + b);
         total.squares.iter_mut().zip(part.squares).for_each(|(a, b)| a.merge(b));
         total.flushes = total.flushes.max(part.flushes) + 1;
+    }
+}
+
+impl Portable for Precise {
+    const NAME: &'static str = "precise";
+
+    fn numbers(&self) -> Vec<f64> {
+        let shape = [self.columns as f64, self.intercepts.len() as f64];
+        let intercepts: Vec<f64> = self.intercepts.iter().flat_map(|d| [d.hi, d.lo]).collect();
+        [&shape, &intercepts[..], &self.scales, &self.x, &self.x_lo].concat()
+    }
+
+    fn told(numbers: &[f64]) -> Option<Self> {
+        let (&[columns, k], rest) = numbers.split_first_chunk()?;
+        let (columns, k) = (columns as usize, k as usize);
+        let (pairs, rest) = rest.split_at_checked(2 * k)?;
+        let (scales, rest) = rest.split_at_checked(k)?;
+        let (x, x_lo) = rest.split_at_checked(k * padded(columns))?;
+        let intercepts = pairs.chunks_exact(2).map(|p| Dd { hi: p[0], lo: p[1] }).collect();
+        let (scales, x, x_lo) = (scales.to_vec(), x.to_vec(), x_lo.to_vec());
+        (x.len() == x_lo.len()).then_some(Self { columns, x, x_lo, intercepts, scales })
+    }
+
+    fn pack(&self, sum: PreciseGradient) -> Vec<f64> {
+        let doubles = sum.total.iter().chain(&sum.ones).flat_map(|d| [d.hi, d.lo]);
+        let squares = sum.squares.iter().flat_map(|s| <[f64; 2]>::from(s.parts()));
+        [sum.flushes as f64].into_iter().chain(doubles).chain(squares).collect()
+    }
+
+    fn unpack(&self, numbers: &[f64]) -> Option<PreciseGradient> {
+        let (&flushes, rest) = numbers.split_first()?;
+        let (pairs, []) = rest.as_chunks::<2>() else { return None };
+        let (n, k) = (self.x.len(), self.intercepts.len());
+        let double = |&[hi, lo]: &[f64; 2]| Dd { hi, lo };
+        (pairs.len() == n + 2 * k).then(|| PreciseGradient {
+            total: pairs[..n].iter().map(double).collect(),
+            ones: pairs[n..n + k].iter().map(double).collect(),
+            squares: pairs[n + k..].iter().map(|&[head, tail]| Sum::from_parts(head, tail)).collect(),
+            flushes: flushes as usize,
+            ..self.begin()
+        })
     }
 }
 

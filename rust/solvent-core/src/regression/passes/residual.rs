@@ -2,7 +2,9 @@
 
 use solvent_simd::{F64s, Kernel, Lanes, Simd};
 
-use super::{Entry, PAD, Pass, Share, padded};
+use super::portable::{Portable, Remote};
+use super::{Entry, PAD, Pass, Share, ThinShare, padded};
+use crate::base::error::Aborted;
 use crate::base::gram::RUN;
 use crate::base::sum::{Sum, two_sum};
 
@@ -70,6 +72,34 @@ impl Pass for Residual {
         solvent_simd::dispatch(Absorb { pass: self, sum, share });
     }
 
+    fn absorb_thin<T: Entry>(&self, sum: &mut Gradient, share: &ThinShare<'_, T>) -> bool {
+        let (k, width) = (self.intercepts.len(), padded(self.columns));
+        for i in 0..share.count {
+            let w = share.weight(i);
+            for c in 0..k {
+                let x = &self.x[c * width..][..width];
+                let mut r = Sum::new();
+                r.add(share.b[i * k + c] * self.scales[c] - self.intercepts[c]);
+                share.row(i).for_each(|(j, a)| r.add_product(-a, x[j]));
+                let r = r.value();
+                let u = w * r;
+                for (j, a) in share.row(i) {
+                    let at = c * width + j;
+                    let (s, e) = two_sum(sum.head[at], a * u);
+                    sum.head[at] = s;
+                    sum.tail[at] += e;
+                }
+                sum.ones[c].add(u);
+                sum.squares[c].add(u * r);
+            }
+        }
+        true
+    }
+
+    fn remotely(&self, remote: &mut dyn Remote) -> Result<Option<Self::Sum>, Aborted> {
+        Ok(self.unpack(&remote.pass(Self::NAME, self.numbers())?))
+    }
+
     fn merge(&self, total: &mut Gradient, part: Gradient) {
         for i in 0..total.head.len() {
             let (s, e) = two_sum(total.head[i], part.head[i]);
@@ -80,6 +110,45 @@ impl Pass for Residual {
             total.ones[c].merge(part.ones[c]);
             total.squares[c].merge(part.squares[c]);
         }
+    }
+}
+
+impl Portable for Residual {
+    const NAME: &'static str = "residual";
+
+    fn numbers(&self) -> Vec<f64> {
+        let shape = [self.columns as f64, self.intercepts.len() as f64];
+        [&shape, &self.intercepts[..], &self.scales, &self.x].concat()
+    }
+
+    fn told(numbers: &[f64]) -> Option<Self> {
+        let (&[columns, k], rest) = numbers.split_first_chunk()?;
+        let (columns, k) = (columns as usize, k as usize);
+        let (intercepts, rest) = rest.split_at_checked(k)?;
+        let (scales, x) = rest.split_at_checked(k)?;
+        let (intercepts, scales, x) = (intercepts.to_vec(), scales.to_vec(), x.to_vec());
+        (x.len() == k * padded(columns)).then_some(Self { columns, x, intercepts, scales })
+    }
+
+    fn pack(&self, sum: Gradient) -> Vec<f64> {
+        let pairs = sum.ones.iter().chain(&sum.squares).flat_map(|s| <[f64; 2]>::from(s.parts()));
+        let sums: Vec<f64> = pairs.collect();
+        [sum.head, sum.tail, sums].concat()
+    }
+
+    fn unpack(&self, numbers: &[f64]) -> Option<Gradient> {
+        let (k, mut sum) = (self.intercepts.len(), self.begin());
+        let (head, rest) = numbers.split_at_checked(self.x.len())?;
+        let (tail, rest) = rest.split_at_checked(self.x.len())?;
+        sum.head.copy_from_slice(head);
+        sum.tail.copy_from_slice(tail);
+        let (pairs, []) = rest.as_chunks::<2>() else { return None };
+        let sums: Vec<Sum> = pairs.iter().map(|&[head, tail]| Sum::from_parts(head, tail)).collect();
+        (sums.len() == 2 * k).then(|| Gradient {
+            ones: sums[..k].to_vec(),
+            squares: sums[k..].to_vec(),
+            ..sum
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Largest entries of the columns and of the right sides, and the first entry that is not finite.
 
+use super::portable::{Portable, Remote};
 use super::{Entry, Pass, Share};
-use crate::base::error::ArgumentError;
+use crate::base::error::{Aborted, ArgumentError};
 
 /// The pass.
 #[derive(Debug, Clone)]
@@ -73,6 +74,10 @@ impl Pass for Scan {
         }
     }
 
+    fn remotely(&self, remote: &mut dyn Remote) -> Result<Option<Self::Sum>, Aborted> {
+        Ok(self.unpack(&remote.pass(Self::NAME, self.numbers())?))
+    }
+
     fn merge(&self, total: &mut Extremes, part: Extremes) {
         let largest = |into: &mut Vec<f64>, from: Vec<f64>| {
             into.iter_mut().zip(from).for_each(|(a, b)| *a = a.max(b));
@@ -83,5 +88,40 @@ impl Pass for Scan {
             (Some(a), Some(b)) => Some(if (b.0, b.1) < (a.0, a.1) { b } else { a }),
             (a, b) => a.or(b),
         };
+    }
+}
+
+impl Portable for Scan {
+    const NAME: &'static str = "scan";
+
+    fn numbers(&self) -> Vec<f64> {
+        vec![self.columns as f64, self.sides as f64, f64::from(u8::from(self.vector))]
+    }
+
+    fn told(numbers: &[f64]) -> Option<Self> {
+        let &[columns, sides, vector] = numbers else { return None };
+        Some(Self { columns: columns as usize, sides: sides as usize, vector: vector > 0.0 })
+    }
+
+    fn pack(&self, sum: Extremes) -> Vec<f64> {
+        let bad = sum.bad.map(|(row, column, value)| [row as f64, column as f64, value]);
+        [sum.columns, sum.sides, bad.map_or_else(Vec::new, Vec::from)].concat()
+    }
+
+    fn unpack(&self, numbers: &[f64]) -> Option<Extremes> {
+        let (columns, rest) = numbers.split_at_checked(self.columns)?;
+        let (sides, bad) = rest.split_at_checked(self.sides)?;
+        let bad = match *bad {
+            [] => None,
+            [row, column, value] => Some((row as usize, column as usize, value)),
+            _ => return None,
+        };
+        Some(Extremes { columns: columns.to_vec(), sides: sides.to_vec(), bad })
+    }
+
+    fn shift(&self, sum: &mut Extremes, first: usize) {
+        if let Some((row, ..)) = &mut sum.bad {
+            *row += first;
+        }
     }
 }

@@ -1,0 +1,156 @@
+"""Attack the certificates of `solvent.regression.lstsq` with rational numbers.
+
+    python tools/attack_regression.py --problems 30000 --out docs/evidence/regression-certificates.jsonl
+
+Every problem is small (n <= 13, d <= 4, an intercept perhaps) and drawn from a hostile family of
+`tests/helpers/attack_lstsq.py`: condition up to 1e14 with residuals from 1e-16 to 1e8 of the fit, columns an ulp apart, integer
+ties, dependent columns and dummies, columns of 2^+-200, right sides orthogonal to A, rows of 1e+-8, more columns than
+rows; weights, a ridge and an intercept at random.  Each is solved for the backward error, moved twice and certified again,
+and solved for the forward error.  Every bound must be at least the exact backward error (a secular equation in rational
+numbers) or the exact error of each coefficient (exact elimination).  The medians of bound over truth are reported.
+
+The work is cut into chunks, each reproducible from (seed, chunk number) alone.  A chunk's counts are one JSON line in
+`--out`; a second run with the same arguments goes on where the first one stopped.  At the end a summary is written beside
+it (`.txt`).  Exit status: 0 without violations, 1 otherwise."""
+
+import argparse
+import collections
+import json
+import multiprocessing
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+import solvent
+from helpers import attack_lstsq as attack
+from solvent.regression import lstsq
+
+FAMILIES = list(attack.FAMILIES)
+
+
+def build():
+    """What computed: records of another build do not count when a run is resumed."""
+    return f"solvent {solvent.__version__}, SIMD {solvent._core.simd_level()}"
+
+
+def chunk_of(seed, chunk, size):
+    """One chunk: `size` problems of one family.  Returns a JSON-able record."""
+    family = FAMILIES[chunk % len(FAMILIES)]
+    statuses = collections.Counter()
+    record = {"build": build(), "seed": seed, "size": size, "chunk": chunk, "family": family, "certificates": 0,
+              "ratios": [], "high": [], "violations": [], "violation_count": 0}  # fmt: skip
+    for k in range(size):
+        rng = np.random.default_rng([seed, chunk, k])
+        try:
+            row = attack.run(rng, family, lstsq)
+        except Exception as error:  # a failure to answer is a finding too, and the run goes on
+            row = {"statuses": ["raised"], "payloads": 0, "ratios": [], "high": [],
+                   "violations": [f"{type(error).__name__}: {error}"]}  # fmt: skip
+        statuses.update(row["statuses"])
+        record["certificates"] += row["payloads"]
+        for name in ("ratios", "high"):
+            record[name] += [float(f"{value:.3g}") for value in row[name]]
+        record["violation_count"] += len(row["violations"])
+        if row["violations"] and len(record["violations"]) < 5:
+            record["violations"].append({"problem": k, "claims": row["violations"]})
+    record["statuses"] = dict(statuses)
+    return record
+
+
+def _job(task):
+    return chunk_of(*task)
+
+
+def summary(records, header):
+    """The text beside the records, and the number of violations."""
+    count = sum(r["violation_count"] for r in records)
+    certificates = sum(r["certificates"] for r in records)
+    lines = [
+        *header, "",
+        f"problems {sum(r['size'] for r in records)}, certificates {certificates}, violations {count}", "",
+        f"{'family':12} {'problems':>8} {'certificates':>12} {'violations':>10} {'backward':>9} {'forward':>9}  "
+        "(medians of bound/truth) outcomes",
+    ]  # fmt: skip
+    for family in [*FAMILIES, "all"]:
+        own = [r for r in records if family in (r["family"], "all")]
+        statuses = collections.Counter()
+        for r in own:
+            statuses.update(r["statuses"])
+        middle = [
+            np.median([v for r in own for v in r[name]]) if any(r[name] for r in own) else np.nan
+            for name in ("ratios", "high")
+        ]
+        lines.append(
+            f"{family:12} {sum(r['size'] for r in own):8d} {sum(r['certificates'] for r in own):12d} "
+            f"{sum(r['violation_count'] for r in own):10d} {middle[0]:9.3g} {middle[1]:9.3g}  "
+            + ", ".join(f"{name} {k}" for name, k in statuses.most_common())
+        )
+    for r in records:
+        for v in r["violations"]:
+            lines.append(
+                f"VIOLATION {r['family']} chunk {r['chunk']} problem {v['problem']}: "
+                + "; ".join(v["claims"])
+            )
+    return "\n".join(lines) + "\n", count
+
+
+def read(path):
+    """The records of an earlier run; a line that was cut short by an interruption is dropped from the file."""
+    records = []
+    if path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                continue
+        path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    return records
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--problems", type=int, default=30_000)
+    parser.add_argument("--chunk", type=int, default=250, help="problems a chunk")
+    parser.add_argument("--seed", type=int, default=20240205)
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--out", type=Path, default=Path("docs/evidence/regression-certificates.jsonl"))
+    args = parser.parse_args(argv)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    records = {
+        r["chunk"]: r
+        for r in read(args.out)
+        if (r["seed"], r["size"], r["build"]) == (args.seed, args.chunk, build())
+    }
+    total = -(-args.problems // args.chunk)
+    todo = [(args.seed, c, args.chunk) for c in range(total) if c not in records]
+    start = time.time()
+    # Processes start afresh: a forked copy of a threaded parent is another test's subject.
+    with multiprocessing.get_context("spawn").Pool(args.processes) as pool, args.out.open("a") as log:
+        for k, record in enumerate(pool.imap_unordered(_job, todo)):
+            records[record["chunk"]] = record
+            log.write(json.dumps(record) + "\n")
+            log.flush()
+            if k % 20 == 0 or record["violation_count"]:
+                print(
+                    f"{k + 1}/{len(todo)} chunks, {time.time() - start:.0f} s, {record['family']}: "
+                    f"violations {record['violation_count']}",
+                    flush=True,
+                )
+    header = [
+        f"{build()}, {platform.machine()}, NumPy {np.__version__}",
+        f"seed {args.seed}, {args.problems} problems in chunks of {args.chunk}; {time.time() - start:.0f} s this run",
+    ]
+    text, count = summary([records[c] for c in sorted(records) if c < total], header)
+    args.out.with_suffix(".txt").write_text(text)
+    print(text)
+    return 1 if count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

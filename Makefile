@@ -74,6 +74,8 @@ long: $(BUILT) $(call DEPS,test) ## what CI cannot afford (hours); logs land in 
 	@mkdir -p docs/evidence
 	"$(PY)" tools/attack_certificates.py --points $(LONG_POINTS) --out docs/evidence/special-certificates.jsonl
 	"$(PY)" tools/attack_ot.py --problems $(LONG_PROBLEMS) --out docs/evidence/ot-certificates.jsonl
+	"$(PY)" tools/attack_quantile.py $(LONG_PROBLEMS) 2>&1 | tee docs/evidence/quantile-certificates.txt
+	"$(PY)" tools/attack_lp.py $(LONG_PROBLEMS) 2>&1 | tee docs/evidence/lp-certificates.txt
 	"$(PY)" tools/large_points.py --out docs/evidence/ot-points.json
 	"$(CARGO)" test --release --workspace --locked -- --ignored --nocapture 2>&1 | tee docs/evidence/rust-exhaustive.log
 

@@ -466,7 +466,7 @@ def test_blocks_are_the_rows(rng):
     result = quantile_regression(blocks, tau=[0.2, 0.7])
     np.testing.assert_array_equal(result.x, whole.x)
     assert result.certify(blocks) == result.certificate == whole.certificate
-    weighted = quantile_regression(((a[i], b[i], np.full(len(i), 2.0)) for i in cuts))
+    weighted = quantile_regression((a[i], b[i], np.full(len(i), 2.0)) for i in cuts)
     assert weighted.objective == pytest.approx(2 * quantile_regression(a, b).objective, rel=1e-12)
     with pytest.raises(TypeError, match="b is None; expected b, or an iterable of row blocks"):
         quantile_regression(a)

@@ -33,7 +33,7 @@ def _norm(x: NDArray[np.float64], p: float) -> float:
     peak = float(np.abs(x).max(initial=0.0))
     if peak == 0 or not np.isfinite(p):
         return peak
-    return peak * float((np.abs(x / peak) ** p).sum()) ** (1 / p)
+    return float(peak * float((np.abs(x / peak) ** p).sum()) ** (1 / p))
 
 
 def solve(a: Any, rows: NDArray[np.int64], p: float, tol: float, workers: int | None) -> tuple[Pairs, int]:

@@ -77,6 +77,8 @@ long: $(BUILT) $(call DEPS,test) ## what CI cannot afford (hours); logs land in 
 	"$(PY)" tools/attack_ot.py --problems $(LONG_PROBLEMS) --out docs/evidence/ot-certificates.jsonl
 	"$(PY)" tools/attack_completion.py --problems $(LONG_PROBLEMS) --out docs/evidence/completion-certificates.jsonl
 	"$(PY)" tools/attack_monotone.py --problems $(LONG_PROBLEMS) --out docs/evidence/monotone-certificates.jsonl
+	"$(PY)" tools/attack_quantile.py $(LONG_PROBLEMS) 2>&1 | tee docs/evidence/quantile-certificates.txt
+	"$(PY)" tools/attack_lp.py $(LONG_PROBLEMS) 2>&1 | tee docs/evidence/lp-certificates.txt
 	"$(PY)" tools/large_points.py --out docs/evidence/ot-points.json
 	"$(PY)" tools/attack_regression.py --problems $(LONG_FITS) --out docs/evidence/regression-certificates.jsonl
 	"$(PY)" -m benches.out_of_core --gigabytes 4 2>&1 | tee docs/evidence/regression-out-of-core.txt

@@ -15,6 +15,7 @@ from solvent import _core
 from solvent._dispatch import array_function
 from solvent._progress import observer
 from solvent._result import Certificate, Result
+from solvent._rng import RNGLike, seed_from_rng
 from solvent._validate import (
     as_float_array,
     check_choice,
@@ -25,11 +26,24 @@ from solvent._validate import (
     check_workers,
 )
 
-from ._design import check_coefficients, check_design, check_right_side, check_size, check_weights
+from ._design import (
+    check_coefficients,
+    check_design,
+    check_right_side,
+    check_size,
+    check_weights,
+    gather,
+)
 
 __all__ = ["LpResult", "lp_regression"]
 
-_METHODS = ("auto", "newton", "interior-point", "preprocess")
+
+def _methods(p: float) -> tuple[str, ...]:
+    """The methods that there are for an exponent."""
+    if p == 1:
+        return ("auto", "interior-point", "preprocess", "sample")
+    own = "interior-point" if p < 2 else "newton"
+    return ("auto", own, "sample") if p < 4 else ("auto", own)
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -86,8 +100,8 @@ class LpResult(Result):
     @array_function("a", "b", "weights")
     def certify(
         self,
-        a: ArrayLike,
-        b: ArrayLike,
+        a: Any,
+        b: ArrayLike | None = None,
         weights: ArrayLike | None = None,
         *,
         fit_intercept: bool | None = None,
@@ -115,6 +129,7 @@ class LpResult(Result):
         ValueError
             As `lp_regression`, and if shapes do not fit the payload.
         """
+        a, b, weights = gather(a, b, weights)
         design, (n, d), _ = check_design(a)
         right = check_right_side(b, n)
         w = check_weights(weights, n)
@@ -150,16 +165,17 @@ def _doubled(certificate: Certificate) -> Certificate:
 
 @array_function("a", "b", "weights", "x0")
 def lp_regression(
-    a: ArrayLike,
-    b: ArrayLike,
+    a: Any,
+    b: ArrayLike | None = None,
     p: float = 1,
     *,
     weights: ArrayLike | None = None,
     fit_intercept: bool = False,
     tol: float | None = None,
     method: str = "auto",
+    eps: float = 0.1,
     x0: ArrayLike | LpResult | None = None,
-    rng: Any = None,  # noqa: ARG001 (the common contract's: nothing here is random but samples of a fixed seed)
+    rng: RNGLike | None = None,
     maxiter: int | None = None,
     maxtime: float | None = None,
     workers: int | None = None,
@@ -174,9 +190,10 @@ def lp_regression(
 
     Parameters
     ----------
-    a : array_like or sparse array of shape (n, d)
-        The design, in any order; float32 is widened as it is read.
-    b : array_like of shape (n,)
+    a : array_like or sparse array of shape (n, d), or iterable of row blocks
+        The design, in any order; float32 is widened as it is read. `numpy.memmap` too. Blocks are pairs
+        ``(a_block, b_block)`` or triples with weights, `b` is then None; they are put together in memory.
+    b : array_like of shape (n,), optional
         The right side.
     p : float, default 1
         The exponent, 1 <= p < inf.
@@ -185,14 +202,18 @@ def lp_regression(
     fit_intercept : bool, default False
         Append a column of ones, virtually; its coefficient is ``result.intercept``.
     tol : float, default 1e-10
-        Target for ``certificate.bound`` (1e-6 where `a` is float32). 0: the smallest bound that can be
-        had; for p > 1 the status is then ``rounding_floor``.
-    method : {"auto", "newton", "interior-point", "preprocess"}, default "auto"
-        For p > 1 "newton" is "auto"; the others are `quantile_regression`'s, for p = 1.
+        Target for ``certificate.bound`` (1e-6 where `a` is float32; `eps` for "sample"). 0: the smallest bound that can
+        be had; for p > 1 the status is then ``rounding_floor``.
+    method : {"auto", "interior-point", "newton", "preprocess", "sample"}, default "auto"
+        "auto" is `quantile_regression`'s for p = 1 ("interior-point" and "preprocess" are its ways too), "interior-point"
+        for p < 2, "newton" from 2 on. "sample", p < 4: the fit of some rows, drawn by their scores, which is within
+        ``1 + eps`` of the least norm with high probability; the certificate is of all rows and bounds what it missed.
+    eps : float, default 0.1
+        Of "sample": the rows that are drawn grow as ``1/eps**2``. Where they were half of all or more, all are fitted.
     x0 : array_like of shape (d,), or LpResult, optional
         A start.
-    rng : optional
-        Accepted for uniformity: nothing depends on it.
+    rng : None, int, Generator or SeedSequence
+        Of "sample": where the draws come from; None takes fresh entropy. Nothing else is random.
     maxiter : int, default 1000
         Newton steps.
     maxtime : float, optional
@@ -222,16 +243,19 @@ def lp_regression(
 
     Notes
     -----
-    p > 1: Newton's method with a line search on ``sum(abs(r) ** p)``, along exponents that begin at 2. Each step's linear
+    p >= 2: Newton's method with a line search on ``sum(abs(r) ** p)``, along exponents that begin at 2. Each step's linear
     system also projects ``sign(r) * abs(r) ** (p - 1)`` onto the duals that are orthogonal to A, whose gap is of second order
-    in the step [1]_. The certificate holds for any dual y: by Hölder, with ``s = A^T y`` and ``q = p / (p - 1)``,
+    in the step [1]_. p < 2: a predictor-corrector interior point for ``r = z - w``, ``min sum(z ** p + w ** p)``, some ten
+    steps for any p. "sample": rows drawn by the bounds of their sensitivity and their leverage, p <= 2 [2]_, or by
+    Lewis weights, p < 4, of the matrix with `b` beside it. The certificate holds for any dual y: by Hölder, with ``s = A^T y`` and ``q = p / (p - 1)``,
     ``norm(r*, p) >= (y @ r - 2 K(s) c_p norm(r, p)) / norm(y, q)``; K(s) as in `quantile_regression`, c_p = 1 for p <= 2 and
-    ``n ** (1/2 - 1/p)`` above. For p below 1.05 or so the steps may end at a bound of 1e-7 (status ``stalled``): pass a `tol`. Time O(n d^2) a step, some 10 to 40 of them; memory O(n) beside `a`.
+    ``n ** (1/2 - 1/p)`` above. Time O(n d^2) a step, some 10 to 40 of them; memory O(n) beside `a`.
 
     References
     ----------
     .. [1] D. Adil, R. Peng, S. Sachdeva, "Fast, provably convergent IRLS algorithm for p-norm linear regression", NeurIPS
        2019, sections 2 and 3.
+    .. [2] A. Munteanu, S. Omlor, "Optimal bounds for lp sensitivity sampling via l2 augmentation", arXiv:2406.00328.
 
     Examples
     --------
@@ -245,6 +269,7 @@ def lp_regression(
     >>> result.certify(a, b) == result.certificate
     True
     """
+    a, b, weights = gather(a, b, weights)
     design, (n, d), dtype = check_design(a)
     right = check_right_side(b, n)
     try:
@@ -254,14 +279,24 @@ def lp_regression(
     w = check_weights(weights, n)
     check_size(right, w)
     half = dtype == np.float32
-    check_choice(
-        method, "method", ("auto", "interior-point", "preprocess") if exponent == 1 else _METHODS[:2]
-    )
+    check_choice(method, "method", _methods(exponent))
+    accuracy = check_scalar(eps, "eps", gt=0, lt=1)
     ones = bool(fit_intercept)
     start = _check_start(x0, d, ones)
     basis = None
     if exponent == 1 and isinstance(x0, LpResult) and x0.basis is not None:
         basis = np.asarray(x0.basis).tolist()
+    if method == "sample":
+        # Only here: solvent.sketch is what it stands on.
+        from ._coreset import fit_sample
+
+        target = check_tol(tol, accuracy)
+        budget = (check_maxiter(maxiter, 1000), check_maxtime(maxtime))
+        given = (design, right, w, a)
+        seed = seed_from_rng(rng)
+        return fit_sample(
+            given, (n, d), exponent, ones, accuracy, target, seed, budget, check_workers(workers)
+        )
     common: dict[str, Any] = {
         "a": design,
         "b": right,

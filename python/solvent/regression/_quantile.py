@@ -291,7 +291,7 @@ def quantile_regression(
     A Mehrotra predictor-corrector [2]_ runs on the rows that matter: a sample of ``sqrt(d) n^(2/3)`` of them, then those
     near the sample's fit with all others added up in two, the wrong ones of which come back. From its interior point the
     answer goes to a vertex of the program, by exchanges as in the simplex method if need be. Dependent columns get
-    coefficient 0. Time O(n d) beside some 25 steps of O(sqrt(d) n^(2/3) d^2), and one Gram matrix of all rows, O(n d^2);
+    coefficient 0. Time O(n d) beside some 20 steps of O(sqrt(d) n^(2/3) d^2); without preprocessing O(n d^2) a step;
     memory O(n) beside `a`, or a copy of it where there is no preprocessing.
 
     References

@@ -10,6 +10,7 @@
 //! | [`lbfgs`] | the quasi-Newton minimiser, for functions with kinks too |
 //! | [`pool`] | threads: lazy, per process, the same bits for any number of them |
 //! | [`rng`] | Philox4x32-10 streams, and the distributions drawn from them |
+//! | [`buffer`] | scratch that begins at a cache line |
 //! | [`view`] | arrays as slice + shape + strides |
 //! | [`sparse`] | compressed rows, as SciPy keeps them |
 //! | [`dense`] | factorisations of small dense matrices |
@@ -18,6 +19,7 @@
 //!
 //! How a family uses them: [`monitor::Method`] is the contract, one page of trait; [`probe`] the smallest solver.
 
+pub mod buffer;
 pub mod certificate;
 pub mod dense;
 mod elementary;

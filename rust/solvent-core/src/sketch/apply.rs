@@ -2,6 +2,7 @@
 
 use super::rows::{Element, LANES, Rows, pack};
 use super::{Sketch, stream::Panels};
+use crate::base::buffer::Buffer;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::pool;
@@ -105,13 +106,12 @@ fn sum_panels<S: Sketch>(
     let items = n.div_ceil(panel) * stripes.len();
     let mut totals: Vec<_> = stripes.iter().map(|columns| Panels::new(m, columns.len())).collect();
     // Sums that were added up lend their memory to the next ones: fresh pages cost as much as the work on them.
-    let spare: Mutex<Vec<Vec<f64>>> = Mutex::new(Vec::new());
+    let spare: Mutex<Vec<Buffer>> = Mutex::new(Vec::new());
     let part = |item: Range<usize>| {
         let (p, s) = (item.start / stripes.len(), item.start % stripes.len());
         let columns = stripes[s].clone();
         let mut sum = spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        sum.clear();
-        sum.resize(m * columns.len().next_multiple_of(LANES), 0.0);
+        sum.reset(m * columns.len().next_multiple_of(LANES));
         add(p * panel..n.min((p + 1) * panel), columns, &mut sum);
         (s, sum)
     };

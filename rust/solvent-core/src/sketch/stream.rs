@@ -2,13 +2,14 @@
 
 use super::rows::{Element, LANES, Rows};
 use super::{Sketch, panel_rows};
+use crate::base::buffer::Buffer;
 
 /// The total of some panels' sums.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Panels {
     m: usize,
     width: usize,
-    total: Option<Vec<f64>>,
+    total: Option<Buffer>,
 }
 
 impl Panels {
@@ -17,12 +18,12 @@ impl Panels {
     }
 
     /// Adds the sum of the next panel, and gives its memory back unless it became the total's.
-    pub(super) fn add(&mut self, sum: Vec<f64>) -> Option<Vec<f64>> {
+    pub(super) fn add(&mut self, sum: Buffer) -> Option<Buffer> {
         let Some(total) = &mut self.total else {
             self.total = Some(sum);
             return None;
         };
-        total.iter_mut().zip(&sum).for_each(|(t, s)| *t += s);
+        total.iter_mut().zip(sum.iter()).for_each(|(t, s)| *t += s);
         Some(sum)
     }
 
@@ -52,7 +53,7 @@ pub struct Stream<S> {
     /// Rows of the grain that is not yet whole, widened and times their factors.
     waiting: Vec<f64>,
     /// The sum of the panel that is not yet whole.
-    panel: Vec<f64>,
+    panel: Buffer,
     panels: Panels,
 }
 
@@ -60,7 +61,7 @@ impl<S: Sketch> Stream<S> {
     /// A stream of rows of `width` elements.
     pub fn new(sketch: S, width: usize) -> Self {
         let panels = Panels::new(sketch.rows(), width);
-        Self { sketch, width, count: 0, waiting: Vec::new(), panel: Vec::new(), panels }
+        Self { sketch, width, count: 0, waiting: Vec::new(), panel: Buffer::default(), panels }
     }
 
     /// Rows seen so far.
@@ -105,7 +106,7 @@ impl<S: Sketch> Stream<S> {
     }
 
     fn add<T: Element>(&mut self, block: &Rows<'_, T>, first: usize) {
-        self.panel.resize(self.sketch.rows() * block.padded(), 0.0);
+        self.panel.lengthen(self.sketch.rows() * block.padded());
         self.sketch.add(block, first, &mut self.panel);
     }
 
@@ -126,7 +127,7 @@ impl<S: Sketch> Stream<S> {
         let sum = std::mem::take(&mut self.panel);
         if !sum.is_empty() {
             self.panel = self.panels.add(sum).unwrap_or_default();
-            self.panel.clear();
+            self.panel.reset(0);
         }
     }
 

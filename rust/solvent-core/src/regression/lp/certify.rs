@@ -9,6 +9,7 @@
 //! exponent, `(1 + 3/p + ln(n)/p + 2) u` after the root, the same for |y|_q, where q is rounded down, which makes the norm
 //! larger; a^T r by Hölder 2 u; weights, `(4 + max |ln w|) u`, twice. [`ALLOWANCE`] and the logarithms cover them.
 
+use crate::base::buffer::Buffer;
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::monitor::Monitor;
 use crate::base::sum::{Dd, Sum};
@@ -62,7 +63,7 @@ pub fn certify(
     let part = |rows: std::ops::Range<usize>| {
         let mut gradient = vec![Dd::ZERO; width];
         let mut residual = vec![0.0; padded(rows.len())];
-        let mut panel = vec![0.0; stride * width];
+        let mut panel = Buffer::zeros(stride * width);
         let (mut y, mut own, rest) = (vec![0.0; stride], vec![0.0; stride], vec![0.0; stride]);
         for start in rows.clone().step_by(stride) {
             let count = (rows.end - start).min(stride);

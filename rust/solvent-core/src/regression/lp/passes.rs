@@ -1,5 +1,6 @@
 //! Passes over the rows, and the powers of residuals.
 
+use crate::base::buffer::Buffer;
 use crate::base::monitor::Monitor;
 use crate::regression::quantile::design::{GROUP, padded, panel_rows};
 use crate::regression::quantile::kernels::{Apply, Collect, Gram, Panel};
@@ -12,14 +13,14 @@ struct Reader<'a, 'p> {
     problem: &'a Problem<'p>,
     frame: &'a Frame,
     stride: usize,
-    raw: Vec<f64>,
-    own: Vec<f64>,
+    raw: Buffer,
+    own: Buffer,
 }
 
 impl<'a, 'p> Reader<'a, 'p> {
     fn new(problem: &'a Problem<'p>, frame: &'a Frame) -> Self {
         let stride = panel_rows(problem.width());
-        let (raw, own) = (vec![0.0; stride * problem.width()], vec![0.0; stride * frame.rank()]);
+        let (raw, own) = (Buffer::zeros(stride * problem.width()), Buffer::zeros(stride * frame.rank()));
         Self { problem, frame, stride, raw, own }
     }
 
@@ -81,7 +82,7 @@ pub fn normal(
         let mut reader = Reader::new(problem, frame);
         let stride = reader.stride;
         let (mut gram, mut right) = (vec![0.0; d * d], vec![0.0; d]);
-        let mut scratch = vec![0.0; stride * d];
+        let mut scratch = Buffer::zeros(stride * d);
         let (mut root, mut side) = (vec![0.0; stride], vec![0.0; stride]);
         for start in rows.clone().step_by(stride) {
             let count = (rows.end - start).min(stride);
@@ -104,6 +105,35 @@ pub fn normal(
         Ok(())
     })?;
     Ok((gram, right))
+}
+
+/// `A^T v` of the weighted rows in the frame.
+pub fn collect(
+    problem: &Problem<'_>,
+    frame: &Frame,
+    v: &[f64],
+    monitor: &mut Monitor<'_>,
+) -> Result<Vec<f64>, QuantileError> {
+    let d = frame.rank();
+    let mut total = vec![0.0; d];
+    let part = |rows: Range<usize>| {
+        let mut reader = Reader::new(problem, frame);
+        let stride = reader.stride;
+        let (mut own, mut side) = (vec![0.0; d], vec![0.0; stride]);
+        for start in rows.clone().step_by(stride) {
+            let count = (rows.end - start).min(stride);
+            (0..count).for_each(|i| side[i] = problem.weight(start + i) * v[start + i]);
+            let panel = reader.panel(start, count);
+            side[count..panel.m].fill(0.0);
+            dispatch(Collect { panel, v: [&side], out: [&mut own[..]] });
+        }
+        own
+    };
+    monitor.fold_blocks(problem.rows(), block(problem), 64, part, |own| -> Result<(), QuantileError> {
+        total.iter_mut().zip(&own).for_each(|(t, p): (&mut f64, &f64)| *t += p);
+        Ok(())
+    })?;
+    Ok(total)
 }
 
 /// `sum |(r_i - t q_i)/unit|^p`, to the accuracy of exp and ln.

@@ -18,6 +18,7 @@ use super::exact::{Ends, Judge, Totals, chain};
 use super::factor::{Frame, U};
 use super::kernels::Panel;
 use super::problem::Problem;
+use crate::base::buffer::Buffer;
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::monitor::Monitor;
 use crate::base::sum::Dd;
@@ -57,8 +58,8 @@ pub fn certify(
         let mut totals = Totals::default();
         let mut gradient = vec![Dd::ZERO; width];
         let mut residual = vec![0.0; padded(rows.len())];
-        let mut panel = vec![0.0; stride * width];
-        let mut vectors = vec![0.0; 4 * stride];
+        let mut panel = Buffer::zeros(stride * width);
+        let mut vectors = Buffer::zeros(4 * stride);
         let (y, vectors) = vectors.split_at_mut(stride);
         let (w, vectors) = vectors.split_at_mut(stride);
         let (own, rest) = vectors.split_at_mut(stride);

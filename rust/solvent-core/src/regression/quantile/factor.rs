@@ -11,8 +11,9 @@
 use super::QuantileError;
 use super::design::{GROUP, TILE, padded, panel_rows};
 use super::interior::even_power;
-use super::kernels::{Gram, Panel};
+use super::kernels::{Gram, Panel, Sizes};
 use super::problem::Problem;
+use crate::base::buffer::Buffer;
 use crate::base::dense::{Cholesky, Matrix, Qr, Triangle, solve_triangular};
 use crate::base::monitor::Monitor;
 use crate::base::sum::{Dd, two_sum};
@@ -22,15 +23,27 @@ use solvent_simd::dispatch;
 pub const U: f64 = f64::EPSILON / 2.0;
 /// eta of a diagonal T that is good enough.
 const DIAGONAL: f64 = 0.25;
+/// A sample's squared column norms, over what its share of the rows lets expect, at least.
+const FAIR: f64 = 0.25;
 /// Squared column norms outside of this range ask for scaled columns.
 const CALM: (f64, f64) = (1e-200, 1e200);
 
 /// What a Gram pass gives: the matrix, and how it was summed.
 struct Sums {
-    /// `d` by `d`, both halves.
+    /// `d` by `d`, both halves; the diagonal alone after a pass for norms.
     gram: Vec<f64>,
+    /// Columns.
+    d: usize,
     /// Terms that are added one after the other, at most.
     chain: f64,
+}
+
+impl Sums {
+    /// Squared norms of the columns.
+    fn diagonal(&self) -> impl Iterator<Item = f64> + '_ {
+        let step = if self.gram.len() == self.d { 1 } else { self.d + 1 };
+        self.gram.iter().step_by(step).copied()
+    }
 }
 
 /// Columns, their frame, and its factor.
@@ -55,26 +68,50 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Takes one Gram pass, two more where the columns are nearly dependent.
+    /// Takes one pass: a Gram matrix, or, where there are many rows, their norms, with the Gram matrix of a sample.
+    /// Three more where the columns are nearly dependent.
+    ///
+    /// `|A_S z| <= |A z|` for any rows S, so that a sample bounds `|s^T z|/|A z|` too, by `sqrt(n/m)` more or so: nothing
+    /// where s is rounding.
     pub fn new(problem: &mut Problem<'_>, monitor: &mut Monitor<'_>) -> Result<Self, QuantileError> {
         let width = problem.width();
-        let all: Vec<usize> = (0..width).collect();
-        let mut sums = gram(problem, None, monitor)?;
-        let extreme = |j: &usize| !(CALM.0..=CALM.1).contains(&sums.gram[j * width + j]);
-        if all.iter().any(extreme) {
+        let size = problem.sample_size(width).filter(|m| *m <= problem.count() / 2);
+        let first = |problem: &Problem<'_>, monitor: &mut Monitor<'_>| match size {
+            None => gram(problem, None, None, monitor),
+            Some(_) => squares(problem, monitor),
+        };
+        let mut sums = first(problem, monitor)?;
+        if sums.diagonal().any(|square| !(CALM.0..=CALM.1).contains(&square)) {
             problem.calm(monitor)?;
-            sums = gram(problem, None, monitor)?;
+            sums = first(problem, monitor)?;
         }
-        let norm = |j: usize| (sums.gram[j * width + j] * (1.0 + sums.chain * U)).sqrt() * (1.0 + 4.0 * U);
-        let norms: Vec<f64> = all.iter().map(|&j| norm(j)).collect();
-        let scales: Vec<f64> = all.iter().map(|&j| even_power(sums.gram[j * width + j])).collect();
+        let norm = |square: f64| (square * (1.0 + sums.chain * U)).sqrt() * (1.0 + 4.0 * U);
+        let norms: Vec<f64> = sums.diagonal().map(norm).collect();
+        let scales: Vec<f64> = sums.diagonal().map(even_power).collect();
+        if let Some(m) = size {
+            let own = gram(problem, Some(&problem.sample(m, 0)), None, monitor)?;
+            let share = FAIR * m as f64 / problem.count() as f64;
+            if own.diagonal().zip(sums.diagonal()).all(|(own, all)| own >= share * all)
+                && let Some(frame) = Self::plain(&own, &scales, &norms)
+            {
+                return Ok(frame);
+            }
+            sums = gram(problem, None, None, monitor)?;
+        }
+        match Self::plain(&sums, &scales, &norms) {
+            Some(frame) => Ok(frame),
+            None => Self::pivoted(problem, &scales, &norms, monitor),
+        }
+    }
+
+    /// The frame of powers of two, if that is good enough.
+    fn plain(sums: &Sums, scales: &[f64], norms: &[f64]) -> Option<Self> {
+        let width = scales.len();
         let diagonal = Matrix::from_fn(width, width, |i, j| if i == j { scales[i] } else { 0.0 });
         let scaled = Matrix::from_fn(width, width, |i, j| sums.gram[i * width + j] * scales[i] * scales[j]);
-        let plain = Self::from_gram(all, diagonal, true, &scaled, &norms, sums.chain, 0.0);
-        match plain {
-            Some(frame) if frame.eta <= DIAGONAL => Ok(frame),
-            _ => Self::pivoted(problem, &scales, &norms, monitor),
-        }
+        let all = (0..width).collect();
+        Self::from_gram(all, diagonal, true, &scaled, norms, sums.chain, 0.0)
+            .filter(|frame| frame.eta <= DIAGONAL)
     }
 
     /// The frame of a Gram matrix; `None` where it has no Cholesky factor. `slack` bounds what the rounding of the rows
@@ -126,7 +163,7 @@ impl Frame {
         for (row, &j) in kept.iter().enumerate() {
             (row..k).for_each(|column| t.set(row, column, t.get(row, column) * scales[j]));
         }
-        let sums = gram(problem, Some((&kept, &t)), monitor)?;
+        let sums = gram(problem, None, Some((&kept, &t)), monitor)?;
         let gram = Matrix::from_fn(k, k, |i, j| sums.gram[i * k + j]);
         // Rows a_i T are rounded: |fl(a_i T) - a_i T| <= gamma_k |a_i||T|, over all rows at most delta.
         let spread: f64 = (0..k)
@@ -265,26 +302,75 @@ fn transform(
     }
 }
 
-/// The Gram matrix of the weighted rows (in the frame, if one is given), the penalties' rows included.
+/// Squared norms of the weighted columns, the penalties' rows included.
+fn squares(problem: &Problem<'_>, monitor: &mut Monitor<'_>) -> Result<Sums, QuantileError> {
+    let (n, d) = (problem.rows(), problem.width());
+    let stride = panel_rows(d);
+    let (mut head, mut tail) = (vec![0.0; d], vec![0.0; d]);
+    let part = |rows: std::ops::Range<usize>| {
+        let mut out = vec![0.0; d];
+        let (mut panel, mut weights) = (Buffer::zeros(stride * d), Buffer::zeros(stride));
+        for start in rows.clone().step_by(stride) {
+            let count = (rows.end - start).min(stride);
+            let m = padded(count);
+            problem.design.fill(|i| start + i, count, stride, &mut panel);
+            if let Some(w) = &problem.w {
+                weights[..count].copy_from_slice(&w[start..start + count]);
+                weights[count..m].fill(0.0);
+            }
+            dispatch(Sizes {
+                panel: Panel { x: &panel, stride, m, d },
+                weights: problem.w.is_some().then_some(&weights[..]),
+                out: &mut out,
+            });
+        }
+        out
+    };
+    monitor.fold_blocks(n, stride * GROUP, 64, part, |own: Vec<f64>| -> Result<(), QuantileError> {
+        add(&mut head, &mut tail, &own);
+        Ok(())
+    })?;
+    let gram: Vec<f64> =
+        (0..d).map(|j| head[j] + tail[j] + problem.penalty[j] * problem.penalty[j]).collect();
+    Ok(Sums { gram, d, chain: chain(stride) + 2.0 })
+}
+
+/// `head + tail += own`, by two-sums.
+fn add(head: &mut [f64], tail: &mut [f64], own: &[f64]) {
+    for (k, &v) in own.iter().enumerate() {
+        let (s, e) = two_sum(head[k], v);
+        (head[k], tail[k]) = (s, tail[k] + e);
+    }
+}
+
+/// Terms of a sum over rows that are added one after the other, at most.
+fn chain(stride: usize) -> f64 {
+    (stride / TILE) as f64 * lane_factor() + (TILE + GROUP + 8) as f64
+}
+
+/// The Gram matrix of the weighted rows, all or these (in the frame, if one is given), the penalties' rows included.
 fn gram(
     problem: &Problem<'_>,
+    sample: Option<&[u32]>,
     frame: Option<(&[usize], &Matrix<f64>)>,
     monitor: &mut Monitor<'_>,
 ) -> Result<Sums, QuantileError> {
-    let (n, width) = (problem.rows(), problem.width());
+    let width = problem.width();
+    let n = sample.map_or(problem.rows(), <[u32]>::len);
+    let index = |i: usize| sample.map_or(i, |rows| rows[i] as usize);
     let d = frame.map_or(width, |(kept, _)| kept.len());
     let stride = panel_rows(width);
     let (mut head, mut tail) = (vec![0.0; d * d], vec![0.0; d * d]);
     let part = |rows: std::ops::Range<usize>| {
         let mut out = vec![0.0; d * d];
-        let mut panel = vec![0.0; stride * width];
-        let mut moved = vec![0.0; if frame.is_some() { stride * d } else { 0 }];
-        let mut scratch = vec![0.0; if problem.w.is_some() { stride * d } else { 0 }];
-        let mut weights = vec![0.0; stride];
+        let mut panel = Buffer::zeros(stride * width);
+        let mut moved = Buffer::zeros(if frame.is_some() { stride * d } else { 0 });
+        let mut scratch = Buffer::zeros(if problem.w.is_some() { stride * d } else { 0 });
+        let mut weights = Buffer::zeros(stride);
         for start in rows.clone().step_by(stride) {
             let count = (rows.end - start).min(stride);
             let m = padded(count);
-            problem.design.fill(|i| start + i, count, stride, &mut panel);
+            problem.design.fill(|i| index(start + i), count, stride, &mut panel);
             let x = match frame {
                 None => &panel,
                 Some((kept, t)) => {
@@ -293,7 +379,7 @@ fn gram(
                 }
             };
             if let Some(w) = &problem.w {
-                weights[..count].copy_from_slice(&w[start..start + count]);
+                (0..count).for_each(|i| weights[i] = w[index(start + i)]);
                 weights[count..m].fill(0.0);
             }
             dispatch(Gram {
@@ -306,10 +392,7 @@ fn gram(
         out
     };
     monitor.fold_blocks(n, stride * GROUP, 64, part, |own: Vec<f64>| -> Result<(), QuantileError> {
-        for (k, v) in own.into_iter().enumerate() {
-            let (s, e) = two_sum(head[k], v);
-            (head[k], tail[k]) = (s, tail[k] + e);
-        }
+        add(&mut head, &mut tail, &own);
         Ok(())
     })?;
     head.iter_mut().zip(&tail).for_each(|(h, t)| *h += t);
@@ -322,8 +405,7 @@ fn gram(
             head[k * d + j] = head[j * d + k];
         }
     }
-    let lanes = (stride / TILE) as f64 * lane_factor();
-    Ok(Sums { gram: head, chain: lanes + (TILE + GROUP + 8) as f64 })
+    Ok(Sums { gram: head, d, chain: chain(stride) })
 }
 
 /// How many rows more than with the widest registers one lane sums.

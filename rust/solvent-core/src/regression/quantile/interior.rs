@@ -11,6 +11,7 @@ use super::QuantileError;
 use super::design::{GROUP, padded, panel_rows};
 use super::exact::Gradient;
 use super::kernels::{Apply, Assemble, Correct, Panel, Predict, Ratios, Rows};
+use crate::base::buffer::Buffer;
 use crate::base::dense::{Cholesky, Matrix};
 use crate::base::monitor::Monitor;
 use crate::base::sum::Dd;
@@ -21,35 +22,33 @@ use solvent_simd::dispatch;
 const STEP: f64 = 0.99995;
 /// How far a cold start's multipliers are from 0, in mean absolute residuals.
 const COLD: f64 = 0.1;
-/// mu of a start from a fit, in mean absolute residuals.
-const WARM: f64 = 0.05;
 
 /// Rows of the program that one thread works on, with their state.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Slab {
     /// Rows, whole tiles; those past the caller's are null.
     pub rows: usize,
     /// Panels of columns.
-    pub x: Vec<f64>,
+    pub x: Buffer,
     /// Right sides.
-    pub y: Vec<f64>,
+    pub y: Buffer,
     /// Lower ends of the boxes.
-    pub lo: Vec<f64>,
+    pub lo: Buffer,
     /// Upper ends.
-    pub hi: Vec<f64>,
+    pub hi: Buffer,
     /// `a - lo`.
-    pub p: Vec<f64>,
+    pub p: Buffer,
     /// `hi - a`.
-    pub s: Vec<f64>,
+    pub s: Buffer,
     /// Positive part of the residual, and a little.
-    pub z: Vec<f64>,
+    pub z: Buffer,
     /// Negative part, and a little.
-    pub w: Vec<f64>,
+    pub w: Buffer,
     /// Newton's weights.
-    pub weight: Vec<f64>,
-    da: Vec<f64>,
-    dz: Vec<f64>,
-    dw: Vec<f64>,
+    pub weight: Buffer,
+    da: Buffer,
+    dz: Buffer,
+    dw: Buffer,
 }
 
 /// Newton's system, part by part.
@@ -61,14 +60,17 @@ struct Normal {
 impl Slab {
     fn new(rows: usize, width: usize, stride: usize) -> Self {
         let rows = padded(rows);
-        let zeros = || vec![0.0; rows];
+        let zeros = || Buffer::zeros(rows);
+        let (mut lo, mut hi) = (zeros(), zeros());
+        // The box of a null row: any will do.
+        lo.fill(-0.5);
+        hi.fill(0.5);
         Self {
             rows,
-            x: vec![0.0; rows.div_ceil(stride) * stride * width],
+            x: Buffer::zeros(rows.div_ceil(stride) * stride * width),
             y: zeros(),
-            // The box of a null row: any will do.
-            lo: vec![-0.5; rows],
-            hi: vec![0.5; rows],
+            lo,
+            hi,
             p: zeros(),
             s: zeros(),
             z: zeros(),
@@ -99,7 +101,7 @@ macro_rules! rows_of {
 }
 
 /// A program and where its interior point stands.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Interior {
     /// Columns.
     pub width: usize,
@@ -115,6 +117,8 @@ pub struct Interior {
     pub gap: f64,
     /// `sum rho(z - w)`.
     pub objective: f64,
+    /// `sum |y|`.
+    pub size: f64,
     /// Why it cannot go on.
     pub stuck: bool,
 }
@@ -127,7 +131,17 @@ impl Interior {
         let slabs = (0..count.div_ceil(slab))
             .map(|k| Slab::new((count - k * slab).min(slab), width, stride))
             .collect();
-        Self { width, stride, count, slabs, x: vec![0.0; width], gap: 0.0, objective: 0.0, stuck: false }
+        Self {
+            width,
+            stride,
+            count,
+            slabs,
+            x: vec![0.0; width],
+            gap: 0.0,
+            objective: 0.0,
+            size: 0.0,
+            stuck: false,
+        }
     }
 
     /// Rows of a slab, the last one's excepted.
@@ -166,7 +180,7 @@ impl Interior {
     /// `y - X x`.
     pub fn residuals(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, QuantileError> {
         let mut products = self.apply(x, monitor)?;
-        let sides = self.slabs.iter().flat_map(|slab| &slab.y);
+        let sides = self.slabs.iter().flat_map(|slab| slab.y.iter());
         products.iter_mut().zip(sides).for_each(|(r, y)| *r = y - *r);
         Ok(products)
     }
@@ -228,29 +242,34 @@ impl Interior {
 
     /// Starts at `x`, or by least squares where none is given.
     ///
-    /// Near a fit the start lies on the central path of its residuals, z s = w p = mu. Least squares may have any share of
+    /// Near a fit the start lies on the central path of its residuals, z s = w p = mu, mu being `near` in mean absolute
+    /// residuals. Least squares may have any share of
     /// residuals below zero, so that such a dual would be far from X^T a = 0: there it is a = 0, which is feasible.
-    pub fn start(&mut self, x: Option<&[f64]>, monitor: &mut Monitor<'_>) -> Result<(), QuantileError> {
-        let warm = x.is_some();
-        self.x = match x {
-            Some(x) => x.to_vec(),
+    pub fn start(
+        &mut self,
+        fit: Option<(&[f64], f64)>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), QuantileError> {
+        self.x = match fit {
+            Some((x, _)) => x.to_vec(),
             None => self.least_squares(monitor)?,
         };
         let residuals = self.residuals(&self.x, monitor)?;
         let total: f64 = residuals.iter().map(|r| r.abs()).sum();
+        self.size = self.slabs.iter().map(|slab| slab.y.iter().map(|y| y.abs()).sum::<f64>()).sum();
         // Not 0 where everything is interpolated already.
         let mean = (total / self.count.max(1) as f64).max(f64::MIN_POSITIVE.sqrt());
         let per = self.slab_rows();
         for (slab, residuals) in self.slabs.iter_mut().zip(residuals.chunks(per)) {
             for i in 0..slab.rows {
                 let (lo, hi, r) = (slab.lo[i], slab.hi[i], residuals[i]);
-                if !warm {
+                let Some((_, near)) = fit else {
                     (slab.p[i], slab.s[i]) = (-lo, hi);
                     (slab.z[i], slab.w[i]) = (r.max(0.0) + COLD * mean, (-r).max(0.0) + COLD * mean);
                     continue;
-                }
+                };
                 // mu/s - mu/p = r with p + s = h.
-                let (h, mu) = (hi - lo, WARM * mean);
+                let (h, mu) = (hi - lo, near * mean);
                 let q = (r / mu * h).abs();
                 let near = 2.0 * h / (q + 2.0 + q.mul_add(q, 4.0).sqrt());
                 let (large, small) = (mu / near, mu / (h - near));
@@ -302,7 +321,7 @@ impl Interior {
         let (stride, width) = (self.stride, self.width);
         let parts = monitor.map_items(self.slabs.iter_mut(), |slab: &mut Slab| {
             let mut normal = Normal { gram: vec![0.0; width * width], right: vec![0.0; width] };
-            let mut scratch = vec![0.0; stride * (width + 2)];
+            let mut scratch = Buffer::zeros(stride * (width + 2));
             for start in (0..slab.rows).step_by(stride) {
                 let m = (slab.rows - start).min(stride);
                 let panel = Panel { x: &slab.x[start * width..], stride, m, d: width };
@@ -328,7 +347,7 @@ impl Interior {
         let (stride, width) = (self.stride, self.width);
         let parts = monitor.map_items(self.slabs.iter_mut(), |slab: &mut Slab| {
             let mut found = (Ratios::default(), vec![0.0; width], vec![0.0; width]);
-            let mut scratch = vec![0.0; 2 * stride];
+            let mut scratch = Buffer::zeros(2 * stride);
             for start in (0..slab.rows).step_by(stride) {
                 let m = (slab.rows - start).min(stride);
                 let panel = Panel { x: &slab.x[start * width..], stride, m, d: width };
@@ -351,7 +370,7 @@ impl Interior {
         let (stride, width) = (self.stride, self.width);
         let parts = monitor.map_items(self.slabs.iter_mut(), |slab: &mut Slab| {
             let mut found = Ratios::default();
-            let mut scratch = vec![0.0; stride];
+            let mut scratch = Buffer::zeros(stride);
             for start in (0..slab.rows).step_by(stride) {
                 let m = (slab.rows - start).min(stride);
                 let panel = Panel { x: &slab.x[start * width..], stride, m, d: width };

@@ -49,22 +49,22 @@ fn gram<V: F64s>(panel: &Panel<'_>, v: Option<&[f64]>, scaled: &mut [f64], out: 
 /// `out += X^T X`, in blocks of `M` by `N` dot products. Columns beyond the last are the last again, and dropped.
 #[inline(always)]
 fn products<V: F64s, const M: usize, const N: usize>(x: &Panel<'_>, out: &mut [f64]) {
-    let d = x.d;
+    let (d, m) = (x.d, x.m / V::LANES * V::LANES);
     let mut j = 0;
     while j < d {
         let mut k = j / N * N;
         while k < d {
-            let mut left = [x.x; M];
-            let mut right = [x.x; N];
+            let mut left = [&x.x[..m]; M];
+            let mut right = [&x.x[..m]; N];
             for a in 0..M {
-                left[a] = x.column((j + a).min(d - 1));
+                left[a] = &x.column((j + a).min(d - 1))[..m];
             }
             for b in 0..N {
-                right[b] = x.column((k + b).min(d - 1));
+                right[b] = &x.column((k + b).min(d - 1))[..m];
             }
             let mut sums = [[V::splat(0.0); N]; M];
             let mut i = 0;
-            while i + V::LANES <= x.m {
+            while i < m {
                 let mut loaded = [V::splat(0.0); M];
                 for a in 0..M {
                     loaded[a] = V::load(&left[a][i..i + V::LANES]);
@@ -77,9 +77,16 @@ fn products<V: F64s, const M: usize, const N: usize>(x: &Panel<'_>, out: &mut [f
                 }
                 i += V::LANES;
             }
+            // All of them, so that the sums stay in registers: an index that varies would put them into memory.
+            let mut found = [[0.0; N]; M];
+            for a in 0..M {
+                for b in 0..N {
+                    found[a][b] = sums[a][b].reduce_sum();
+                }
+            }
             for a in 0..M.min(d - j) {
                 for b in 0..N.min(d - k) {
-                    out[(j + a) * d + k + b] += sums[a][b].reduce_sum();
+                    out[(j + a) * d + k + b] += found[a][b];
                 }
             }
             k += N;
@@ -156,6 +163,38 @@ fn collect<V: F64s, const K: usize>(panel: &Panel<'_>, v: [&[f64]; K], out: &mut
         }
         for k in 0..K {
             out[k][j] += (sums[k][0] + sums[k][1]).reduce_sum();
+        }
+    }
+}
+
+/// Sums of squares of the columns, added to `out`.
+pub struct Sizes<'a> {
+    /// The rows.
+    pub panel: Panel<'a>,
+    /// What rows are multiplied by.
+    pub weights: Option<&'a [f64]>,
+    /// One a column.
+    pub out: &'a mut [f64],
+}
+
+impl Kernel for Sizes<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let l = <S::F64 as Lanes>::LANES;
+        for j in 0..self.panel.d {
+            let column = self.panel.column(j);
+            let mut sum = S::F64::splat(0.0);
+            let mut i = 0;
+            while i < self.panel.m {
+                let mut x = S::F64::load(&column[i..i + l]);
+                if let Some(w) = self.weights {
+                    x = x * S::F64::load(&w[i..i + l]);
+                }
+                sum = x.mul_add(x, sum);
+                i += l;
+            }
+            self.out[j] += sum.reduce_sum();
         }
     }
 }

@@ -15,6 +15,8 @@ use std::collections::BinaryHeap;
 
 /// How far a dual may leave its box, relative to its width: what clipping then costs is far below every tolerance.
 const INSIDE: f64 = 1e-9;
+/// Rows among which exchanges are looked for first, and how many more for each column: those of the smallest residuals.
+const CLOSE: (usize, usize) = (500, 16);
 /// Independent rows: what is left of a row after projection, relative to it.
 const INDEPENDENT: f64 = 1e-6;
 
@@ -47,6 +49,8 @@ struct Walk<'p> {
     inside: Vec<bool>,
     /// X^T a over the rows outside of the basis.
     rest: Vec<Dd>,
+    /// Whether everything is as the basis alone has it.
+    fresh: bool,
 }
 
 /// A row whose residual passes zero after `at`.
@@ -109,20 +113,16 @@ pub fn polish(
         floor: Vec::new(),
         inside,
         rest: Vec::new(),
+        fresh: false,
     };
     walk.settle(monitor)?;
     walk.snap();
     walk.sum(monitor)?;
-    for _ in 0..pivots {
-        walk.balance();
-        let Some((k, up)) = walk.worst() else { return walk.finish(monitor) };
-        monitor.poll()?;
-        if monitor.expired() || !walk.exchange(k, up, monitor)? {
-            return Ok(None);
-        }
+    let mut left = pivots;
+    if !walk.narrow(&mut left, monitor)? {
+        return Ok(None);
     }
-    walk.balance();
-    if walk.worst().is_some() { Ok(None) } else { walk.finish(monitor) }
+    if walk.go(&mut left, monitor)? { walk.finish(monitor) } else { Ok(None) }
 }
 
 /// The rows with the largest weights that are independent.
@@ -186,6 +186,88 @@ fn invert(program: &Interior, basis: &[usize]) -> Option<Matrix<f64>> {
 }
 
 impl Walk<'_> {
+    /// Exchanges until the dual is inside of its boxes; false where that is not to be had.
+    fn go(&mut self, left: &mut usize, monitor: &mut Monitor<'_>) -> Result<bool, QuantileError> {
+        loop {
+            self.balance();
+            let Some((k, up)) = self.worst() else { return Ok(true) };
+            monitor.poll()?;
+            if *left == 0 || monitor.expired() || !self.exchange(k, up, monitor)? {
+                return Ok(false);
+            }
+            *left -= 1;
+            self.fresh = false;
+        }
+    }
+
+    /// Does the exchanges among the rows with the smallest residuals, where others are too far away to be met; whether
+    /// they were, all rows tell afterwards. False where there is no vertex to be had.
+    fn narrow(&mut self, left: &mut usize, monitor: &mut Monitor<'_>) -> Result<bool, QuantileError> {
+        let (d, count) = (self.program.width, self.program.count);
+        let most = CLOSE.0 + CLOSE.1 * d;
+        if count < 3 * most {
+            return Ok(true);
+        }
+        let mut rows: Vec<usize> = (0..count).collect();
+        // The basis has residual 0.
+        let by_size = |&i: &usize, &j: &usize| {
+            self.residual[i]
+                .abs()
+                .total_cmp(&self.residual[j].abs())
+                .then(self.inside[j].cmp(&self.inside[i]))
+        };
+        rows.select_nth_unstable_by(most, |i, j| by_size(i, j).then(i.cmp(j)));
+        rows.truncate(most);
+        rows.sort_unstable();
+        let mut close = Interior::new(most, d);
+        for (k, &i) in rows.iter().enumerate() {
+            let (slab, at) = self.program.place(i);
+            let y = self.program.slabs[slab].y[at];
+            close.set(k, |j| self.program.entry(i, j), y, (self.lo[i], self.hi[i]));
+        }
+        let pick = |from: &[f64]| rows.iter().map(|&i| from[i]).collect::<Vec<f64>>();
+        let Some(basis) = self.basis.iter().map(|i| rows.binary_search(i).ok()).collect() else {
+            return Ok(true);
+        };
+        let mut walk = Walk {
+            program: &close,
+            basis,
+            inverse: self.inverse.clone(),
+            x: self.x.clone(),
+            residual: pick(&self.residual),
+            dual: pick(&self.dual),
+            lo: pick(&self.lo),
+            hi: pick(&self.hi),
+            floor: pick(&self.floor),
+            inside: rows.iter().map(|&i| self.inside[i]).collect(),
+            rest: self.rest.clone(),
+            fresh: false,
+        };
+        if !walk.go(left, monitor)? {
+            return Ok(false);
+        }
+        for (k, &i) in rows.iter().enumerate() {
+            (self.dual[i], self.inside[i]) = (walk.dual[k], walk.inside[k]);
+        }
+        self.basis = walk.basis.iter().map(|&k| rows[k]).collect();
+        self.renew(monitor)
+    }
+
+    /// Everything anew from the basis alone. False where it is singular.
+    fn renew(&mut self, monitor: &mut Monitor<'_>) -> Result<bool, QuantileError> {
+        let Some(inverse) = invert(self.program, &self.basis) else { return Ok(false) };
+        self.inverse = inverse;
+        self.settle(monitor)?;
+        for i in 0..self.program.count {
+            if !self.inside[i] && self.residual[i].abs() > self.floor[i] {
+                self.dual[i] = if self.residual[i] > 0.0 { self.hi[i] } else { self.lo[i] };
+            }
+        }
+        self.sum(monitor)?;
+        self.fresh = true;
+        Ok(true)
+    }
+
     /// x of the basis, with residuals in double-double until it no longer changes, and all rows' residuals.
     fn settle(&mut self, monitor: &mut Monitor<'_>) -> Result<(), QuantileError> {
         let (program, d) = (self.program, self.program.width);
@@ -348,20 +430,16 @@ impl Walk<'_> {
         true
     }
 
-    /// Everything anew from the basis alone.
+    /// The vertex, from the basis alone.
     fn finish(mut self, monitor: &mut Monitor<'_>) -> Result<Option<Vertex>, QuantileError> {
-        let Some(inverse) = invert(self.program, &self.basis) else { return Ok(None) };
-        self.inverse = inverse;
-        self.settle(monitor)?;
-        for i in 0..self.program.count {
-            if !self.inside[i] && self.residual[i].abs() > self.floor[i] {
-                self.dual[i] = if self.residual[i] > 0.0 { self.hi[i] } else { self.lo[i] };
+        if !self.fresh {
+            if !self.renew(monitor)? {
+                return Ok(None);
             }
-        }
-        self.sum(monitor)?;
-        self.balance();
-        if self.worst().is_some() {
-            return Ok(None);
+            self.balance();
+            if self.worst().is_some() {
+                return Ok(None);
+            }
         }
         for &i in &self.basis {
             self.dual[i] = self.dual[i].clamp(self.lo[i], self.hi[i]);

@@ -4,9 +4,14 @@ use super::QuantileError;
 use super::design::{Design, panel_rows};
 use crate::base::error::ArgumentError;
 use crate::base::monitor::Monitor;
+use crate::base::rng::Philox;
 
 /// Exponents that need no scaling: their squares and products with counts stay far inside the range.
 const CALM: f64 = 1e100;
+/// Rows, over the square root of the coefficients, from which on samples pay.
+const MANY: f64 = 2000.0;
+/// The seed of samples and of a band's directions: they show in the time alone.
+pub const SEED: u64 = 0x51EE7;
 
 /// `min sum w_i rho_tau(b_i - a_i x) + alpha |x|_1`, in units in which nothing overflows.
 ///
@@ -124,6 +129,25 @@ impl<'a> Problem<'a> {
     /// The k-th row of positive weight.
     pub fn index(&self, k: usize) -> usize {
         self.active.as_ref().map_or(k, |active| active[k] as usize)
+    }
+
+    /// How many rows a sample for `d` coefficients has, `sqrt(d) n^(2/3)` (Portnoy & Koenker, section 5); `None` where
+    /// there are too few rows for it to pay.
+    pub fn sample_size(&self, d: usize) -> Option<usize> {
+        let (n, root) = (self.count() as f64, (d as f64).sqrt());
+        (d > 0 && n > MANY * root).then(|| (root * n.powf(2.0 / 3.0)).ceil() as usize)
+    }
+
+    /// One row at random of each of `m` equal parts, ascending.
+    pub fn sample(&self, m: usize, round: u32) -> Vec<u32> {
+        let n = self.count();
+        let mut rng = Philox::new(SEED, 0, round);
+        let part = |k: usize| (k as u128 * n as u128 / m as u128) as usize;
+        let row = |k: usize| {
+            let (from, to) = (part(k), part(k + 1));
+            self.index(from + rng.below((to - from).max(1) as u64) as usize) as u32
+        };
+        (0..m).map(row).collect()
     }
 
     /// w'_i

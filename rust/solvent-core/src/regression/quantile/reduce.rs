@@ -10,15 +10,14 @@ use super::design::{GROUP, padded, panel_rows};
 use super::factor::Frame;
 use super::interior::Interior;
 use super::kernels::{Apply, Collect, Panel, Squares};
-use super::problem::Problem;
+use super::problem::{Problem, SEED};
+use crate::base::buffer::Buffer;
 use crate::base::monitor::Monitor;
 use crate::base::rng::Philox;
 use solvent_simd::dispatch;
 
 /// Random directions of a leverage; up to as many columns it is exact.
 const DIRECTIONS: usize = 24;
-/// The seed of samples and directions: they show in the time alone.
-const SEED: u64 = 0x51EE7;
 
 /// Where a row stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,17 +94,10 @@ impl Selection {
         Self { class: vec![Class::Middle; problem.rows()], middle, globs: Vec::new(), share: 1.0 }
     }
 
-    /// One row at random of each of `m` equal parts.
+    /// A sample of `m` rows.
     pub fn sample(problem: &Problem<'_>, m: usize, round: u32) -> Self {
-        let n = problem.count();
-        let mut rng = Philox::new(SEED, 0, round);
-        let part = |k: usize| (k as u128 * n as u128 / m as u128) as usize;
-        let middle = (0..m).map(|k| {
-            let (from, to) = (part(k), part(k + 1));
-            problem.index(from + rng.below((to - from).max(1) as u64) as usize) as u32
-        });
-        let middle = middle.collect();
-        Self { class: Vec::new(), middle, globs: Vec::new(), share: m as f64 / n as f64 }
+        let share = m as f64 / problem.count() as f64;
+        Self { class: Vec::new(), middle: problem.sample(m, round), globs: Vec::new(), share }
     }
 
     /// Globs all rows outside of a band around the fit `x` (coefficients of A) that holds about `most` rows, by a pass.
@@ -191,7 +183,7 @@ impl Selection {
         let (stride, per) = (program.stride, program.slab_rows());
         let ends = (tau - 1.0, tau);
         monitor.map_items(program.slabs.iter_mut().enumerate(), |(k, slab)| {
-            let mut panel = vec![0.0; stride * width];
+            let mut panel = Buffer::zeros(stride * width);
             for start in (0..slab.rows).step_by(stride) {
                 let first = k * per + start;
                 if first >= rows {
@@ -291,16 +283,16 @@ struct Found {
 
 /// A panel, its residuals in standard errors, and what the sums need.
 struct Scratch {
-    panel: Vec<f64>,
-    band: Vec<f64>,
-    below: Vec<f64>,
-    above: Vec<f64>,
+    panel: Buffer,
+    band: Buffer,
+    below: Buffer,
+    above: Buffer,
 }
 
 impl Scratch {
     fn new(stride: usize, width: usize) -> Self {
-        let vector = || vec![0.0; stride];
-        Self { panel: vec![0.0; stride * width], band: vector(), below: vector(), above: vector() }
+        let vector = || Buffer::zeros(stride);
+        Self { panel: Buffer::zeros(stride * width), band: vector(), below: vector(), above: vector() }
     }
 }
 

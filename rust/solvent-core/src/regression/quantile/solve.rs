@@ -13,10 +13,14 @@ use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::base::sum::Dd;
 
-/// Relative gap at which a sample's fit is good enough.
-const PILOT: f64 = 1e-5;
+/// Relative gap at which a sample's fit is good enough: this share of what the sample itself leaves open, d/m.
+const PILOT: f64 = 0.3;
+/// mu of a start from a fit, in mean absolute residuals and standard errors of the fit, `sqrt(d/m)`.
+const WARM: f64 = 0.35;
+/// The same of a start from a neighbouring level.
+const NEIGHBOUR: f64 = 0.05;
 /// Relative gaps at which a vertex is looked for.
-const LEVELS: [f64; 4] = [1e-6, 1e-8, 1e-10, 1e-12];
+const LEVELS: [f64; 5] = [1e-5, 1e-6, 1e-8, 1e-10, 1e-12];
 /// Rows that stay out of the globs, in sample sizes: 3.7 standard errors of the sample's fit on either side, mostly.
 const BAND: f64 = 1.4;
 /// Wrong signs that are put right without a new sample, as a share of those rows.
@@ -114,9 +118,10 @@ impl<'a, 'p> Descent<'a, 'p> {
         start: Option<Start>,
     ) -> Self {
         let (n, d) = (problem.count() as f64, frame.rank() as f64);
-        let m = (d.sqrt() * n.powf(2.0 / 3.0)).ceil() as usize;
+        let own = problem.sample_size(frame.rank());
+        let m = own.unwrap_or_else(|| (d.sqrt() * n.powf(2.0 / 3.0)).ceil() as usize);
         let globs = match route {
-            Route::Auto => n > 2000.0 * d.sqrt(),
+            Route::Auto => own.is_some(),
             Route::Interior => false,
             Route::Globs => true,
         };
@@ -138,6 +143,11 @@ impl<'a, 'p> Descent<'a, 'p> {
             best: None,
             end: None,
         }
+    }
+
+    /// How far from the boundary the interior point starts near the fit of a sample.
+    fn near(&self) -> f64 {
+        WARM * (self.frame.rank() as f64 / self.m.max(1) as f64).sqrt().clamp(0.005, 0.15)
     }
 
     /// Whether nothing is left to be done: no column, no row, no right side.
@@ -179,7 +189,8 @@ impl<'a, 'p> Descent<'a, 'p> {
         self.stage = Stage::Whole;
         self.level = 0;
         self.program = self.selection.program(problem, frame, self.tau, monitor)?;
-        self.program.start(Some(x), monitor)
+        let near = if shift == 0.0 { self.near() } else { NEIGHBOUR };
+        self.program.start(Some((x, near)), monitor)
     }
 
     /// Begins from an earlier answer: its basis where all rows are there, else its band.
@@ -192,7 +203,7 @@ impl<'a, 'p> Descent<'a, 'p> {
             self.glob(&x, &sampled, shift, monitor)?;
         } else {
             self.sample(monitor)?;
-            self.program.start(Some(&x), monitor)?;
+            self.program.start(Some((&x, NEIGHBOUR)), monitor)?;
         }
         self.basis = start.basis.as_ref().map(|rows| rows.iter().map(|&i| Origin::Row(i as u32)).collect());
         Ok(())
@@ -281,7 +292,7 @@ impl<'a, 'p> Descent<'a, 'p> {
         let x = self.program.x.clone();
         self.selection.release(self.problem, wrong);
         self.program = self.selection.program(self.problem, self.frame, self.tau, monitor)?;
-        self.program.start(Some(&x), monitor)?;
+        self.program.start(Some((&x, self.near())), monitor)?;
         self.level = 0;
         // Each wrong sign moves the dual on the whole basis: exchanges pay for a few only.
         self.basis = (wrong.len() <= FEW).then_some(basis);
@@ -294,7 +305,7 @@ impl<'a, 'p> Descent<'a, 'p> {
         let held = self.basis.take();
         let first = held.and_then(|origins| self.selection.places(self.problem, self.frame, &origins));
         let last = self.level + 1 == LEVELS.len() || self.program.stuck;
-        let pivots = if last { 2 * rank } else { rank / 2 + 5 };
+        let pivots = if last { 2 * rank } else { rank / 2 + 10 };
         polish(&self.program, self.selection.special(), first, pivots, monitor)
     }
 
@@ -387,11 +398,11 @@ impl Descent<'_, '_> {
             }
         }
         self.program.step(monitor)?;
-        let size: f64 = self.program.slabs.iter().flat_map(|slab| &slab.y).map(|y| y.abs()).sum();
-        let scale = self.program.objective + 1e-15 * size;
+        let scale = self.program.objective + 1e-15 * self.program.size;
         let relative = self.program.gap / scale;
         if self.stage == Stage::Sample {
-            if relative <= PILOT || self.program.stuck {
+            let pilot = (PILOT * self.frame.rank() as f64 / self.m as f64).clamp(1e-6, 1e-3);
+            if relative <= pilot || self.program.stuck {
                 let sampled = std::mem::take(&mut self.selection.middle);
                 let x = self.program.x.clone();
                 self.glob(&x, &sampled, 0.0, monitor)?;
@@ -418,6 +429,12 @@ impl Descent<'_, '_> {
         if !wrong.is_empty() && bound > self.tol {
             self.repair(&wrong, Vec::new(), monitor)?;
             self.basis = None;
+            return Ok(Some(bound));
+        }
+        if !self.selection.globs.is_empty() && bound > self.tol {
+            // Nothing that a sample can see, weights of a few rows for instance: all rows, one by one.
+            self.globs = false;
+            self.sample(monitor)?;
             return Ok(Some(bound));
         }
         self.end = Some(Status::Stalled);

@@ -75,6 +75,7 @@ long: $(BUILT) $(call DEPS,test) ## what CI cannot afford (hours); logs land in 
 	"$(PY)" tools/attack_certificates.py --points $(LONG_POINTS) --out docs/evidence/special-certificates.jsonl
 	"$(PY)" tools/attack_ot.py --problems $(LONG_PROBLEMS) --out docs/evidence/ot-certificates.jsonl
 	"$(PY)" tools/large_points.py --out docs/evidence/ot-points.json
+	"$(PY)" tools/large_ratings.py --out docs/evidence/completion-ratings.json
 	"$(CARGO)" test --release --workspace --locked -- --ignored --nocapture 2>&1 | tee docs/evidence/rust-exhaustive.log
 
 bench: $(BUILT) $(call DEPS,test) $(call DEPS,bench) ## side by side with the named peers; BENCH=special ARGS=--quick

@@ -196,6 +196,7 @@ impl<'a, T: Entry> Als<'a, T> {
             inner: self.inner(),
             measure: !rows,
             base: None,
+            constant: self.bias().then(|| T::from_f64(self.constant)),
         };
         half_sweep(&half, if rows { &mut self.u } else { &mut self.v }, monitor)
     }

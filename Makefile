@@ -82,6 +82,7 @@ long: $(BUILT) $(call DEPS,test) ## what CI cannot afford (hours); logs land in 
 	"$(PY)" tools/large_points.py --out docs/evidence/ot-points.json
 	"$(PY)" tools/attack_regression.py --problems $(LONG_FITS) --out docs/evidence/regression-certificates.jsonl
 	"$(PY)" -m benches.out_of_core --gigabytes 4 2>&1 | tee docs/evidence/regression-out-of-core.txt
+	"$(PY)" tools/large_ratings.py --out docs/evidence/completion-ratings.json
 	"$(CARGO)" test --release --workspace --locked -- --ignored --nocapture 2>&1 | tee docs/evidence/rust-exhaustive.log
 
 bench: $(BUILT) $(call DEPS,test) $(call DEPS,bench) ## side by side with the named peers; BENCH=special ARGS=--quick

@@ -17,6 +17,8 @@ SHAPES = {"100k": (943, 1682, 100_000), "1m": (6040, 3706, 1_000_209), "10m": (6
 """Users, items, ratings."""
 RANK = 64
 SWEEPS = 10
+RIDGE = 0.05
+"""Of implicit feedback."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +110,16 @@ def _ratings_digest(data: Ratings, answer: Any) -> dict[str, Any]:
     return {"error": float(np.sqrt(np.mean((answer(rows, cols) - values) ** 2)))}
 
 
+def _feedback_digest(data: Ratings, answer: Any) -> dict[str, Any]:
+    """The objective over all entries, divided by the number of the stored ones."""
+    U, V = (np.asarray(x, np.float64) for x in answer)
+    x = np.einsum("el,el->e", U[data.i], V[data.j])
+    everywhere = float(np.sum((U.T @ U) * (V.T @ V)))
+    stored = float(np.sum(2 * (1 - x) ** 2 - x**2))
+    ridge = RIDGE * float(np.sum(U**2) + np.sum(V**2))
+    return {"error": (everywhere + stored + ridge) / (2 * x.size)}
+
+
 def _error(digest: dict[str, Any]) -> float:
     return float(digest["error"])
 
@@ -134,4 +146,7 @@ def problems(size: str) -> Sequence[Problem]:
         count = SHAPES[name][2]
         make = functools.partial(split_ratings, name)
         found.append(Problem("ratings", name, count, make, _ratings_digest, _error, unit="rating", limit=1.2))
+        found.append(
+            Problem("feedback", name, count, make, _feedback_digest, _error, unit="rating", limit=1.0)
+        )
     return found

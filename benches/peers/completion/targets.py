@@ -14,8 +14,14 @@ def targets(report: Report) -> Iterable[Target]:
             {"implementation": "pymanopt cg"}, {"ours": True}, task="exact", problem=problem, threads=1
         )
         yield _target(number, f"exact to 1e-9, {problem}: pymanopt over ours", bar, found)
-    found = report.ratio({"implementation": "cmfrec cg"}, {"ours": True}, task="ratings", threads=1)
-    yield _target("2", "ratings, ten sweeps: cmfrec over ours", 5.0, found)
+    for number, task, peer, bar in (
+        ("2a", "ratings", "cmfrec cg", 5.0),
+        ("2b", "ratings", "lenskit als", 15.0),
+        ("3a", "feedback", "implicit cg", 4.0),
+        ("3b", "feedback", "irspack cg", 3.0),
+    ):
+        found = report.ratio({"implementation": peer}, {"ours": True}, task=task, threads=1)
+        yield _target(number, f"{task}, ten sweeps: {peer.split()[0]} over ours", bar, found)
 
 
 def _target(number: str, figure: str, bar: float, found: tuple[float, int] | None) -> Target:

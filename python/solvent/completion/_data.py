@@ -109,9 +109,12 @@ def observed(
                 f"mask has shape {np.shape(mask)} but {name} is sparse of shape {A.shape}; its stored entries are the "
                 "observed ones, expected mask=None"
             )
+        as_is = _canonical(A, weights, allow_empty)
+        if as_is is not None:
+            return as_is, None
         rows, columns, values, dims = _stored(A, name)
         flat = _sparse_weights(weights, A, values.size, name)
-        return _compress(rows, columns, values, flat, dims, duplicates, name)
+        return _compress(rows, columns, values, flat, dims, duplicates, name, allow_empty)
     return _dense(A, mask, weights, name, allow_empty)
 
 
@@ -121,6 +124,57 @@ def _finite(values: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any], nam
         e = int(np.argmax(bad))
         where = f"{name}[{int(rows[e])}, {int(columns[e])}]"
         raise ValueError(f"{where} is {float(values[e])!r}; expected finite values")
+
+
+_BLOCK = 1 << 20
+"""Entries that are looked at together: checks of arrays on disk need no memory of their size."""
+
+
+def _canonical(A: Any, weights: Any, allow_empty: bool) -> Entries | None:
+    """A's own arrays, where they are in the one form already: nothing of the size of the data is copied.
+
+    Arrays on disk stay there. None wherever the general path must sort, convert, merge or complain.
+    """
+    if getattr(A, "format", None) != "csr" or len(A.shape) != 2:
+        return None
+    indptr, indices, data = A.indptr, A.indices, A.data
+    m, n = (int(size) for size in A.shape)
+    plain = (
+        isinstance(data, np.ndarray)
+        and data.dtype in (np.float32, np.float64)
+        and data.dtype.isnative
+        and indices.dtype == np.int32
+        and data.flags.c_contiguous
+        and indices.flags.c_contiguous
+        and indptr.size == m + 1
+        and 0 not in (m, n)
+    )
+    count = int(indptr[-1]) if plain else 0
+    if not plain or not (count == data.size == indices.size) or (count == 0 and not allow_empty):
+        return None
+    offsets = np.ascontiguousarray(indptr, dtype=np.int64)
+    if offsets[0] != 0 or (offsets[1:] < offsets[:-1]).any():
+        return None
+    if weights is not None:
+        flat = isinstance(weights, np.ndarray) and weights.shape == (count,) and weights.dtype == data.dtype
+        if not flat or not weights.flags.c_contiguous:
+            return None
+    starts = np.unique(offsets[1:-1])
+    for at in range(0, count, _BLOCK):
+        end = min(at + _BLOCK, count)
+        # One entry more on the left, so that no pair is missed; pairs across the start of a row say nothing.
+        left = max(at - 1, 0)
+        part = indices[left:end]
+        rising = part[1:] > part[:-1]
+        inner = starts[np.searchsorted(starts, left, "right") : np.searchsorted(starts, end)]
+        rising[inner - left - 1] = True
+        if not rising.all() or part.min() < 0 or part.max() >= n or not np.isfinite(data[at:end]).all():
+            return None
+        if weights is not None:
+            w = weights[at:end]
+            if not (np.isfinite(w) & (w > 0)).all():
+                return None
+    return Entries(offsets, indices, data, weights, (m, n))
 
 
 def _triplets(A: tuple[Any, ...], shape: Any, name: str) -> tuple[Any, Any, Any, tuple[int, int]]:

@@ -4,11 +4,12 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use solvent_simd::{Kernel, Lanes, Simd, dispatch};
 
-use super::kernels::cg::{Advance, Pass};
+use super::kernels::cg::{Descend, Descended};
 use super::kernels::cholesky::{Batch, Factorise, Solved};
 use super::kernels::dual::Similarity;
 use super::kernels::gather::Gather;
 use super::kernels::gram::Gram;
+use super::kernels::normal::Normal;
 use super::kernels::product::{Fitted, Product};
 use super::kernels::residual::Residual;
 use crate::base::dense::Field;
@@ -50,10 +51,10 @@ pub trait Entry:
     fn batch(batch: &mut Batch<Self>) -> Solved;
     /// Inner products of a panel's rows.
     fn similarity(kernel: Similarity<'_, Self>);
-    /// One pass of conjugate gradients over a panel.
-    fn pass(kernel: Pass<'_, Self>);
-    /// One step of conjugate gradients; the new squared residual, or `None` where the direction is exhausted.
-    fn advance(kernel: Advance<'_, Self>) -> Option<Self>;
+    /// Solves a row by conjugate gradients.
+    fn descend(kernel: Descend<'_, '_, Self>) -> Descended;
+    /// A product with a panel's normal matrix.
+    fn normal(kernel: Normal<'_, Self>);
     /// Loss and squares of a row.
     fn residual(kernel: Residual<'_, '_, Self>) -> (f64, f64);
     /// Sparse times tall.
@@ -114,11 +115,11 @@ macro_rules! entry {
             fn similarity(kernel: Similarity<'_, $t>) {
                 dispatch($shell(kernel));
             }
-            fn pass(kernel: Pass<'_, $t>) {
-                dispatch($shell(kernel));
-            }
-            fn advance(kernel: Advance<'_, $t>) -> Option<$t> {
+            fn descend(kernel: Descend<'_, '_, $t>) -> Descended {
                 dispatch($shell(kernel))
+            }
+            fn normal(kernel: Normal<'_, $t>) {
+                dispatch($shell(kernel));
             }
             fn residual(kernel: Residual<'_, '_, $t>) -> (f64, f64) {
                 dispatch($shell(kernel))

@@ -13,7 +13,7 @@ use super::init::noise;
 use super::kernels::row::{Half, Inner, Tally};
 use super::options::{Certify, Options, Solver};
 use super::payload::{Payload, payload};
-use super::step::half_sweep;
+use super::step::{gram, half_sweep};
 use crate::base::certificate::Certificate;
 use crate::base::error::Aborted;
 use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, solve as drive};
@@ -60,6 +60,10 @@ struct Sweeps<'a, T: Entry> {
     tol: f64,
     u: Factor<T>,
     v: Factor<T>,
+    /// `U^T U`
+    gram_u: Vec<T>,
+    /// and `V^T V` as they stand before a half-sweep; empty before the first.
+    gram_v: Vec<T>,
     objective: f64,
     sweeps: u64,
     looked: u64,
@@ -72,14 +76,8 @@ impl<T: Entry> Sweeps<'_, T> {
     fn half(&mut self, rows: bool, monitor: &mut Monitor<'_>) -> Result<Tally, Aborted> {
         let feedback = self.feedback;
         let (design, out) = if rows { (&self.v, &mut self.u) } else { (&self.u, &mut self.v) };
-        let (k, stride) = (design.width(), design.stride());
-        let gram = design.cross(design);
-        let mut base = vec![T::ZERO; stride * stride];
-        for i in 0..k {
-            for j in 0..k {
-                base[i * stride + j] = gram.get(i, j);
-            }
-        }
+        let base = if rows { &self.gram_v } else { &self.gram_u };
+        let k = design.width();
         let direct = match self.options.solver {
             Solver::Auto => k <= DIRECT,
             Solver::Cholesky => true,
@@ -102,7 +100,8 @@ impl<T: Entry> Sweeps<'_, T> {
                 Inner::Cg { steps: self.options.cg_steps, eta: 0.0 }
             },
             measure: !rows,
-            base: Some(&base),
+            base: Some(base),
+            constant: None,
         };
         half_sweep(&half, out, monitor)
     }
@@ -134,11 +133,15 @@ impl<T: Entry> Method<5> for Sweeps<'_, T> {
 
     fn step(&mut self, monitor: &mut Monitor<'_>) -> Result<Progress<5>, CompletionError> {
         self.judged = None;
+        if self.gram_v.is_empty() {
+            self.gram_v = gram(&self.v, monitor)?;
+        }
         let rows = self.half(true, monitor)?;
+        self.gram_u = gram(&self.u, monitor)?;
         let columns = self.half(false, monitor)?;
+        self.gram_v = gram(&self.v, monitor)?;
         self.sweeps += 1;
-        let (gu, gv) = (self.u.cross(&self.u), self.v.cross(&self.v));
-        let all: f64 = gu.as_slice().iter().zip(gv.as_slice()).map(|(a, b)| a.to_f64() * b.to_f64()).sum();
+        let all: f64 = self.gram_u.iter().zip(&self.gram_v).map(|(a, b)| a.to_f64() * b.to_f64()).sum();
         let penalty = self.feedback.lam * (rows.penalty + columns.penalty);
         let objective = columns.loss + 0.5 * (self.feedback.constant + all) + penalty;
         let decrease = (self.objective - objective).abs() / objective.abs().max(f64::MIN_POSITIVE);
@@ -206,6 +209,8 @@ pub fn solve<T: Entry>(
         tol: budget.tol,
         u,
         v,
+        gram_u: Vec::new(),
+        gram_v: Vec::new(),
         objective: f64::INFINITY,
         sweeps: 0,
         looked: 0,

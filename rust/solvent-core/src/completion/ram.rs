@@ -202,6 +202,7 @@ impl<'a, T: Entry> Ram<'a, T> {
             inner: if direct { Inner::Cholesky } else { Inner::Cg { steps: STEPS, eta } },
             measure: true,
             base: None,
+            constant: None,
         };
         if self.options.sketch {
             sketched_half_sweep(&half, out, monitor)

@@ -7,8 +7,8 @@
 
 use super::entry::Entry;
 use super::factor::Lines;
-use super::kernels::cg::Pass;
 use super::kernels::gather::Gather;
+use super::kernels::normal::Normal;
 use super::kernels::residual::Residual;
 use super::kernels::row::{Half, Inner, Tally};
 use crate::base::dense::{Matrix, Onto, Qr, gemm};
@@ -109,7 +109,7 @@ pub fn solve<T: Entry>(half: &Half<'_, T>, i: usize, u: &mut [T]) -> Option<Tall
             *to = T::from_f64(*from);
         }
         image.as_mut_slice().fill(T::ZERO);
-        T::pass(Pass { panel, targets, x: x.as_slice(), q: image.as_mut_slice() });
+        T::normal(Normal { panel, targets, x: x.as_slice(), q: image.as_mut_slice() });
         image.as_slice()[..width].iter().map(|x| x.to_f64()).collect()
     };
     let mut solution: Vec<f64> = u[..width].iter().map(|x| x.to_f64()).collect();

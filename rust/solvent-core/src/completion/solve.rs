@@ -218,6 +218,7 @@ impl<'a, T: Entry> Als<'a, T> {
             inner: self.inner(),
             measure: !rows,
             base: None,
+            constant: self.bias().then(|| T::from_f64(self.constant)),
         };
         let out = if rows { &mut self.u } else { &mut self.v };
         if self.options.sketch {

@@ -1,11 +1,13 @@
 //! One half of a sweep over all rows, in chunks of equal work.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::entry::Entry;
 use super::factor::Factor;
+use super::kernels::gram::Gram;
 use super::kernels::product::{Fitted, Product};
-use super::kernels::row::{Chunk, Half, Tally};
+use super::kernels::row::{Chunk, Half, Scratch, Tally};
 use super::sketch;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -54,12 +56,7 @@ pub fn half_sweep<T: Entry>(
     out: &mut Factor<T>,
     monitor: &mut Monitor<'_>,
 ) -> Result<Tally, Aborted> {
-    debug_assert_eq!(out.stride(), half.design.stride());
-    let cuts = chunks(&half.entries);
-    let stride = out.stride();
-    let parts = split(&cuts, out.as_mut_slice(), stride);
-    let tallies = monitor.map_items(parts.into_iter(), |(rows, out)| Chunk { half, rows, out }.run())?;
-    Ok(tallies.into_iter().fold(Tally::NONE, Tally::join))
+    solve_chunks(half, &chunks(&half.entries), |_, _| None, out, monitor)
 }
 
 /// The same, with long rows solved through a sketch of their design.
@@ -80,14 +77,63 @@ pub fn sketched_half_sweep<T: Entry>(
         }
         cuts.extend(std::iter::once(start..cut.end).filter(|rows| !rows.is_empty()));
     }
-    let stride = out.stride();
-    let parts = split(&cuts, out.as_mut_slice(), stride);
-    let tallies = monitor.map_items(parts.into_iter(), |(rows, out)| {
+    let sketched = |rows: &Range<usize>, out: &mut [T]| {
         let long = rows.len() == 1 && is_long(rows.start);
-        let solved = if long { sketch::solve(half, rows.start, out) } else { None };
-        solved.unwrap_or_else(|| Chunk { half, rows, out }.run())
+        if long { sketch::solve(half, rows.start, out) } else { None }
+    };
+    solve_chunks(half, &cuts, sketched, out, monitor)
+}
+
+/// Solves each chunk by `first`, or as rows are solved where that gives none.
+fn solve_chunks<T: Entry>(
+    half: &Half<'_, T>,
+    cuts: &[Range<usize>],
+    first: impl Fn(&Range<usize>, &mut [T]) -> Option<Tally> + Sync,
+    out: &mut Factor<T>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Tally, Aborted> {
+    debug_assert_eq!(out.stride(), half.design.stride());
+    let stride = out.stride();
+    let parts = split(cuts, out.as_mut_slice(), stride);
+    let longest = (0..half.entries.rows()).map(|i| half.entries.range(i).len()).max().unwrap_or(0);
+    // Scratch is as large as a cache: one for each chunk under way, handed on.
+    let idle = Mutex::new(Vec::new());
+    let tallies = monitor.map_items(parts.into_iter(), |(rows, out)| {
+        if let Some(tally) = first(&rows, out) {
+            return tally;
+        }
+        let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let ready = lock().pop();
+        let mut scratch = ready.unwrap_or_else(|| Scratch::new(half, longest));
+        let tally = Chunk { half, rows, out }.run(&mut scratch);
+        lock().push(scratch);
+        tally
     })?;
     Ok(tallies.into_iter().fold(Tally::NONE, Tally::join))
+}
+
+/// Rows of one piece of a Gram matrix.
+const SLAB: usize = 1024;
+
+/// `X^T X`, full, `stride` by `stride`: pieces in the precision of `X`, their sum in double precision.
+pub fn gram<T: Entry>(x: &Factor<T>, monitor: &mut Monitor<'_>) -> Result<Vec<T>, Aborted> {
+    let (width, stride) = (x.width(), x.stride());
+    let parts = monitor.map_blocks(x.rows(), SLAB, |rows| {
+        let mut gram = vec![T::ZERO; stride * stride];
+        let panel = &x.as_slice()[rows.start * stride..rows.end * stride];
+        T::gram(Gram { panel, targets: &[], width, stride, gram: &mut gram, b: &mut [] });
+        gram
+    })?;
+    let mut sum = vec![0.0; stride * stride];
+    for part in parts {
+        for (s, x) in sum.iter_mut().zip(part) {
+            *s += x.to_f64();
+        }
+    }
+    let element = |i: usize, j: usize| {
+        if i.max(j) < width { T::from_f64(sum[i.min(j) * stride + i.max(j)]) } else { T::ZERO }
+    };
+    Ok((0..stride * stride).map(|e| element(e / stride, e % stride)).collect())
 }
 
 /// `A x` for entries whose values are given.

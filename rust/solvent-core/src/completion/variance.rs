@@ -4,10 +4,12 @@
 //! J has a null space of dimension k², the gauge, which every a is orthogonal to; conjugate gradients that begin at zero
 //! stay out of it. A larger null space means that some entries are not determined: there the answer is infinite.
 
+use std::ops::Range;
+
 use super::CompletionError;
 use super::certify::pattern::components;
 use super::entry::{Entry, run_double};
-use super::kernels::tangent::{SIDES, Tangent};
+use super::kernels::tangent::{Relax, SIDES, Steer, Tangent};
 use super::payload::Payload;
 use super::step::{chunks, split};
 use crate::base::dense::{Cholesky, Matrix};
@@ -28,6 +30,8 @@ pub enum Way {
 const RIDGE: f64 = 1e-10;
 /// Steps of conjugate gradients at most.
 const STEPS: usize = 400;
+/// Rows of one piece of a step.
+const BLOCK: usize = 128;
 /// A variance so many times that of the Gram matrices is infinite.
 const INFINITE: f64 = 1e12;
 
@@ -38,6 +42,8 @@ struct Side {
     factor: Vec<f64>,
     /// `L` of each row's Gram matrix, lower triangle row-major.
     grams: Vec<f64>,
+    /// Pieces of its rows.
+    cuts: Vec<Range<usize>>,
 }
 
 /// The Jacobian of a payload at the observed entries.
@@ -51,6 +57,15 @@ pub struct Jacobian {
 
 /// Directions for all right sides: rows, then columns.
 type Pair = (Vec<f64>, Vec<f64>);
+
+/// What conjugate gradients keep: directions, images, solutions, residuals, preconditioned residuals.
+struct State {
+    p: Pair,
+    q: Pair,
+    x: Pair,
+    r: Pair,
+    z: Pair,
+}
 
 impl Jacobian {
     /// Builds the patterns and the Gram matrices.
@@ -95,7 +110,8 @@ impl Jacobian {
                      monitor: &mut Monitor<'_>|
          -> Result<Side, Aborted> {
             let grams = grams(&entries.view(), weights.as_deref(), other, width, monitor)?;
-            Ok(Side { entries, weights, factor, grams })
+            let cuts = chunks(&entries.view());
+            Ok(Side { entries, weights, factor, grams, cuts })
         };
         let columns = build(nothing(&turned.view()), column_weights, v.clone(), &u, monitor)?;
         let rows = build(nothing(&entries), wide, u, &v, monitor)?;
@@ -114,30 +130,44 @@ impl Jacobian {
         }
     }
 
-    fn apply(&self, x: &Pair, monitor: &mut Monitor<'_>) -> Result<Pair, Aborted> {
-        let one = |own: &Side, other: &Side, da: &[f64], db: &[f64], monitor: &mut Monitor<'_>| {
+    /// `q = J^T J x`, and `x · q`.
+    fn apply(&self, x: &Pair, q: &mut Pair, monitor: &mut Monitor<'_>) -> Result<[f64; SIDES], Aborted> {
+        let width = self.width;
+        let mut one = |own: &Side, other: &Side, da: &[f64], db: &[f64], out: &mut [f64]| {
             let entries = own.entries.view();
-            let cuts = chunks(&entries);
-            let mut out = vec![0.0; da.len()];
-            let parts = split(&cuts, &mut out, self.width * SIDES);
+            let parts = split(&own.cuts, out, width * SIDES);
             monitor.map_items(parts.into_iter(), |(rows, out)| {
-                run_double(Tangent {
-                    entries,
-                    weights: own.weights.as_deref(),
-                    a: &own.factor,
-                    b: &other.factor,
-                    width: self.width,
-                    da,
-                    db,
-                    rows,
-                    out,
-                });
-            })?;
-            Ok::<_, Aborted>(out)
+                let (weights, a, b) = (own.weights.as_deref(), &own.factor[..], &other.factor[..]);
+                run_double(Tangent { entries, weights, a, b, width, da, db, rows, out })
+            })
         };
-        let q = one(&self.rows, &self.columns, &x.0, &x.1, monitor)?;
-        let p = one(&self.columns, &self.rows, &x.1, &x.0, monitor)?;
-        Ok((q, p))
+        let mut sums = one(&self.rows, &self.columns, &x.0, &x.1, &mut q.0)?;
+        sums.extend(one(&self.columns, &self.rows, &x.1, &x.0, &mut q.1)?);
+        Ok(total(&sums))
+    }
+
+    /// One step along `p`, whose image is `q`; the new `r · z`.
+    fn relax(
+        &self,
+        state: &mut State,
+        step: &[f64; SIDES],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<[f64; SIDES], Aborted> {
+        let width = self.width;
+        let (block, triangle) = (BLOCK * width * SIDES, width * (width + 1) / 2);
+        let State { p, q, x, r, z } = state;
+        let mut sums = Vec::new();
+        for (side, p, q, x, r, z) in [
+            (&self.rows, &p.0, &q.0, &mut x.0, &mut r.0, &mut z.0),
+            (&self.columns, &p.1, &q.1, &mut x.1, &mut r.1, &mut z.1),
+        ] {
+            let given = side.grams.chunks(BLOCK * triangle).zip(p.chunks(block)).zip(q.chunks(block));
+            let made = x.chunks_mut(block).zip(r.chunks_mut(block)).zip(z.chunks_mut(block));
+            sums.extend(monitor.map_items(given.zip(made), |(((triangles, p), q), ((x, r), z))| {
+                run_double(Relax { triangles, width, step, p, q, x, r, z })
+            })?);
+        }
+        Ok(total(&sums))
     }
 
     /// `a^T (J^T J)^+ a` for each position; infinite where an entry is not determined.
@@ -149,6 +179,10 @@ impl Jacobian {
         tol: f64,
         monitor: &mut Monitor<'_>,
     ) -> Result<Vec<f64>, CompletionError> {
+        if self.width == 0 {
+            // Nothing was fitted, so nothing varies.
+            return Ok(vec![0.0; rows.len()]);
+        }
         let mut out = Vec::with_capacity(rows.len());
         for (rows, columns) in rows.chunks(SIDES).zip(columns.chunks(SIDES)) {
             let grams: Vec<f64> =
@@ -202,18 +236,15 @@ impl Jacobian {
                 }
             }
         }
-        let mut r = right.clone();
-        let mut z = r.clone();
+        let mut z = right.clone();
         self.precondition(&mut z);
-        let mut p = z.clone();
-        let mut x = zero();
-        let mut rz = dots(&r, &z);
+        let mut rz = dots(&right, &z);
+        let mut state = State { p: z.clone(), q: zero(), x: zero(), r: right.clone(), z };
         let first = rz;
         let mut value = [0.0; SIDES];
         let mut settled = [0u32; SIDES];
         for _ in 0..STEPS {
-            let q = self.apply(&p, monitor)?;
-            let pq = dots(&p, &q);
+            let pq = self.apply(&state.p, &mut state.q, monitor)?;
             let mut alpha = [0.0; SIDES];
             let mut active = false;
             for s in 0..SIDES {
@@ -227,22 +258,23 @@ impl Jacobian {
                     active |= settled[s] < 3 && value[s] <= INFINITE * grams[s];
                 }
             }
-            add(&mut x, &p, &alpha);
+            let next = self.relax(&mut state, &alpha, monitor)?;
             if !active {
                 break;
             }
-            add(&mut r, &q, &alpha.map(|a| -a));
-            z.clone_from(&r);
-            self.precondition(&mut z);
-            let next = dots(&r, &z);
-            let mut beta = [0.0; SIDES];
+            let mut by = [0.0; SIDES];
             for s in 0..SIDES {
-                beta[s] = if rz[s] > 0.0 && alpha[s] != 0.0 { next[s] / rz[s] } else { 0.0 };
+                by[s] = if rz[s] > 0.0 && alpha[s] != 0.0 { next[s] / rz[s] } else { 0.0 };
+                rz[s] = if alpha[s] != 0.0 { next[s] } else { rz[s] };
             }
-            scale_add(&mut p, &z, &beta);
-            rz = next;
+            let by = &by;
+            for (p, z) in [(&mut state.p.0, &state.z.0), (&mut state.p.1, &state.z.1)] {
+                let pieces = p.chunks_mut(BLOCK * line).zip(z.chunks(BLOCK * line));
+                monitor.map_items(pieces, |(p, z)| run_double(Steer { by, z, p }))?;
+            }
         }
-        let exact = dots(&right, &x);
+        let x = &state.x;
+        let exact = dots(&right, x);
         let judge = |s: usize| {
             let fine = grams[s].is_finite() && exact[s].is_finite() && exact[s] <= INFINITE * grams[s];
             if fine && (settled[s] >= 3 || rz[s] <= 1e-12 * first[s]) { exact[s] } else { f64::INFINITY }
@@ -264,25 +296,15 @@ fn dots(x: &Pair, y: &Pair) -> [f64; SIDES] {
     sums
 }
 
-fn add(x: &mut Pair, y: &Pair, by: &[f64; SIDES]) {
-    for (x, y) in [(&mut x.0, &y.0), (&mut x.1, &y.1)] {
-        for (x, y) in x.chunks_exact_mut(SIDES).zip(y.chunks_exact(SIDES)) {
-            for s in 0..SIDES {
-                x[s] += by[s] * y[s];
-            }
+/// The sum of what the pieces found, in their order.
+fn total(parts: &[[f64; SIDES]]) -> [f64; SIDES] {
+    let mut sums = [0.0; SIDES];
+    for part in parts {
+        for s in 0..SIDES {
+            sums[s] += part[s];
         }
     }
-}
-
-/// `x = by x + y`.
-fn scale_add(x: &mut Pair, y: &Pair, by: &[f64; SIDES]) {
-    for (x, y) in [(&mut x.0, &y.0), (&mut x.1, &y.1)] {
-        for (x, y) in x.chunks_exact_mut(SIDES).zip(y.chunks_exact(SIDES)) {
-            for s in 0..SIDES {
-                x[s] = by[s] * x[s] + y[s];
-            }
-        }
-    }
+    sums
 }
 
 /// Solves `L L^T x = x` in place for `sides` right sides side by side.

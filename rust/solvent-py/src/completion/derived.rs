@@ -180,6 +180,7 @@ fn sweep_rows<'py, T: Entry + Element>(
         inner,
         measure: true,
         base: None,
+        constant: None,
     };
     let tally = gateway.run(py, |observer| {
         let mut monitor = Monitor::new(BOOKS, observer, &[]);

@@ -3,6 +3,7 @@
 use solvent_simd::{Lanes, Mask};
 
 use crate::completion::entry::{Entry, LineKernel};
+use crate::completion::factor::Lines;
 
 /// Up to this order a whole register of systems is factorised at once, one a lane.
 pub const SMALL: usize = 128;
@@ -68,13 +69,24 @@ impl<T: Entry> LineKernel<T> for Factorise<'_, T> {
     }
 }
 
-/// Many small systems, one a lane: the lower triangles row by row, then the right sides.
+/// How many rows and columns of a triangle are eliminated together, in registers.
+const TILE: usize = 4;
+
+/// Many small systems, one a lane. They are collected as they come, then packed: the lower triangles row by row, then the
+/// right sides.
 pub struct Batch<T> {
-    /// Element (i, j) of system l lies at `(i (i + 1)/2 + j) lanes + l`.
-    matrices: Vec<T>,
-    sides: Vec<T>,
+    /// The systems as they come: a matrix (`stride` by `stride`, the upper triangle counts), and apart.
+    grams: Lines<T>,
+    /// From one of them to the next: not a power of two, so that they do not compete for the same cache sets.
+    step: usize,
+    /// Their right sides.
+    moments: Vec<T>,
+    /// Element (i, j) of system l lies at `(i (i + 1)/2 + j) lanes + l`. The order is filled up to whole tiles with ones
+    /// on the diagonal.
+    matrices: Lines<T>,
+    sides: Lines<T>,
     width: usize,
-    lanes: usize,
+    stride: usize,
     used: usize,
 }
 
@@ -87,14 +99,22 @@ pub struct Solved {
 }
 
 impl<T: Entry> Batch<T> {
-    /// Room for `lanes` systems of this order.
-    pub fn new(width: usize, lanes: usize) -> Self {
-        let triangle = width * (width + 1) / 2;
+    /// Room for a line of systems of this order, each in rows of length `stride`.
+    pub fn new(width: usize, stride: usize) -> Self {
+        let (lanes, order) = (T::LINE, width.next_multiple_of(TILE));
+        let step = if width == 0 { 0 } else { stride * stride + T::LINE };
+        let mut matrices = Lines::zeros(order * (order + 1) / 2 * lanes);
+        for i in width..order {
+            matrices.as_mut_slice()[(i * (i + 1) / 2 + i) * lanes..][..lanes].fill(T::ONE);
+        }
         Self {
-            matrices: vec![T::ZERO; triangle * lanes],
-            sides: vec![T::ZERO; width * lanes],
+            grams: Lines::zeros(step * lanes),
+            step,
+            moments: vec![T::ZERO; if width == 0 { 0 } else { stride * lanes }],
+            matrices,
+            sides: Lines::zeros(order * lanes),
             width,
-            lanes,
+            stride,
             used: 0,
         }
     }
@@ -106,35 +126,91 @@ impl<T: Entry> Batch<T> {
 
     /// Whether no further system fits.
     pub fn is_full(&self) -> bool {
-        self.used == self.lanes
+        self.used == T::LINE
     }
 
-    /// Takes a system in: the upper triangle of `gram` (row-major) with `ridge` on its diagonal, and `b`.
-    pub fn push(&mut self, gram: &[T], stride: usize, ridge: T, b: &[T]) {
-        let (lane, lanes) = (self.used, self.lanes);
-        let mut at = lane;
-        for i in 0..self.width {
-            for j in 0..i {
-                self.matrices[at] = gram[j * stride + i];
-                at += lanes;
-            }
-            self.matrices[at] = gram[i * stride + i] + ridge;
-            at += lanes;
-            self.sides[i * lanes + lane] = b[i];
+    /// Where the next system is written: matrix and right side. What stood there before is still there.
+    pub fn slot(&mut self) -> (&mut [T], &mut [T]) {
+        let (l, stride) = (self.used, self.stride);
+        let gram = &mut self.grams.as_mut_slice()[l * self.step..][..stride * stride];
+        (gram, &mut self.moments[l * stride..][..stride])
+    }
+
+    /// Takes in what was written there, with `ridge` on the diagonal.
+    pub fn push(&mut self, ridge: T) {
+        let (width, stride) = (self.width, self.stride);
+        let (gram, _) = self.slot();
+        for l in 0..width {
+            gram[l * stride + l] += ridge;
         }
         self.used += 1;
     }
 
     /// The solution of system `lane` into `x`.
     pub fn read(&self, lane: usize, x: &mut [T]) {
+        let sides = self.sides.as_slice();
         for (i, x) in x[..self.width].iter_mut().enumerate() {
-            *x = self.sides[i * self.lanes + lane];
+            *x = sides[i * T::LINE + lane];
         }
     }
 
     /// Empties the batch.
     pub fn clear(&mut self) {
         self.used = 0;
+    }
+
+    /// Brings the systems side by side; lanes without one repeat the first.
+    #[inline(always)]
+    fn pack(&mut self) {
+        let (lanes, stride, step, used) = (T::LINE, self.stride, self.step, self.used);
+        let (grams, matrices) = (self.grams.as_slice(), self.matrices.as_mut_slice());
+        for j in 0..self.width {
+            for i in j..self.width {
+                let at = j * stride + i;
+                let to = &mut matrices[(i * (i + 1) / 2 + j) * lanes..][..lanes];
+                for l in 0..lanes {
+                    to[l] = grams[if l < used { l } else { 0 } * step + at];
+                }
+            }
+        }
+        let sides = self.sides.as_mut_slice();
+        for i in 0..self.width {
+            for (l, x) in sides[i * lanes..][..lanes].iter_mut().enumerate() {
+                *x = self.moments[if l < used { l } else { 0 } * stride + i];
+            }
+        }
+    }
+}
+
+/// Start of row `i` of a packed triangle.
+#[inline(always)]
+const fn row(i: usize) -> usize {
+    i * (i + 1) / 2
+}
+
+/// `a[r][c] -= sum over p < depth of x_r[p] y_c[p]` for rows that begin at `x` and `y`, in registers.
+#[inline(always)]
+fn eliminate<V: Lanes<Scalar = T>, T: Entry>(
+    m: &[T],
+    x: [usize; TILE],
+    y: [usize; TILE],
+    depth: usize,
+    a: &mut [[V; TILE]; TILE],
+) {
+    let lanes = V::LANES;
+    let part = |from: usize| &m[from * lanes..][..depth * lanes];
+    let (x0, x1, x2, x3) = (part(x[0]), part(x[1]), part(x[2]), part(x[3]));
+    let (y0, y1, y2, y3) = (part(y[0]), part(y[1]), part(y[2]), part(y[3]));
+    for p in 0..depth {
+        let at = p * lanes;
+        let left = [V::load(&x0[at..]), V::load(&x1[at..]), V::load(&x2[at..]), V::load(&x3[at..])];
+        let right = [V::load(&y0[at..]), V::load(&y1[at..]), V::load(&y2[at..]), V::load(&y3[at..])];
+        for r in 0..TILE {
+            let minus = -left[r];
+            for c in 0..TILE {
+                a[r][c] = minus.mul_add(right[c], a[r][c]);
+            }
+        }
     }
 }
 
@@ -143,68 +219,101 @@ impl<T: Entry> LineKernel<T> for &mut Batch<T> {
     type Output = Solved;
     #[inline(always)]
     fn run<V: Lanes<Scalar = T>>(self) -> Solved {
+        self.pack();
         let (d, lanes) = (self.width, V::LANES);
+        let order = d.next_multiple_of(TILE);
+        let m = self.matrices.as_mut_slice();
         let mut largest = V::splat(T::ZERO);
         for i in 0..d {
-            largest = largest.max(V::load(&self.matrices[(i * (i + 1) / 2 + i) * lanes..]));
+            largest = largest.max(V::load(&m[(row(i) + i) * lanes..]));
         }
         let floor = largest * V::splat(T::from_f64(T::PIVOT));
         let (mut least, one) = (V::splat(T::INFINITY), V::splat(T::ONE));
         let mut good = one.eq(one);
-        for j in 0..d {
-            let (head, tail) = self.matrices.split_at_mut((j + 1) * (j + 2) / 2 * lanes);
-            let row = &mut head[j * (j + 1) / 2 * lanes..];
-            let (left, diagonal) = row.split_at_mut(j * lanes);
-            let mut pivot = V::load(diagonal);
-            for x in left.chunks_exact(lanes) {
-                let x = V::load(x);
-                pivot = (-x).mul_add(x, pivot);
-            }
-            let fine = pivot.gt(floor);
-            good = good.and(fine);
-            pivot = V::select(fine, pivot, one);
-            least = least.min(V::select(fine, pivot / largest, one));
-            let inverse = one / pivot.sqrt();
-            inverse.store(diagonal);
-            // The rows below, four at a time: each element of row j is loaded once for all of them.
-            let mut i = j + 1;
-            while i < d {
-                let count = (d - i).min(4);
-                let start = |i: usize| (i * (i + 1) / 2 - (j + 1) * (j + 2) / 2) * lanes;
-                let mut sums = [V::splat(T::ZERO); 4];
-                let mut rows = [0; 4];
-                for c in 0..4 {
-                    rows[c] = start(i + c.min(count - 1));
-                    sums[c] = V::load(&tail[rows[c] + j * lanes..]);
+        for j in (0..order).step_by(TILE) {
+            let columns = [row(j), row(j + 1), row(j + 2), row(j + 3)];
+            let mut inverse = [one; TILE];
+            // The corner of the tile: what lies above its diagonal is not used.
+            let mut corner = [[one; TILE]; TILE];
+            for r in 0..TILE {
+                for c in 0..=r {
+                    corner[r][c] = V::load(&m[(columns[r] + j + c) * lanes..]);
                 }
-                for (p, x) in left.chunks_exact(lanes).enumerate() {
-                    let x = -V::load(x);
-                    for c in 0..4 {
-                        sums[c] = x.mul_add(V::load(&tail[rows[c] + p * lanes..]), sums[c]);
+            }
+            eliminate::<V, T>(m, columns, columns, j, &mut corner);
+            for c in 0..TILE {
+                let mut pivot = corner[c][c];
+                for p in 0..c {
+                    pivot = (-corner[c][p]).mul_add(corner[c][p], pivot);
+                }
+                if j + c < d {
+                    let fine = pivot.gt(floor);
+                    good = good.and(fine);
+                    pivot = V::select(fine, pivot, one);
+                    least = least.min(V::select(fine, pivot / largest, one));
+                }
+                inverse[c] = one / pivot.sqrt();
+                inverse[c].store(&mut m[(columns[c] + j + c) * lanes..]);
+                for r in c + 1..TILE {
+                    let mut x = corner[r][c];
+                    for p in 0..c {
+                        x = (-corner[r][p]).mul_add(corner[c][p], x);
+                    }
+                    corner[r][c] = x * inverse[c];
+                    corner[r][c].store(&mut m[(columns[r] + j + c) * lanes..]);
+                }
+            }
+            for i in (j + TILE..order).step_by(TILE) {
+                let rows = [row(i), row(i + 1), row(i + 2), row(i + 3)];
+                let mut a = [[one; TILE]; TILE];
+                for r in 0..TILE {
+                    for c in 0..TILE {
+                        a[r][c] = V::load(&m[(rows[r] + j + c) * lanes..]);
                     }
                 }
-                for c in 0..count {
-                    (sums[c] * inverse).store(&mut tail[rows[c] + j * lanes..]);
+                eliminate::<V, T>(m, rows, columns, j, &mut a);
+                for c in 0..TILE {
+                    for r in 0..TILE {
+                        let mut x = a[r][c];
+                        for p in 0..c {
+                            x = (-a[r][p]).mul_add(corner[c][p], x);
+                        }
+                        a[r][c] = x * inverse[c];
+                        a[r][c].store(&mut m[(rows[r] + j + c) * lanes..]);
+                    }
                 }
-                i += count;
             }
         }
-        for i in 0..d {
-            let row = &self.matrices[i * (i + 1) / 2 * lanes..];
-            let (before, rest) = self.sides.split_at_mut(i * lanes);
-            let mut x = V::load(rest);
-            for (l, b) in row.chunks_exact(lanes).zip(before.chunks_exact(lanes)) {
-                x = (-V::load(l)).mul_add(V::load(b), x);
+        let sides = self.sides.as_mut_slice();
+        // Four rows at a time: their chains of sums overlap.
+        for i in (0..order).step_by(TILE) {
+            let mut x = [one; TILE];
+            for r in 0..TILE {
+                x[r] = V::load(&sides[(i + r) * lanes..]);
             }
-            (x * V::load(&row[i * lanes..])).store(rest);
+            for p in 0..i {
+                let b = -V::load(&sides[p * lanes..]);
+                for r in 0..TILE {
+                    x[r] = b.mul_add(V::load(&m[(row(i + r) + p) * lanes..]), x[r]);
+                }
+            }
+            for r in 0..TILE {
+                for p in 0..r {
+                    x[r] = (-x[p]).mul_add(V::load(&m[(row(i + r) + i + p) * lanes..]), x[r]);
+                }
+                x[r] = x[r] * V::load(&m[(row(i + r) + i + r) * lanes..]);
+                x[r].store(&mut sides[(i + r) * lanes..]);
+            }
         }
-        for i in (0..d).rev() {
-            let row = &self.matrices[i * (i + 1) / 2 * lanes..];
-            let (before, rest) = self.sides.split_at_mut(i * lanes);
-            let x = V::load(rest) * V::load(&row[i * lanes..]);
+        for i in (0..order).rev() {
+            let line = &m[row(i) * lanes..];
+            let (before, rest) = sides.split_at_mut(i * lanes);
+            let x = V::load(rest) * V::load(&line[i * lanes..]);
             x.store(rest);
-            for (l, b) in row.chunks_exact(lanes).zip(before.chunks_exact_mut(lanes)) {
-                (-V::load(l)).mul_add(x, V::load(b)).store(b);
+            let mut at = 0;
+            while at < before.len() {
+                (-V::load(&line[at..])).mul_add(x, V::load(&before[at..])).store(&mut before[at..]);
+                at += lanes;
             }
         }
         let used = ((1u64 << self.used) - 1) as u32;

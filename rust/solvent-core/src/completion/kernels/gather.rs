@@ -2,17 +2,25 @@
 
 use std::ops::Range;
 
-use solvent_simd::Lanes;
+use solvent_simd::{Lanes, prefetch};
 
 use super::row::Half;
 use crate::completion::entry::{Entry, LineKernel};
 
+/// How many entries ahead a row is asked for: the other factor is read all over the place.
+pub const AHEAD: usize = 8;
+
+// Loops count: adapters of iterators are functions of their own here, and keep their state in memory.
+
 /// `x · y` over whole lines.
 #[inline(always)]
 pub fn dot<V: Lanes<Scalar = T>, T: Entry>(x: &[T], y: &[T]) -> T {
+    let y = &y[..x.len()];
     let mut sum = V::splat(T::ZERO);
-    for (a, b) in x.chunks_exact(V::LANES).zip(y.chunks_exact(V::LANES)) {
-        sum = V::load(a).mul_add(V::load(b), sum);
+    let mut at = 0;
+    while at + V::LANES <= x.len() {
+        sum = V::load(&x[at..at + V::LANES]).mul_add(V::load(&y[at..at + V::LANES]), sum);
+        at += V::LANES;
     }
     sum.reduce_sum()
 }
@@ -20,9 +28,46 @@ pub fn dot<V: Lanes<Scalar = T>, T: Entry>(x: &[T], y: &[T]) -> T {
 /// `y += s x` over whole lines.
 #[inline(always)]
 pub fn axpy<V: Lanes<Scalar = T>, T: Entry>(s: T, x: &[T], y: &mut [T]) {
+    let y = &mut y[..x.len()];
     let s = V::splat(s);
-    for (a, b) in x.chunks_exact(V::LANES).zip(y.chunks_exact_mut(V::LANES)) {
-        s.mul_add(V::load(a), V::load(b)).store(b);
+    let mut at = 0;
+    while at + V::LANES <= x.len() {
+        s.mul_add(V::load(&x[at..at + V::LANES]), V::load(&y[at..at + V::LANES]))
+            .store(&mut y[at..at + V::LANES]);
+        at += V::LANES;
+    }
+}
+
+/// `to = s from` over whole lines.
+#[inline(always)]
+pub fn scaled<V: Lanes<Scalar = T>, T: Entry>(s: T, from: &[T], to: &mut [T]) {
+    let to = &mut to[..from.len()];
+    let s = V::splat(s);
+    let mut at = 0;
+    while at + V::LANES <= from.len() {
+        (s * V::load(&from[at..at + V::LANES])).store(&mut to[at..at + V::LANES]);
+        at += V::LANES;
+    }
+}
+
+/// Copies whole lines.
+#[inline(always)]
+pub fn copy<V: Lanes<Scalar = T>, T: Entry>(from: &[T], to: &mut [T]) {
+    let to = &mut to[..from.len()];
+    let mut at = 0;
+    while at + V::LANES <= from.len() {
+        V::load(&from[at..at + V::LANES]).store(&mut to[at..at + V::LANES]);
+        at += V::LANES;
+    }
+}
+
+/// Asks for row `j` of rows of length `stride`, as far as `line`.
+#[inline(always)]
+pub fn ask<T: Entry>(all: &[T], j: usize, stride: usize, line: usize) {
+    let mut l = 0;
+    while l < line {
+        prefetch(all, j * stride + l);
+        l += T::LINE;
     }
 }
 
@@ -47,11 +92,17 @@ impl<T: Entry> LineKernel<T> for Gather<'_, '_, T> {
     fn run<V: Lanes<Scalar = T>>(self) {
         let Self { half, range, u, panel, targets } = self;
         let stride = half.design.stride();
-        let columns = &half.entries.indices()[range.clone()];
-        let rows = panel.chunks_exact_mut(stride).zip(targets.iter_mut());
-        for ((e, &j), (to, target)) in range.zip(columns).zip(rows) {
-            let from = half.design.row(j as usize);
-            let y = half.target(e, j as usize);
+        let (columns, all) = (half.entries.indices(), half.design.as_slice());
+        let most = columns.len();
+        for t in 0..range.len() {
+            let e = range.start + t;
+            if e + AHEAD < most {
+                ask(all, columns[e + AHEAD] as usize, stride, stride);
+            }
+            let j = columns[e] as usize;
+            let from = &all[j * stride..j * stride + stride];
+            let to = &mut panel[t * stride..t * stride + stride];
+            let y = half.target(e, j);
             let mut w = half.weights.map_or(T::ONE, |w| w[e]);
             if let Some(delta) = half.delta {
                 let r = (y - dot::<V, T>(from, u)).modulus();
@@ -60,17 +111,12 @@ impl<T: Entry> LineKernel<T> for Gather<'_, '_, T> {
                 }
             }
             if w == T::ONE {
-                for (a, b) in from.chunks_exact(V::LANES).zip(to.chunks_exact_mut(V::LANES)) {
-                    V::load(a).store(b);
-                }
-                *target = y;
+                copy::<V, T>(from, to);
+                targets[t] = y;
             } else {
                 let root = w.root();
-                let s = V::splat(root);
-                for (a, b) in from.chunks_exact(V::LANES).zip(to.chunks_exact_mut(V::LANES)) {
-                    (s * V::load(a)).store(b);
-                }
-                *target = root * y;
+                scaled::<V, T>(root, from, to);
+                targets[t] = root * y;
             }
         }
     }

@@ -21,7 +21,10 @@ fn tile<V: Lanes<Scalar = T>, T: Entry, const A: usize, const B: usize>(
             sums[i][j] = V::load(&row[j * V::LANES..]);
         }
     }
-    for p in panel.chunks_exact(stride) {
+    let mut at = 0;
+    while at + stride <= panel.len() {
+        let p = &panel[at..at + stride];
+        at += stride;
         let right = &p[c..c + B * V::LANES];
         let mut y = [V::splat(T::ZERO); B];
         for j in 0..B {
@@ -89,8 +92,8 @@ impl<T: Entry> LineKernel<T> for Gram<'_, T> {
             }
             a += 8;
         }
-        for (p, &y) in panel.chunks_exact(stride).zip(targets) {
-            axpy::<V, T>(y, p, b);
+        for t in 0..targets.len() {
+            axpy::<V, T>(targets[t], &panel[t * stride..t * stride + stride], b);
         }
     }
 }

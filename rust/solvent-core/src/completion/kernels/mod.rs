@@ -17,6 +17,7 @@ pub mod fallback;
 pub mod gather;
 pub mod gram;
 pub mod nonneg;
+pub mod normal;
 pub mod product;
 pub mod residual;
 pub mod row;

@@ -28,11 +28,12 @@ impl<T: Entry> LineKernel<T> for Product<'_, T> {
     #[inline(always)]
     fn run<V: Lanes<Scalar = T>>(self) {
         let stride = self.x.stride();
-        for (i, out) in self.rows.zip(self.out.chunks_exact_mut(stride)) {
+        let (first, columns) = (self.rows.start, self.entries.indices());
+        for i in self.rows {
+            let out = &mut self.out[(i - first) * stride..(i - first + 1) * stride];
             out.fill(T::ZERO);
-            let range = self.entries.range(i);
-            for (&j, &a) in self.entries.indices()[range.clone()].iter().zip(&self.values[range]) {
-                axpy::<V, T>(a, self.x.row(j as usize), out);
+            for e in self.entries.range(i) {
+                axpy::<V, T>(self.values[e], self.x.row(columns[e] as usize), out);
             }
         }
     }
@@ -61,9 +62,8 @@ impl<T: Entry> LineKernel<T> for Fitted<'_, T> {
         let first = self.indptr[self.rows.start] as usize;
         for i in self.rows {
             let (range, u) = (self.indptr[i] as usize..self.indptr[i + 1] as usize, self.u.row(i));
-            let out = &mut self.out[range.start - first..range.end - first];
-            for (&j, x) in self.indices[range].iter().zip(out) {
-                *x = dot::<V, T>(u, self.v.row(j as usize));
+            for e in range {
+                self.out[e - first] = dot::<V, T>(u, self.v.row(self.indices[e] as usize));
             }
         }
     }

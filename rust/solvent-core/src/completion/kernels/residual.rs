@@ -22,10 +22,10 @@ impl<T: Entry> LineKernel<T> for Residual<'_, '_, T> {
     fn run<V: Lanes<Scalar = T>>(self) -> (f64, f64) {
         let half = self.half;
         let range = half.entries.range(self.row);
-        let columns = &half.entries.indices()[range.clone()];
+        let columns = half.entries.indices();
         let (mut loss, mut squares) = (0.0, 0.0);
-        for (e, &j) in range.zip(columns) {
-            let j = j as usize;
+        for e in range {
+            let j = columns[e] as usize;
             let r = (half.target(e, j) - dot::<V, T>(half.design.row(j), self.u)).to_f64();
             squares += r * r;
             let l = match half.delta {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cg::{Advance, Directions, Pass};
+use super::cg::{Descend, Descent};
 use super::cholesky::{Batch, Factorise, SMALL};
 use super::dual::Dual;
 use super::gather::Gather;
@@ -56,6 +56,8 @@ pub struct Half<'a, T> {
     pub measure: bool,
     /// A Gram matrix (full, `stride` by `stride`) that every row's own is added to.
     pub base: Option<&'a [T]>,
+    /// What the design's last column holds throughout, with biases.
+    pub constant: Option<T>,
 }
 
 impl<T: Entry> Half<'_, T> {
@@ -64,6 +66,14 @@ impl<T: Entry> Half<'_, T> {
     pub fn target(&self, e: usize, j: usize) -> T {
         let y = (self.entries.data()[e] - self.mean) * self.unit;
         self.offset.map_or(y, |offset| y - offset[j])
+    }
+
+    /// Length of a row of the panel of conjugate gradients: a constant column that alone would fill one more line is left
+    /// out.
+    #[inline(always)]
+    pub fn line(&self) -> usize {
+        let free = self.design.width() - 1;
+        if self.constant.is_some() && free > 0 && free % T::LINE == 0 { free } else { self.design.stride() }
     }
 
     /// The ridge of a row with `n` entries.
@@ -109,8 +119,8 @@ impl Tally {
     }
 }
 
-/// Bytes of a gathered panel that stay in the second-level cache.
-const PANEL: usize = 1 << 20;
+/// Bytes of a gathered panel: half of a second-level cache, or a quarter.
+const PANEL: usize = 1 << 19;
 /// Design rows gathered at a time for a Gram matrix: they stay in the first-level cache.
 const STRIP: usize = 128;
 /// Up to so many entries the dual system beats a few steps of conjugate gradients.
@@ -118,6 +128,42 @@ const SHORT: usize = 12;
 
 /// Below this ridge, in units of the largest entry, short rows go through their dual system.
 const SMALL_RIDGE: f64 = 1e-3;
+
+/// What the rows of a chunk are solved in. Nothing in it survives from one row to the next.
+pub struct Scratch<T> {
+    panel: Lines<T>,
+    targets: Vec<T>,
+    gram: Lines<T>,
+    b: Vec<T>,
+    gradient: Vec<T>,
+    batch: Batch<T>,
+    waiting: Vec<usize>,
+    dual: Dual<T>,
+    descent: Descent<T>,
+}
+
+impl<T: Entry> Scratch<T> {
+    /// For rows of up to `longest` entries.
+    pub fn new(half: &Half<'_, T>, longest: usize) -> Self {
+        let (width, stride) = (half.design.width(), half.design.stride());
+        let cg = half.nonneg.is_none() && matches!(half.inner, Inner::Cg { .. });
+        // Whole panels for the dual and for conjugate gradients, strips for Gram matrices.
+        let whole = (PANEL / (stride * size_of::<T>())).max(STRIP).max(width);
+        let room = longest.max(1).min(if cg { whole } else { STRIP.max(width) });
+        let order = if cg { 0 } else { stride };
+        Self {
+            panel: Lines::zeros(room * stride),
+            targets: vec![T::ZERO; room],
+            gram: Lines::zeros(order * order),
+            b: vec![T::ZERO; order],
+            gradient: vec![T::ZERO; order],
+            batch: Batch::new(if cg || half.nonneg.is_some() || width > SMALL { 0 } else { width }, stride),
+            waiting: Vec::with_capacity(T::LINE),
+            dual: Dual::new(if cg { SHORT.min(longest) } else { width.min(longest) }),
+            descent: Descent::new(stride, if cg { longest } else { 0 }),
+        }
+    }
+}
 
 /// The rows of a chunk, and where their solutions stand.
 pub struct Chunk<'a, 'b, T> {
@@ -131,22 +177,12 @@ pub struct Chunk<'a, 'b, T> {
 
 impl<T: Entry> Chunk<'_, '_, T> {
     /// Solves them.
-    pub fn run(self) -> Tally {
+    pub fn run(self, scratch: &mut Scratch<T>) -> Tally {
         let Self { half, rows, out } = self;
         let (width, stride) = (half.design.width(), half.design.stride());
-        let longest = rows.clone().map(|i| half.entries.range(i).len()).max().unwrap_or(0);
-        // Whole panels for the dual and for conjugate gradients, strips for Gram matrices.
-        let room = longest.min((PANEL / (stride * size_of::<T>())).max(STRIP).max(width));
-        let mut panel = Lines::<T>::zeros(room * stride);
-        let panel = panel.as_mut_slice();
-        let mut targets = vec![T::ZERO; room];
-        let mut gram = Lines::<T>::zeros(stride * stride);
-        let gram = gram.as_mut_slice();
-        let (mut b, mut gradient) = (vec![T::ZERO; stride], vec![T::ZERO; stride]);
-        let mut batch = Batch::new(if width <= SMALL { width } else { 0 }, T::LINE);
-        let mut waiting = Vec::with_capacity(T::LINE);
-        let mut dual = Dual::new(width.min(longest));
-        let mut directions = Directions::new(stride);
+        let Scratch { panel, targets, gram, b, gradient, batch, waiting, dual, descent } = scratch;
+        let (panel, gram) = (panel.as_mut_slice(), gram.as_mut_slice());
+        let room = targets.len();
         let mut tally = Tally::NONE;
         let first = rows.start;
         for i in rows.clone() {
@@ -178,9 +214,12 @@ impl<T: Entry> Chunk<'_, '_, T> {
                 continue;
             }
             if let (true, Inner::Cg { steps, eta }) = (plain, half.inner) {
-                tally.steps +=
-                    descend(half, range.clone(), (panel, &mut targets), (steps, eta), &mut directions, u);
-                finish(half, i, u, &mut tally);
+                let ridge = T::from_f64(ridge);
+                let found = T::descend(Descend { half, range, panel, descent, ridge, steps, eta, u });
+                tally.steps += found.steps;
+                tally.loss += 0.5 * found.loss;
+                tally.squares += found.squares;
+                tally.penalty += 0.5 * if half.count { n as f64 } else { 1.0 } * square(u).to_f64();
                 continue;
             }
             // Without a ridge a wide panel has a singular Gram matrix, whose pivots rounding may hide, and a square one
@@ -191,6 +230,9 @@ impl<T: Entry> Chunk<'_, '_, T> {
                 finish(half, i, u, &mut tally);
                 continue;
             }
+            // Small systems are collected where the batch wants them.
+            let together = plain && width <= SMALL;
+            let (gram, b) = if together { batch.slot() } else { (&mut *gram, &mut **b) };
             match half.base {
                 Some(base) => gram.copy_from_slice(base),
                 None => gram.fill(T::ZERO),
@@ -201,8 +243,16 @@ impl<T: Entry> Chunk<'_, '_, T> {
                 let count = (range.end - at).min(STRIP).min(room);
                 T::gather(Gather { half, range: at..at + count, u, panel, targets: &mut targets[..count] });
                 let (panel, targets) = (&panel[..count * stride], &targets[..count]);
-                T::gram(Gram { panel, targets, width, stride, gram, b: &mut b });
+                T::gram(Gram { panel, targets, width, stride, gram: &mut *gram, b: &mut *b });
                 at += count;
+            }
+            if together {
+                batch.push(T::from_f64(ridge));
+                waiting.push(i);
+                if batch.is_full() {
+                    flush(half, batch, waiting, first, out, &mut tally);
+                }
+                continue;
             }
             if let Some(free) = half.nonneg {
                 for l in 0..width {
@@ -215,22 +265,14 @@ impl<T: Entry> Chunk<'_, '_, T> {
                     Inner::Cholesky => 4.0 * T::UNIT,
                     Inner::Cg { eta, .. } => eta.max(4.0 * T::UNIT),
                 };
-                nonneg::solve(gram, &b, (width, stride), free, eta, u, &mut gradient);
+                nonneg::solve(gram, b, (width, stride), free, eta, u, gradient);
                 finish(half, i, u, &mut tally);
-                continue;
-            }
-            if width <= SMALL {
-                batch.push(gram, stride, T::from_f64(ridge), &b);
-                waiting.push(i);
-                if batch.is_full() {
-                    flush(half, &mut batch, &mut waiting, first, out, &mut tally);
-                }
                 continue;
             }
             for l in 0..width {
                 gram[l * stride + l] += T::from_f64(ridge);
             }
-            let pivot = T::factorise(Factorise { gram, width, stride, b: &mut b });
+            let pivot = T::factorise(Factorise { gram, width, stride, b });
             if pivot > T::PIVOT {
                 tally.pivot = tally.pivot.min(pivot);
                 u[..width].copy_from_slice(&b[..width]);
@@ -241,7 +283,7 @@ impl<T: Entry> Chunk<'_, '_, T> {
             finish(half, i, u, &mut tally);
         }
         if batch.used() > 0 {
-            flush(half, &mut batch, &mut waiting, first, out, &mut tally);
+            flush(half, batch, waiting, first, out, &mut tally);
         }
         tally
     }
@@ -285,86 +327,6 @@ fn rescue<T: Entry>(half: &Half<'_, T>, i: usize, u: &mut [T]) {
     match half.base {
         Some(base) => fallback::solve_with_base(panel.as_slice(), &targets, base, (width, stride), ridge, u),
         None => fallback::solve(panel.as_slice(), &targets, width, stride, ridge, u),
-    }
-}
-
-/// Conjugate gradients for one row; a panel beyond the cache is gathered anew, in pieces, for each pass.
-fn descend<T: Entry>(
-    half: &Half<'_, T>,
-    range: Range<usize>,
-    (panel, targets): (&mut [T], &mut [T]),
-    (steps, eta): (usize, f64),
-    d: &mut Directions<T>,
-    u: &mut [T],
-) -> u64 {
-    let stride = half.design.stride();
-    let (n, room) = (range.len(), targets.len());
-    let ridge = T::from_f64(half.ridge_of(n));
-    let whole = n <= room;
-    if whole {
-        T::gather(Gather { half, range: range.clone(), u, panel, targets: &mut targets[..n] });
-    }
-    // Robust weights stay those of the start while the pieces come and go.
-    let start: Vec<T> = if whole || half.delta.is_none() { Vec::new() } else { u.to_vec() };
-    for (r, x) in d.r.iter_mut().zip(u.iter()) {
-        *r = -ridge * *x;
-    }
-    add_base(half, u, -T::ONE, &mut d.r);
-    if whole {
-        T::pass(Pass { panel: &panel[..n * stride], targets: Some(&targets[..n]), x: u, q: &mut d.r });
-    } else {
-        let mut at = range.start;
-        while at < range.end {
-            let count = (range.end - at).min(room);
-            T::gather(Gather { half, range: at..at + count, u, panel, targets: &mut targets[..count] });
-            let (panel, targets) = (&panel[..count * stride], Some(&targets[..count]));
-            T::pass(Pass { panel, targets, x: u, q: &mut d.r });
-            at += count;
-        }
-    }
-    d.p.copy_from_slice(&d.r);
-    let mut rr = square(&d.r);
-    let enough = T::from_f64(eta * eta) * rr;
-    let mut taken = 0;
-    while taken < steps as u64 && rr > enough && rr > T::ZERO {
-        for (q, p) in d.q.iter_mut().zip(d.p.iter()) {
-            *q = ridge * *p;
-        }
-        add_base(half, &d.p, T::ONE, &mut d.q);
-        if whole {
-            T::pass(Pass { panel: &panel[..n * stride], targets: None, x: &d.p, q: &mut d.q });
-        } else {
-            let base: &[T] = if start.is_empty() { u } else { &start };
-            let mut at = range.start;
-            while at < range.end {
-                let count = (range.end - at).min(room);
-                T::gather(Gather {
-                    half,
-                    range: at..at + count,
-                    u: base,
-                    panel,
-                    targets: &mut targets[..count],
-                });
-                T::pass(Pass { panel: &panel[..count * stride], targets: None, x: &d.p, q: &mut d.q });
-                at += count;
-            }
-        }
-        let Some(next) = T::advance(Advance { d, x: u, rr }) else { break };
-        rr = next;
-        taken += 1;
-    }
-    taken
-}
-
-/// Adds `sign` times the common Gram matrix's image of `x`.
-fn add_base<T: Entry>(half: &Half<'_, T>, x: &[T], sign: T, out: &mut [T]) {
-    if let Some(base) = half.base {
-        for (row, &x) in base.chunks_exact(x.len()).zip(x).take(half.design.width()) {
-            let s = sign * x;
-            for (y, &g) in out.iter_mut().zip(row) {
-                *y += s * g;
-            }
-        }
     }
 }
 

@@ -34,11 +34,15 @@ pub struct Tangent<'a> {
 }
 
 impl LineKernel<f64> for Tangent<'_> {
-    type Output = ();
+    /// `da_i · q_i` summed over the rows, one a side.
+    type Output = [f64; SIDES];
     #[inline(always)]
-    fn run<V: Lanes<Scalar = f64>>(self) {
+    fn run<V: Lanes<Scalar = f64>>(self) -> [f64; SIDES] {
+        let mut sums = [V::splat(0.0); 2];
         let (k, line) = (self.width, self.width * SIDES);
-        for (i, out) in self.rows.zip(self.out.chunks_exact_mut(line)) {
+        let first = self.rows.start;
+        for i in self.rows {
+            let out = &mut self.out[(i - first) * line..(i - first + 1) * line];
             out.fill(0.0);
             let a = &self.a[i * k..(i + 1) * k];
             let da = &self.da[i * line..(i + 1) * line];
@@ -65,6 +69,129 @@ impl LineKernel<f64> for Tangent<'_> {
                     y.mul_add(high, V::load(to)).store(to);
                 }
             }
+            accumulate::<V>(&mut sums, da, out);
+        }
+        both(sums)
+    }
+}
+
+/// `sums += x · y`, one a side.
+#[inline(always)]
+fn accumulate<V: Lanes<Scalar = f64>>(sums: &mut [V; 2], x: &[f64], y: &[f64]) {
+    let y = &y[..x.len()];
+    let mut at = 0;
+    while at + SIDES <= x.len() {
+        for h in 0..2 {
+            let own = at + h * V::LANES;
+            sums[h] = V::load(&x[own..]).mul_add(V::load(&y[own..]), sums[h]);
+        }
+        at += SIDES;
+    }
+}
+
+#[inline(always)]
+fn both<V: Lanes<Scalar = f64>>(sums: [V; 2]) -> [f64; SIDES] {
+    let mut out = [0.0; SIDES];
+    sums[0].store(&mut out);
+    sums[1].store(&mut out[V::LANES..]);
+    out
+}
+
+/// What a step of conjugate gradients does to some rows once its lengths are known: `x += a p`, `r -= a q`, and the
+/// preconditioned residual `z` by the rows' own triangles.
+pub struct Relax<'a> {
+    /// Triangles `L`, `L L^T` the rows' Gram matrices.
+    pub triangles: &'a [f64],
+    /// Columns.
+    pub width: usize,
+    /// Step lengths, one a side.
+    pub step: &'a [f64; SIDES],
+    /// Directions,
+    pub p: &'a [f64],
+    /// and their images.
+    pub q: &'a [f64],
+    /// Solutions,
+    pub x: &'a mut [f64],
+    /// residuals
+    pub r: &'a mut [f64],
+    /// and preconditioned residuals.
+    pub z: &'a mut [f64],
+}
+
+impl LineKernel<f64> for Relax<'_> {
+    /// `r · z`, one a side.
+    type Output = [f64; SIDES];
+    #[inline(always)]
+    fn run<V: Lanes<Scalar = f64>>(self) -> [f64; SIDES] {
+        let Self { triangles, width: k, step, p, q, x, r, z } = self;
+        let line = k * SIDES;
+        let step = [V::load(step), V::load(&step[V::LANES..])];
+        let mut sums = [V::splat(0.0); 2];
+        let size = k * (k + 1) / 2;
+        for i in 0..p.len() / line {
+            let l = &triangles[i * size..(i + 1) * size];
+            let own = i * line..(i + 1) * line;
+            let (p, q) = (&p[own.clone()], &q[own.clone()]);
+            let (x, r, z) = (&mut x[own.clone()], &mut r[own.clone()], &mut z[own]);
+            for h in 0..2 {
+                let mut at = h * V::LANES;
+                while at < line {
+                    step[h].mul_add(V::load(&p[at..]), V::load(&x[at..])).store(&mut x[at..]);
+                    let left = (-step[h]).mul_add(V::load(&q[at..]), V::load(&r[at..]));
+                    left.store(&mut r[at..]);
+                    left.store(&mut z[at..]);
+                    at += SIDES;
+                }
+                // Forward, then back.
+                for c in 0..k {
+                    let row = &l[c * (c + 1) / 2..];
+                    let at = c * SIDES + h * V::LANES;
+                    let mut sum = V::load(&z[at..]);
+                    for d in 0..c {
+                        sum = V::splat(-row[d]).mul_add(V::load(&z[d * SIDES + h * V::LANES..]), sum);
+                    }
+                    (sum * V::splat(1.0 / row[c])).store(&mut z[at..]);
+                }
+                for c in (0..k).rev() {
+                    let row = &l[c * (c + 1) / 2..];
+                    let at = c * SIDES + h * V::LANES;
+                    let sum = V::load(&z[at..]) * V::splat(1.0 / row[c]);
+                    sum.store(&mut z[at..]);
+                    for d in 0..c {
+                        let at = d * SIDES + h * V::LANES;
+                        V::splat(-row[d]).mul_add(sum, V::load(&z[at..])).store(&mut z[at..]);
+                    }
+                }
+            }
+            accumulate::<V>(&mut sums, r, z);
+        }
+        both(sums)
+    }
+}
+
+/// The next directions: `p = b p + z`.
+pub struct Steer<'a> {
+    /// `b`, one a side.
+    pub by: &'a [f64; SIDES],
+    /// Preconditioned residuals.
+    pub z: &'a [f64],
+    /// Directions.
+    pub p: &'a mut [f64],
+}
+
+impl LineKernel<f64> for Steer<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Lanes<Scalar = f64>>(self) {
+        let by = [V::load(self.by), V::load(&self.by[V::LANES..])];
+        let (p, z) = (self.p, self.z);
+        let mut at = 0;
+        while at + SIDES <= p.len() {
+            for h in 0..2 {
+                let own = at + h * V::LANES;
+                by[h].mul_add(V::load(&p[own..]), V::load(&z[own..])).store(&mut p[own..]);
+            }
+            at += SIDES;
         }
     }
 }

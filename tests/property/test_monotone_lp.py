@@ -14,6 +14,7 @@ from helpers.linear_programs import (
     is_feasible,
     keywords,
     kkt,
+    magnitude,
     optimum,
     recession,
     with_optimum,
@@ -64,7 +65,8 @@ def test_the_bound_is_the_truth_and_a_little_for_any_point(case):
     judged = point.certify(**keywords(program))
     truth = kkt(program, x, signed(program, y))
     for part, value in zip(("primal", "dual", "gap"), truth, strict=True):
-        assert value <= judged.parts[part] <= 3 * value + 1e-13
+        # Reduced costs enter the dual objective as doubles: that rounding, times the terms, is allowed for.
+        assert value <= judged.parts[part] <= 3 * value + 1e-13 + 1.2e-16 * magnitude(program, x, y)
     assert judged.bound == max(judged.parts[part] for part in ("primal", "dual", "gap"))
     status, value = optimum(program)
     if status == 0 and not is_scaled(program):

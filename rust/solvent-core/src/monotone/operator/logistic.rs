@@ -129,7 +129,11 @@ impl Operator for Logistic<'_> {
                 let (c, size) = (&mut c[..part.len()], &mut size[..part.len()]);
                 self.rows.dots(part, u, c);
                 self.rows.dots_of_magnitudes(part, u, size);
-                dispatch(OfMargins { f: Slope, labels: &self.labels[part.at(0)..part.at(0) + part.len()], z: c });
+                dispatch(OfMargins {
+                    f: Slope,
+                    labels: &self.labels[part.at(0)..part.at(0) + part.len()],
+                    z: c,
+                });
                 for (c, size) in c.iter_mut().zip(size) {
                     let slope = c.abs();
                     let delta = dots * *size;

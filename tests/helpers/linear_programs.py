@@ -138,6 +138,16 @@ def kkt(program, x, y):
     return primal, dual, gap
 
 
+def magnitude(program, x, y):
+    """The sum of the magnitudes of all terms of both objectives: what the allowance of the gap grows with."""
+    c, A, lc, uc, lv, uv = program
+    sizes = [np.where(np.isfinite(v), abs(v), 0.0) for v in (lc, uc, lv, uv)]
+    r = abs(c) + abs(A).T @ abs(y)
+    return float(
+        abs(c) @ abs(x) + abs(y) @ np.maximum(sizes[0], sizes[1]) + r @ np.maximum(sizes[2], sizes[3])
+    )
+
+
 def farkas(program, y):
     """(value, violation) of multipliers, exact."""
     c, A, lc, uc, lv, uv = program

@@ -14,6 +14,7 @@ from helpers.linear_programs import (
     is_feasible,
     keywords,
     kkt,
+    magnitude,
     optimum,
     recession,
     with_optimum,
@@ -54,14 +55,6 @@ def signed(program, y):
     return np.where((y > 0) & (lc == -INF) | (y < 0) & (uc == INF), 0.0, y)
 
 
-def dual_terms(program, y):
-    """The sum of the sizes of the terms of the dual objective."""
-    c, A, lc, uc, lv, uv = program
-    r = np.abs(c) + np.abs(A.T) @ np.abs(y)
-    limits = [np.where(np.isfinite(b), np.abs(b), 0.0) for b in (lc, uc, lv, uv)]
-    return float(np.abs(y) @ (limits[0] + limits[1]) + r @ (limits[2] + limits[3]))
-
-
 @given(points())
 def test_the_bound_is_the_truth_and_a_little_for_any_point(case):
     program, x, y = case
@@ -71,10 +64,9 @@ def test_the_bound_is_the_truth_and_a_little_for_any_point(case):
     )
     judged = point.certify(**keywords(program))
     truth = kkt(program, x, signed(program, y))
-    # The gap is a difference of sums whose terms may be large and cancel to the last bit.
-    rounding = {"gap": 1e-15 * dual_terms(program, signed(program, y))}
     for part, value in zip(("primal", "dual", "gap"), truth, strict=True):
-        assert value <= judged.parts[part] <= 3 * value + 1e-13 + rounding.get(part, 0.0)
+        # Reduced costs enter the dual objective as doubles: that rounding, times the terms, is allowed for.
+        assert value <= judged.parts[part] <= 3 * value + 1e-13 + 1.2e-16 * magnitude(program, x, y)
     assert judged.bound == max(judged.parts[part] for part in ("primal", "dual", "gap"))
     status, value = optimum(program)
     if status == 0 and not is_scaled(program):

@@ -20,19 +20,21 @@ use crate::base::dense::{Cholesky, Matrix, Onto, gemm};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 
-/// Steps, and Newton's within one.
-const STEPS: usize = 60;
+/// Steps, Newton's within one, and Newton's in all.
+const STEPS: usize = 150;
 const NEWTON: usize = 60;
-/// Steps without a better certificate after which it is enough.
-const IDLE: usize = 10;
+const ALL: usize = 1000;
+/// Steps without a better certificate after which it is enough: the last step may be the first that is better than what
+/// the iterations had.
+const IDLE: usize = 60;
 /// √(τσ) at first, its growth, and its limit: the square of it multiplies rounding errors.
 const REACH: (f64, f64, f64) = (1e2, 4.0, 2e4);
 /// Limits of √(σ/τ).
 const BALANCE: (f64, f64) = (1e-3, 1e3);
 /// The projected gradient of a solved step.
 const SOLVED: f64 = 1e-13;
-/// Multiplications of a Newton step, at most: a few hundredths of a second.
-const WORK: usize = 1 << 25;
+/// Multiplications of a Newton step, at most: some milliseconds.
+const WORK: usize = 1 << 23;
 /// Sufficient decrease, as a share of what the gradient promises, and halvings of a step.
 const ARMIJO: f64 = 1e-4;
 const HALVINGS: usize = 40;
@@ -186,15 +188,16 @@ impl Step<'_> {
         out.iter().all(|v| v.is_finite()).then_some(out)
     }
 
-    /// The minimum of φ from x on, as near as rounding allows.
-    fn minimise(&self, x: Vec<f64>, monitor: &mut Monitor<'_>) -> Result<At, Aborted> {
+    /// The minimum of φ from x on, as near as rounding allows; `left` counts Newton's steps down.
+    fn minimise(&self, x: Vec<f64>, left: &mut usize, monitor: &mut Monitor<'_>) -> Result<At, Aborted> {
         let mut at = self.at(x);
         let mut open = self.open(&at);
         for _ in 0..NEWTON {
             monitor.poll()?;
-            if open.is_nan() || open <= SOLVED || monitor.expired() {
+            if open.is_nan() || open <= SOLVED || *left == 0 || monitor.expired() {
                 break;
             }
+            *left -= 1;
             let Some(direction) = self.direction(&at) else { break };
             let mut length = 1.0;
             let mut next = None;
@@ -204,16 +207,16 @@ impl Step<'_> {
                 let slope: f64 =
                     at.gradient.iter().zip(x.iter().zip(&at.x)).map(|(g, (new, old))| g * (new - old)).sum();
                 let trial = self.at(x);
-                let left = self.open(&trial);
+                let rest = self.open(&trial);
                 // Near the minimum differences of φ are rounding, and the gradient tells.
-                if trial.value <= at.value + ARMIJO * slope.min(0.0) && slope < 0.0 || left <= 0.5 * open {
-                    next = Some((trial, left));
+                if trial.value <= at.value + ARMIJO * slope.min(0.0) && slope < 0.0 || rest <= 0.5 * open {
+                    next = Some((trial, rest));
                     break;
                 }
                 length *= 0.5;
             }
-            let Some((trial, left)) = next else { break };
-            (at, open) = (trial, left);
+            let Some((trial, rest)) = next else { break };
+            (at, open) = (trial, rest);
         }
         Ok(at)
     }
@@ -235,11 +238,11 @@ pub fn proximal(
     let size = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
     let balance = size(&y) / size(&x);
     let balance = if balance.is_finite() { balance.clamp(BALANCE.0, BALANCE.1) } else { 1.0 };
-    let (mut reach, mut idle) = (REACH.0, 0);
+    let (mut reach, mut idle, mut newton) = (REACH.0, 0, ALL);
     let (mut least, mut best) = (judged.certificate.bound, None);
     for _ in 0..STEPS {
         let step = Step { it: &it, x0: &x, y0: &y, tau: reach / balance, sigma: reach * balance };
-        let at = step.minimise(x.clone(), monitor)?;
+        let at = step.minimise(x.clone(), &mut newton, monitor)?;
         if at.x.iter().chain(&at.y).any(|v| !v.is_finite()) {
             break;
         }
@@ -251,7 +254,7 @@ pub fn proximal(
         if bound < least {
             (least, best) = (bound, Some((candidate, value)));
         }
-        if least <= target || idle >= IDLE || monitor.expired() {
+        if least <= target || idle >= IDLE || newton == 0 || monitor.expired() {
             break;
         }
         reach = (reach * REACH.1).min(REACH.2);

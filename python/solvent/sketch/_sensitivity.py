@@ -110,7 +110,8 @@ def weigh(
         upper[k] = min(reach**p * slack, 1.0) if np.isfinite(reach) else 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
         over, under = upper / scores - 1, scores / lower - 1
-    off = np.where((upper == 0) & (scores == 0), 0.0, np.maximum(np.maximum(over, under), 0.0))
+    # A quotient near 1 less 1: the rounding of the quotient is all that is left of it.
+    off = np.where((upper == 0) & (scores == 0), 0.0, np.maximum(np.maximum(over, under), 0.0) + 4 * _U)
     bound = float(np.nan_to_num(off, nan=np.inf).max(initial=0.0)) * (1 + 8 * _U)
     parts = {"upper": float(upper.max(initial=0.0)), "lower": float(lower.min(initial=1.0))}
     return (

@@ -154,7 +154,7 @@ impl monitor::Method<3> for Run<'_, '_> {
         }
         let mut outcome = Outcome::new(monitor.end(status), Some(certificate));
         if self.tol == 0.0 {
-            outcome.success = bracket.error() <= 4.0 * bracket.doubt;
+            outcome.success = bracket.doubt.is_finite() && bracket.error() <= 4.0 * bracket.doubt;
         }
         if outcome.status == Status::RoundingFloor {
             outcome.message = format!(

@@ -465,6 +465,10 @@ fn damp(factor: &Factor, moments: &Moments, g: &[f64], mu: f64) -> Option<f64> {
     Some(norm(v.as_slice())).filter(|v| v.is_finite())
 }
 
+/// Where the factor's Gram matrix may be off by this much, relatively, it says nothing of the columns' independence.
+/// (Measured: up to 20 at a condition of 1e15, from 4000 on where columns are dependent.)
+const SINGULAR: f64 = 100.0;
+
 /// The forward error at `y + lo` from a double-double gradient: bounds of all coefficients, and the largest relative to
 /// the norm.
 pub fn forward(
@@ -495,7 +499,12 @@ pub fn forward(
         |v: &[f64]| v.iter().enumerate().map(|(j, v)| (v / moments.weight(j)).powi(2)).sum::<f64>().sqrt();
     let (error, x) = (size(&coefficients[..columns]), size(&e.y[..columns]));
     // x = 0 is exact where the correction is.
-    let bound = if error == 0.0 { 0.0 } else { UP * error / x };
+    let bound = match error {
+        // Columns that may as well be dependent: no solution stands out.
+        _ if factor.eta > SINGULAR => f64::INFINITY,
+        0.0 => 0.0,
+        _ => UP * error / x,
+    };
     Judgement {
         bound,
         rigorous,

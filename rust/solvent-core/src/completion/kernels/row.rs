@@ -73,7 +73,11 @@ impl<T: Entry> Half<'_, T> {
     #[inline(always)]
     pub fn line(&self) -> usize {
         let free = self.design.width() - 1;
-        if self.constant.is_some() && free > 0 && free % T::LINE == 0 { free } else { self.design.stride() }
+        if self.constant.is_some() && free > 0 && free.is_multiple_of(T::LINE) {
+            free
+        } else {
+            self.design.stride()
+        }
     }
 
     /// The ridge of a row with `n` entries.

@@ -461,6 +461,8 @@ def _floor(problem, f, g, lam, P, M):
     """What double precision allows for these potentials: the larger floor of the marginals' part and of the gap's part."""
     summed = extended.total(
         p * (UNIT * (2 * abs(f[i] + g[j]) + 6 * abs(f[i] + g[j] + lam - problem.arcs[i, j])) + 8 * UNIT * problem.reg)
+        # Weights are folded into potentials, which rounds those.
+        + p * UNIT * (abs(f[i]) + abs(g[j]))
         for (i, j), p in P.items()
     )  # fmt: skip
     if not M > 0:

@@ -10,7 +10,13 @@ use crate::base::sum::{Sum, two_sum};
 pub(super) fn centre(a: &Side, f: &[f64], b: &Side, g: &[f64]) -> f64 {
     let middle = |side: &Side, p: &[f64]| {
         let wanted = targets(side, p);
-        weighted(p, &wanted) / crate::base::sum::sum(&wanted)
+        let mass = crate::base::sum::sum(&wanted);
+        // (Absurd potentials ask for nothing, or for more than there is.)
+        if mass > 0.0 && mass.is_finite() {
+            weighted(p, &wanted) / mass
+        } else {
+            weighted(p, side.weights()) / side.mass()
+        }
     };
     let shift = 0.5 * (middle(b, g) - middle(a, f));
     if shift.is_finite() { shift } else { 0.0 }

@@ -202,13 +202,13 @@ fn penalised(
         } else {
             // The hard side's sums are exact but for rounding; its excess or lack moves along existing arcs.
             let soft = if a.hard() { (b, &q.columns) } else { (a, &q.rows) };
-            let steepest = soft.0.weights().iter().zip(soft.1).map(|(w, s)| (s / w).ln().abs());
-            let steepest = steepest.filter(|s| s.is_finite()).fold(0.0_f64, f64::max);
             let least_log = a.logs().iter().chain(b.logs()).fold(f64::INFINITY, |m, l| m.min(*l));
             let lambda = 40.0 + 2.0 * (side.mass().ln() - least_log).max(0.0);
             let missed = side.weights().iter().zip(sums).map(|(w, s)| (w - s).abs()).collect::<Sum>().value();
-            rounding += (missed + 2.0 * (links + 8.0 * U) * side.mass())
-                * (problem.largest() + reg * lambda + soft.0.tau() * steepest);
+            let moved = missed + 2.0 * (links + 8.0 * U) * side.mass();
+            let slopes = soft.0.weights().iter().zip(soft.1).map(|(w, s)| steepest(*w, *s, moved));
+            let slope = slopes.fold(0.0_f64, f64::max);
+            rounding += moved * (problem.largest() + reg * lambda + soft.0.tau() * slope);
         }
     }
     let allowance = evaluation + rounding;
@@ -217,5 +217,39 @@ fn penalised(
         linear: cost + penalty + cost_rounding + rounding,
         allowance,
         rounded: Rounded { f, g, theta: 1.0, u: Vec::new(), w: Vec::new(), flows: None },
+    }
+}
+
+/// The most by which `a h(x/a)`, h(x) = x log x - x + 1, rises a unit of mass where up to `moved` of it is added to x or
+/// taken away: h' = log at the far end, and where nothing may be left, the integral of it.
+fn steepest(a: f64, x: f64, moved: f64) -> f64 {
+    let rising = ((x + moved) / a).ln();
+    let falling = if moved <= 0.5 * x { -((x - moved) / a).ln() } else { 1.0 - (0.5 * x / a).ln() };
+    let falling = if x > 0.0 { falling } else { 0.0 };
+    rising.max(falling).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shares::relative_entropy;
+    use super::steepest;
+
+    #[test]
+    fn no_move_of_mass_costs_more() {
+        for a in [0.2, 1.0, 7.0] {
+            for x in [0.0, 1e-9, 0.1, 0.9, 1.0, 30.0] {
+                for moved in [1e-12, 1e-3, 0.4, 5.0] {
+                    let slope = steepest(a, x, moved);
+                    for part in [-1.0, -0.5, -0.1, 0.1, 0.5, 1.0] {
+                        let to: f64 = x + part * moved;
+                        if to >= 0.0 {
+                            let rise = a * (relative_entropy(to / a) - relative_entropy(x / a));
+                            let rounding = 1e-15 * a * (1.0 + relative_entropy(x / a));
+                            assert!(rise <= (to - x).abs() * slope + rounding, "{a} {x} {moved} {part}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }

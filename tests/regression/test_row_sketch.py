@@ -195,7 +195,7 @@ def test_dask_chunks_stay_where_they_are(rng):
 def test_dask_on_a_local_cluster(rng):
     distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
     da = pytest.importorskip("dask.array")
-    a, b = make(rng, 4000, 6, cond=1e4)
+    a, b = make(rng, 4000, 6, cond=1e2)
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster),

@@ -13,37 +13,27 @@ The work is cut into chunks, each reproducible from (seed, chunk number) alone. 
 `--out`; a second run with the same arguments goes on where the first one stopped.  At the end a summary is written beside
 it (`.txt`).  Exit status: 0 without violations, 1 otherwise."""
 
-import argparse
 import collections
-import json
-import multiprocessing
-import os
-import platform
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-import solvent
+import campaign
+
 from helpers import attack_lstsq as attack
 from solvent.regression import lstsq
 
 FAMILIES = list(attack.FAMILIES)
 
 
-def build():
-    """What computed: records of another build do not count when a run is resumed."""
-    return f"solvent {solvent.__version__}, SIMD {solvent._core.simd_level()}"
-
-
 def chunk_of(seed, chunk, size):
     """One chunk: `size` problems of one family.  Returns a JSON-able record."""
     family = FAMILIES[chunk % len(FAMILIES)]
     statuses = collections.Counter()
-    record = {"build": build(), "seed": seed, "size": size, "chunk": chunk, "family": family, "certificates": 0,
+    record = {"build": campaign.build(), "seed": seed, "size": size, "chunk": chunk, "family": family, "certificates": 0,
               "ratios": [], "high": [], "violations": [], "violation_count": 0}  # fmt: skip
     for k in range(size):
         rng = np.random.default_rng([seed, chunk, k])
@@ -106,56 +96,14 @@ def summary(records, header):
     return "\n".join(lines) + "\n", count
 
 
-def read(path):
-    """The records of an earlier run; a line that was cut short by an interruption is dropped from the file."""
-    records = []
-    if path.exists():
-        for line in path.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                continue
-        path.write_text("".join(json.dumps(r) + "\n" for r in records))
-    return records
-
-
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--problems", type=int, default=30_000)
-    parser.add_argument("--chunk", type=int, default=250, help="problems a chunk")
-    parser.add_argument("--seed", type=int, default=20240205)
-    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path, default=Path("docs/evidence/regression-certificates.jsonl"))
-    args = parser.parse_args(argv)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    records = {
-        r["chunk"]: r
-        for r in read(args.out)
-        if (r["seed"], r["size"], r["build"]) == (args.seed, args.chunk, build())
-    }
-    total = -(-args.problems // args.chunk)
-    todo = [(args.seed, c, args.chunk) for c in range(total) if c not in records]
-    start = time.time()
-    # Processes start afresh: a forked copy of a threaded parent is another test's subject.
-    with multiprocessing.get_context("spawn").Pool(args.processes) as pool, args.out.open("a") as log:
-        for k, record in enumerate(pool.imap_unordered(_job, todo)):
-            records[record["chunk"]] = record
-            log.write(json.dumps(record) + "\n")
-            log.flush()
-            if k % 20 == 0 or record["violation_count"]:
-                print(
-                    f"{k + 1}/{len(todo)} chunks, {time.time() - start:.0f} s, {record['family']}: "
-                    f"violations {record['violation_count']}",
-                    flush=True,
-                )
-    header = [
-        f"{build()}, {platform.machine()}, NumPy {np.__version__}",
-        f"seed {args.seed}, {args.problems} problems in chunks of {args.chunk}; {time.time() - start:.0f} s this run",
-    ]
-    text, count = summary([records[c] for c in sorted(records) if c < total], header)
+    args = campaign.arguments(
+        __doc__, argv, count=30_000, chunk=250, seed=20240205, out="regression-certificates.jsonl"
+    )
+    text, violations = summary(campaign.run(args, _job), campaign.header(args))
     args.out.with_suffix(".txt").write_text(text)
     print(text)
-    return 1 if count else 0
+    return 1 if violations else 0
 
 
 if __name__ == "__main__":

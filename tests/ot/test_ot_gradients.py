@@ -40,6 +40,8 @@ def points(rng, cost):
     X, Y = clouds(rng, N, M, 3)
     if cost == "l1":  # on lattices half a step apart, so that no difference meets a kink
         X, Y = X.round(1), Y.round(1) + 0.05
+    if cost == "cosine":  # and none near the origin, where an angle turns fast
+        X, Y = (Z / np.minimum(1.0, 2.0 * np.linalg.norm(Z, axis=1, keepdims=True)) for Z in (X, Y))
     return X, Y
 
 

@@ -82,8 +82,8 @@ pub struct Ascent<'p, 'a> {
     goal: f64,
     tightened: u32,
     in_a_row: u64,
-    /// How far a Newton step may go.
-    reach: f64,
+    /// How far a Newton step goes along what hangs by a thread.
+    bend: f64,
     /// The best error at the last reg, and the pass it was reached in; the last pass with progress.
     best: (f64, u64),
     /// Steps at the last reg that did not lower the error.
@@ -130,7 +130,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
             goal,
             tightened: 0,
             in_a_row: 0,
-            reach: newton::REACH,
+            bend: newton::BEND,
             best: (f64::INFINITY, 0),
             idle: 0,
             given,
@@ -249,7 +249,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     }
 
     fn newton(&mut self, from: &Point, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
-        let step = newton::step(self.problem, self.reg(), from, self.stage_goal(), &mut self.reach, monitor)?;
+        let step = newton::step(self.problem, self.reg(), from, self.stage_goal(), &mut self.bend, monitor)?;
         self.counts.newton_steps += 1;
         self.counts.passes += step.passes;
         self.counts.cg_steps += step.iterations;
@@ -289,7 +289,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     fn end_stage(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, OtError> {
         if !self.schedule.at_end() {
             self.g = self.schedule.advance(&self.g);
-            self.reach = newton::REACH;
+            self.bend = newton::BEND;
             self.counts.stages += 1;
             self.state = State::Begin;
             self.begin(monitor)?;

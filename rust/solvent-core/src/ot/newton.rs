@@ -14,10 +14,15 @@ use crate::base::monitor::Monitor;
 
 /// Halvings of a step.
 pub const HALVINGS: u64 = 12;
-/// How many of them cut a direction off rather than shorten it.
-const CUTS: u64 = 4;
-/// How far a row's potential moves in a first step, in units of reg; it is quartered or quadrupled from there.
-pub const REACH: f64 = 8.0;
+/// How many trials bend a direction harder before it is shortened as a whole.
+const BENDS: u64 = 4;
+/// Moves of up to so many reg are taken as the linear system gives them, and longer ones grow as the logarithm does, times
+/// this to begin with.
+const STRAIGHT: f64 = 0.5;
+/// See there.
+pub const BEND: f64 = 4.0;
+/// A step that leaves more of the error than this was too short, if it was bent.
+const SHORT: f64 = 0.9;
 /// The share of a row or column that may be dropped from the support, at most.
 const DROP: f64 = 1e-2;
 /// Iterations of conjugate gradients, at most.
@@ -152,13 +157,13 @@ pub struct Step {
     pub too_large: bool,
 }
 
-/// Ascends from a point towards an error of `goal`. No potential moves by more than `reach` reg, which adapts.
+/// Ascends from a point towards an error of `goal`. `bend` adapts.
 pub fn step(
     problem: &Problem<'_>,
     reg: f64,
     from: &Point,
     goal: f64,
-    reach: &mut f64,
+    bend: &mut f64,
     monitor: &mut Monitor<'_>,
 ) -> Result<Step, Aborted> {
     let mass = problem.a.mass();
@@ -174,13 +179,13 @@ pub fn step(
     // Newton's own error is squared; more than the goal nobody asks for.
     let accuracy = relative.sqrt().max(0.1 * goal / from.error).min(0.1);
     let (mut x, iterations) = solve(&matrix, &rhs, accuracy, ITERATIONS, monitor)?;
+    let mut middle = median(&x);
     if problem.balanced() {
-        let middle = median(&x);
         x.iter_mut().for_each(|x| *x -= middle);
+        middle = 0.0;
     }
-    let farthest = x.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
     let mut done = Step { to: None, passes: 0, iterations, halvings: 0, too_large: false };
-    if !farthest.is_finite() {
+    if x.iter().any(|x| !x.is_finite()) {
         return Ok(done);
     }
     // Differences of the dual below this are rounding.
@@ -188,7 +193,7 @@ pub fn step(
     let slack =
         4.0 * f64::EPSILON * (size(&from.f, &problem.a) + size(&from.g, &problem.b)) + from.blur * reg * mass;
     for trial in 0..=HALVINGS {
-        let (along, cut) = shortened(&x, farthest, *reach, trial);
+        let along = bent(&x, middle, *bend, trial);
         let slope: f64 = residual.iter().zip(&along).map(|(r, x)| r * reg * x).sum();
         if slope.is_nan() || slope <= 0.0 {
             continue;
@@ -205,7 +210,7 @@ pub fn step(
                 let gained = problem.a.gain(&from.f, &to.f, reg) + problem.b.gain(&from.g, &to.g, reg)
                     - reg * (total(&problem.b, &to.g, reg) - total(&problem.b, &from.g, reg));
                 if gained >= 1e-4 * slope - slack {
-                    *reach = if trial == 0 && cut < farthest { 4.0 * cut } else { cut.max(REACH) };
+                    *bend = adapted(*bend, trial, to.error / from.error);
                     done.to = Some(to);
                     return Ok(done);
                 }
@@ -224,18 +229,29 @@ pub fn step(
     Ok(done)
 }
 
-/// The direction of a trial, and how far it may go. Parts of the plan that hang together by a thread ask for moves of a
-/// million reg: they are cut off, each by itself, so that they hold up nobody else. (What hangs together firmly moves
-/// alike, and is cut alike.) Where that does not go up, the whole direction is shortened, which does in the end.
-pub fn shortened(x: &[f64], farthest: f64, reach: f64, trial: u64) -> (Vec<f64>, f64) {
-    if farthest > reach && trial < CUTS {
-        let cut = reach * 0.25_f64.powi(trial as i32);
-        return (x.iter().map(|x| x.clamp(-cut, cut)).collect(), cut);
+/// The direction of a trial. Parts of the plan that hang together by a thread ask for moves of a million reg, against
+/// `middle`, that of the plan as a whole, because a thread that carries k takes k x more when it is pulled by x in the
+/// linear model. In truth it carries k e^x: the logarithm of that move is enough. (What hangs together firmly moves alike,
+/// and is bent alike.) Where that does not go up, the whole direction is shortened, which does in the end.
+pub fn bent(x: &[f64], middle: f64, bend: f64, trial: u64) -> Vec<f64> {
+    let farthest = x.iter().fold(0.0_f64, |m, x| m.max((x - middle).abs()));
+    if farthest <= STRAIGHT {
+        return x.iter().map(|x| x * 0.5_f64.powi(trial as i32)).collect();
     }
-    let first = if farthest > reach { 0.25_f64.powi(CUTS as i32) * reach / farthest } else { 1.0 };
-    let halved = if farthest > reach { trial - CUTS } else { trial };
-    let length = first * 0.5_f64.powi(halved as i32);
-    (x.iter().map(|x| x * length).collect(), length * farthest)
+    let scale = 0.25_f64.powi(trial.min(BENDS) as i32);
+    let (straight, bend) = (STRAIGHT * scale, bend * scale);
+    let length = |d: f64| if d <= straight { d } else { straight + bend * ((d - straight) / bend).ln_1p() };
+    if trial < BENDS {
+        return x.iter().map(|x| scale * middle + length((x - middle).abs()).copysign(x - middle)).collect();
+    }
+    let share = length(farthest) / farthest * 0.5_f64.powi((trial - BENDS) as i32);
+    x.iter().map(|x| x * share).collect()
+}
+
+/// The next step's bend, after one at this trial that left so much of the error. (Where it is no thread that holds a part
+/// but the weak penalty of a marginal, the long way is the true one.)
+pub fn adapted(bend: f64, trial: u64, left: f64) -> f64 {
+    if trial == 0 && left > SHORT { 4.0 * bend } else { BEND }
 }
 
 /// The plan's mass where the columns are exact: a constant where they are hard.
@@ -247,4 +263,34 @@ fn median(x: &[f64]) -> f64 {
     let mut sorted = x.to_vec();
     let middle = sorted.len() / 2;
     *sorted.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_moves_are_bent_and_at_last_shortened() {
+        let x = [0.3, -0.2, 1e6, -50.0, 0.0];
+        let first = bent(&x, 0.0, BEND, 0);
+        assert_eq!((first[0], first[1], first[4]), (x[0], x[1], 0.0));
+        assert!(first[2] > 10.0 && first[2] < 60.0 && first[3] < -5.0 && first[3] > -15.0);
+        // Later trials are shorter, and the last ones have the direction of x.
+        for trial in 1..=HALVINGS {
+            let (longer, shorter) = (bent(&x, 0.0, BEND, trial - 1), bent(&x, 0.0, BEND, trial));
+            assert!(longer.iter().zip(&shorter).all(|(l, s)| s.abs() <= l.abs() && s * l >= 0.0));
+            if trial >= BENDS {
+                let share = shorter[2] / x[2];
+                assert!(x.iter().zip(&shorter).all(|(x, s)| (s - share * x).abs() <= 1e-12 * s.abs()));
+            }
+        }
+        // What the whole plan has in common is not bent, and what is near it is only halved.
+        let moved: Vec<f64> = x.iter().map(|x| x + 1e4).collect();
+        let along = bent(&moved, 1e4, BEND, 0);
+        assert!(along.iter().zip(&first).all(|(a, f)| (a - 1e4 - f).abs() < 1e-9));
+        assert_eq!(bent(&[0.5, -0.25], 0.0, BEND, 1), [0.25, -0.125]);
+        assert!(
+            adapted(BEND, 0, 0.95) > BEND && adapted(64.0, 0, 0.5) == BEND && adapted(64.0, 1, 0.95) == BEND
+        );
+    }
 }

@@ -65,8 +65,8 @@ pub struct Ascent<'p, 'a> {
     error: f64,
     goal: f64,
     tightened: u32,
-    reach: f64,
     in_a_row: u64,
+    bend: f64,
     best: (f64, u64),
     given: Option<Vec<f64>>,
     judged: Option<Judged>,
@@ -111,8 +111,8 @@ impl<'p, 'a> Ascent<'p, 'a> {
             error: f64::NAN,
             goal: if tol > 0.0 { 0.45 * tol * mass } else { 1e-11 * mass },
             tightened: 0,
-            reach: super::newton::REACH,
             in_a_row: 0,
+            bend: super::newton::BEND,
             best: (f64::INFINITY, 0),
             given,
             judged: None,
@@ -223,7 +223,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     }
 
     fn newton(&mut self, from: &Point, monitor: &mut Monitor<'_>) -> Result<(), OtError> {
-        let step = newton::step(&self.setting, self.reg(), from, &mut self.reach, monitor)?;
+        let step = newton::step(&self.setting, self.reg(), from, &mut self.bend, monitor)?;
         self.counts.newton_steps += 1;
         self.counts.passes += step.passes;
         self.counts.cg_steps += step.iterations;

@@ -6,7 +6,7 @@
 //! active sets: one whose exact update would pass 0 is sent there, the others solve Newton's equation.
 
 use super::super::cg::{self, Operator};
-use super::super::newton::{HALVINGS, REACH, room, shortened};
+use super::super::newton::{HALVINGS, adapted, bent, room};
 use super::super::passes::{Thresholds, probe};
 use super::super::problem::Problem;
 use super::super::side::Side;
@@ -280,12 +280,12 @@ pub struct Step {
     pub halvings: u64,
 }
 
-/// Ascends from a point. No potential moves by more than `reach` reg, which adapts; rows on their way to 0 do.
+/// Ascends from a point. `bend` adapts.
 pub fn step(
     setting: &Setting<'_, '_>,
     reg: f64,
     from: &Point,
-    reach: &mut f64,
+    bend: &mut f64,
     monitor: &mut Monitor<'_>,
 ) -> Result<Step, Aborted> {
     let (a, n) = (&setting.problem.a, from.f.len());
@@ -318,9 +318,8 @@ pub fn step(
         let middle = x.iter().sum::<f64>() / n as f64;
         x.iter_mut().for_each(|x| *x -= middle);
     }
-    let farthest = x.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
     let mut done = Step { to: None, passes: 0, iterations, halvings: 0 };
-    if !farthest.is_finite() {
+    if x.iter().any(|x| !x.is_finite()) {
         return Ok(done);
     }
     // Differences of the dual below this are rounding.
@@ -333,7 +332,7 @@ pub fn step(
             + level_size * setting.problem.b.mass());
     let cap = |i: usize| if setting.capped { reg * a.logs()[i] } else { f64::INFINITY };
     for trial in 0..=HALVINGS {
-        let (along, cut) = shortened(&x, farthest, *reach, trial);
+        let along = bent(&x, 0.0, *bend, trial);
         let f: Vec<f64> = (0..n).map(|i| (from.f[i] + reg * along[i]).min(cap(i))).collect();
         // What the projection left of the step.
         let promised: f64 = (0..n).map(|i| lacking[i] * (f[i] - from.f[i])).sum();
@@ -352,7 +351,7 @@ pub fn step(
         if let Some(to) = to {
             let gained = setting.gain((&from.f, &from.columns), (&to.f, &to.columns));
             if gained >= 1e-4 * promised - slack {
-                *reach = if trial == 0 && cut < farthest { 4.0 * cut } else { cut.max(REACH) };
+                *bend = adapted(*bend, trial, to.error / from.error);
                 done.to = Some(to);
                 return Ok(done);
             }

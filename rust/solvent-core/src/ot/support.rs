@@ -131,7 +131,10 @@ impl Block {
         for group in self.groups() {
             let from = self.first + group.first;
             match group.held {
-                Held::Few(range) => f(from, gathered(&self.positions[range.clone()], &self.shares[range], w)),
+                Held::Few(range) => {
+                    let (positions, shares) = (&self.positions[range.clone()], &self.shares[range]);
+                    f(from, solvent_simd::dispatch(kernels::Gathered { positions, shares, w }));
+                }
                 Held::Full(start) => {
                     let rows = &self.full[start..start + group.count * m];
                     let mut out = [0.0; 4];
@@ -176,19 +179,6 @@ impl Block {
             }
         }
     }
-}
-
-/// `sum_k shares_k w[positions_k]`, in four chains.
-fn gathered(positions: &[u32], shares: &[f64], w: &[f64]) -> f64 {
-    let mut sums = [0.0; 4];
-    let (at, v) = (positions.chunks_exact(4), shares.chunks_exact(4));
-    let rest = at.remainder().iter().zip(v.remainder()).map(|(&j, v)| v * w[j as usize]).sum::<f64>();
-    for (at, v) in at.zip(v) {
-        for k in 0..4 {
-            sums[k] += v[k] * w[at[k] as usize];
-        }
-    }
-    ((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest
 }
 
 impl Support {
@@ -327,6 +317,34 @@ mod kernels {
             for j in body..m {
                 out[r] += f64::from(rows[r * m + j]) * w[j];
             }
+        }
+    }
+
+    /// `sum_k shares_k w[positions_k]`.
+    pub struct Gathered<'a> {
+        pub positions: &'a [u32],
+        pub shares: &'a [f64],
+        pub w: &'a [f64],
+    }
+
+    impl Kernel for Gathered<'_> {
+        type Output = f64;
+        #[inline(always)]
+        fn run<S: Simd>(self) -> f64 {
+            let lanes = S::F64::LANES;
+            let body = self.positions.len() - self.positions.len() % lanes;
+            let mut sum = S::F64::splat(0.0);
+            let mut k = 0;
+            while k < body {
+                let w = S::F64::gather(self.w, &self.positions[k..k + lanes]);
+                sum = S::F64::load(&self.shares[k..k + lanes]).mul_add(w, sum);
+                k += lanes;
+            }
+            let mut rest = 0.0;
+            for k in body..self.positions.len() {
+                rest += self.shares[k] * self.w[self.positions[k] as usize];
+            }
+            sum.reduce_sum() + rest
         }
     }
 

@@ -76,11 +76,12 @@ impl Operator for Laplacian<'_> {
     fn product(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
         let w = self.answer(x, monitor)?;
         let rows = |block: &Block| {
-            let mut out = Vec::new();
-            block.dots(&w, |i, dot| {
+            let mut out = vec![0.0; block.range().len()];
+            block.dots(&w, &mut out);
+            for (i, out) in block.range().zip(&mut out) {
                 let d = self.diagonal[i];
-                out.push(d * x[i] - self.sums[i] * dot + SHIFT * d * x[i]);
-            });
+                *out = d * x[i] - self.sums[i] * *out + SHIFT * d * x[i];
+            }
             out
         };
         let parts = if self.shared() {

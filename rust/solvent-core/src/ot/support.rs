@@ -105,44 +105,19 @@ impl Block {
         })
     }
 
-    /// `out += V^T x` over these rows; `x` is of all rows.
-    pub fn add_transposed(&self, x: &[f64], out: &mut [f64]) {
-        let m = out.len();
-        for group in self.groups() {
-            let from = self.first + group.first;
-            match group.held {
-                Held::Few(range) => {
-                    for (&j, &v) in self.positions[range.clone()].iter().zip(&self.shares[range]) {
-                        out[j as usize] += v * x[from];
-                    }
-                }
-                Held::Full(start) => {
-                    let (rows, x) =
-                        (&self.full[start..start + group.count * m], &x[from..from + group.count]);
-                    solvent_simd::dispatch(kernels::AddScaled { rows, x, out });
-                }
-            }
-        }
+    /// The numbers of these rows.
+    pub fn range(&self) -> Range<usize> {
+        self.first..self.first + self.rows.len()
     }
 
-    /// Calls `f(i, (V w)_i)` for these rows.
-    pub fn dots(&self, w: &[f64], mut f: impl FnMut(usize, f64)) {
-        let m = w.len();
-        for group in self.groups() {
-            let from = self.first + group.first;
-            match group.held {
-                Held::Few(range) => {
-                    let (positions, shares) = (&self.positions[range.clone()], &self.shares[range]);
-                    f(from, solvent_simd::dispatch(kernels::Gathered { positions, shares, w }));
-                }
-                Held::Full(start) => {
-                    let rows = &self.full[start..start + group.count * m];
-                    let mut out = [0.0; 4];
-                    solvent_simd::dispatch(kernels::Dots { rows, w, out: &mut out[..group.count] });
-                    out[..group.count].iter().enumerate().for_each(|(r, &dot)| f(from + r, dot));
-                }
-            }
-        }
+    /// `out += V^T x` over these rows; `x` is of all rows.
+    pub fn add_transposed(&self, x: &[f64], out: &mut [f64]) {
+        solvent_simd::dispatch(kernels::AddTransposed { block: self, x: &x[self.range()], out });
+    }
+
+    /// `out = V w` of these rows.
+    pub fn dots(&self, w: &[f64], out: &mut [f64]) {
+        solvent_simd::dispatch(kernels::Dots { block: self, w, out });
     }
 
     /// Calls `f(i, sum_j V_ij^2 w_j)` for these rows.
@@ -224,33 +199,106 @@ impl Support {
 
     /// `V w`.
     pub fn times(&self, w: &[f64]) -> Vec<f64> {
-        let mut out = Vec::new();
-        self.blocks.iter().for_each(|block| block.dots(w, |_, dot| out.push(dot)));
+        let mut out = vec![0.0; self.blocks.last().map_or(0, |block| block.range().end)];
+        self.blocks.iter().for_each(|block| block.dots(w, &mut out[block.range()]));
         out
     }
 }
 
 mod kernels {
+    use super::{Block, Held};
     use solvent_simd::{F64s, Kernel, Lanes, Simd};
 
-    /// `out += sum_r x_r row_r`; the rows, one after the other, are as long as `out`.
-    pub struct AddScaled<'a> {
-        pub rows: &'a [f32],
+    /// `out += V^T x`, `x` of the block's rows.
+    pub struct AddTransposed<'a> {
+        pub block: &'a Block,
         pub x: &'a [f64],
         pub out: &'a mut [f64],
     }
 
-    impl Kernel for AddScaled<'_> {
+    impl Kernel for AddTransposed<'_> {
         type Output = ();
         #[inline(always)]
         fn run<S: Simd>(self) {
-            match self.x.len() {
-                4 => add_scaled::<S::F64, 4>(self.rows, self.x, self.out),
-                _ => add_scaled::<S::F64, 1>(self.rows, self.x, self.out),
+            let (block, m) = (self.block, self.out.len());
+            for group in block.groups() {
+                let x = &self.x[group.first..group.first + group.count];
+                match group.held {
+                    Held::Few(range) => {
+                        scatter(&block.positions[range.clone()], &block.shares[range], x[0], self.out)
+                    }
+                    Held::Full(start) => {
+                        let rows = &block.full[start..start + group.count * m];
+                        match group.count {
+                            4 => add_scaled::<S::F64, 4>(rows, x, self.out),
+                            _ => add_scaled::<S::F64, 1>(rows, x, self.out),
+                        }
+                    }
+                }
             }
         }
     }
 
+    /// `out = V w`, `out` of the block's rows.
+    pub struct Dots<'a> {
+        pub block: &'a Block,
+        pub w: &'a [f64],
+        pub out: &'a mut [f64],
+    }
+
+    impl Kernel for Dots<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            let (block, m) = (self.block, self.w.len());
+            for group in block.groups() {
+                let out = &mut self.out[group.first..group.first + group.count];
+                match group.held {
+                    Held::Few(range) => {
+                        out[0] =
+                            gathered::<S::F64>(&block.positions[range.clone()], &block.shares[range], self.w)
+                    }
+                    Held::Full(start) => {
+                        let rows = &block.full[start..start + group.count * m];
+                        match group.count {
+                            4 => dots::<S::F64, 4>(rows, self.w, out),
+                            _ => dots::<S::F64, 1>(rows, self.w, out),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// `out[positions_k] += shares_k x`.
+    #[inline(always)]
+    fn scatter(positions: &[u32], shares: &[f64], x: f64, out: &mut [f64]) {
+        let shares = &shares[..positions.len()];
+        for k in 0..positions.len() {
+            out[positions[k] as usize] += shares[k] * x;
+        }
+    }
+
+    /// `sum_k shares_k w[positions_k]`.
+    #[inline(always)]
+    fn gathered<V: F64s>(positions: &[u32], shares: &[f64], w: &[f64]) -> f64 {
+        let shares = &shares[..positions.len()];
+        let body = positions.len() - positions.len() % V::LANES;
+        let mut sum = V::splat(0.0);
+        let mut k = 0;
+        while k < body {
+            let w = V::gather(w, &positions[k..k + V::LANES]);
+            sum = V::load(&shares[k..k + V::LANES]).mul_add(w, sum);
+            k += V::LANES;
+        }
+        let mut rest = 0.0;
+        for k in body..positions.len() {
+            rest += shares[k] * w[positions[k] as usize];
+        }
+        sum.reduce_sum() + rest
+    }
+
+    /// `out += sum_r x_r row_r`; the rows, one after the other, are as long as `out`.
     #[inline(always)]
     fn add_scaled<V: F64s, const R: usize>(rows: &[f32], x: &[f64], out: &mut [f64]) {
         let m = out.len();
@@ -278,23 +326,6 @@ mod kernels {
     }
 
     /// `out_r = row_r . w`; the rows, one after the other, are as long as `w`.
-    pub struct Dots<'a> {
-        pub rows: &'a [f32],
-        pub w: &'a [f64],
-        pub out: &'a mut [f64],
-    }
-
-    impl Kernel for Dots<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn run<S: Simd>(self) {
-            match self.out.len() {
-                4 => dots::<S::F64, 4>(self.rows, self.w, self.out),
-                _ => dots::<S::F64, 1>(self.rows, self.w, self.out),
-            }
-        }
-    }
-
     #[inline(always)]
     fn dots<V: F64s, const R: usize>(rows: &[f32], w: &[f64], out: &mut [f64]) {
         let m = w.len();
@@ -317,34 +348,6 @@ mod kernels {
             for j in body..m {
                 out[r] += f64::from(rows[r * m + j]) * w[j];
             }
-        }
-    }
-
-    /// `sum_k shares_k w[positions_k]`.
-    pub struct Gathered<'a> {
-        pub positions: &'a [u32],
-        pub shares: &'a [f64],
-        pub w: &'a [f64],
-    }
-
-    impl Kernel for Gathered<'_> {
-        type Output = f64;
-        #[inline(always)]
-        fn run<S: Simd>(self) -> f64 {
-            let lanes = S::F64::LANES;
-            let body = self.positions.len() - self.positions.len() % lanes;
-            let mut sum = S::F64::splat(0.0);
-            let mut k = 0;
-            while k < body {
-                let w = S::F64::gather(self.w, &self.positions[k..k + lanes]);
-                sum = S::F64::load(&self.shares[k..k + lanes]).mul_add(w, sum);
-                k += lanes;
-            }
-            let mut rest = 0.0;
-            for k in body..self.positions.len() {
-                rest += self.shares[k] * self.w[self.positions[k] as usize];
-            }
-            sum.reduce_sum() + rest
         }
     }
 

@@ -357,7 +357,7 @@ impl<'a, T: Entry> Irls<'a, T> {
         let k = self.u.width();
         let root = |x: &Factor<f64>| Factor::from_fn(x.rows(), k, |i, l| x.row(i)[l] * self.s[l].sqrt());
         let at: Pair = (root(&self.u), root(&self.v));
-        let found = polish.step(&at, (self.rel, self.rel > self.tol.sqrt()), monitor)?;
+        let found = polish.step(&at, (self.rel, self.tol, self.rel > self.tol.sqrt()), monitor)?;
         if let Some((u, v)) = &found.factors {
             let (left, s, right) = singular(u, v, k)?;
             (self.u, self.s, self.v) = (Factor::from_matrix(&left), s, Factor::from_matrix(&right));

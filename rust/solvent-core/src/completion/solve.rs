@@ -2,8 +2,9 @@
 //!
 //! A sweep solves all rows for V, then all columns for U. Four devices outside the row solves:
 //!
-//! * **Continuation** (lam = 0 or small): the ridge falls from 0.3 sigma_1 of the zero-filled matrix with the residual. It
-//!   stands in for the full column rank that the theory asks of every row's design; without it short rows blow up.
+//! * **Continuation** (lam = 0 or small): the ridge falls from 0.3 sigma_1 of the zero-filled matrix with the residual, the
+//!   faster the more it is the ridge that holds it. It stands in for the full column rank that the theory asks of every
+//!   row's design; without it short rows blow up.
 //! * **Extrapolation** of V: V + beta (V - V_prev), beta rising while the progress measure falls.
 //! * **Polish** (lam = 0): Gauss-Newton steps where the residual is small, or no longer falls ([`polish`](super::polish)).
 //! * **Inexact rows**: conjugate gradients from the row's last solution, to an accuracy tied to the outer residual.
@@ -22,7 +23,7 @@ use super::options::{Certify, Options, Solver};
 use super::payload::{Payload, payload};
 use super::polish::Polish;
 use super::problem::{GAUGE, Problem};
-use super::progress::SLOW_WINDOW;
+use super::progress::{SLOW_DECAY, TRAIL};
 use super::step::{half_sweep, sketched_half_sweep};
 use super::verdict::{Facts, outcome};
 use crate::base::certificate::Certificate;
@@ -36,7 +37,7 @@ pub const DIRECT: usize = 24;
 /// Directions of an answer with a ridge below this part of the largest are left out.
 const CUT: f64 = 1e-7;
 /// Sweeps without progress that end a run.
-const PATIENCE: usize = 20;
+pub(super) const PATIENCE: usize = 20;
 /// Held-out sweeps without progress that end a run.
 const HELD_PATIENCE: usize = 3;
 /// Sweeps over which a residual that no longer falls is noise.
@@ -77,6 +78,8 @@ pub struct Als<'a, T: Entry> {
     /// Norm of the zero-filled matrix, scaled.
     pub(super) sigma: f64,
     pub(super) ridge: f64,
+    /// What the ridge is multiplied by after a sweep.
+    pub(super) decay: f64,
     pub(super) target: f64,
     /// Relative residual.
     pub(super) rel: f64,
@@ -105,9 +108,10 @@ pub struct Als<'a, T: Entry> {
     pub(super) decrease: f64,
     /// Relative residuals of the last sweeps.
     pub(super) trail: VecDeque<f64>,
-    /// The bound after the last real progress, and evaluations since then.
+    /// The bound after the last real progress, evaluations since then, and the sweep it was found at.
     least: f64,
     stuck: usize,
+    fresh: u64,
 }
 
 impl<'a, T: Entry> Als<'a, T> {
@@ -131,6 +135,7 @@ impl<'a, T: Entry> Als<'a, T> {
             constant,
             sigma: 0.0,
             ridge: 0.0,
+            decay: SLOW_DECAY,
             target: problem.ridge(),
             rel: 1.0,
             objective: f64::INFINITY,
@@ -154,6 +159,7 @@ impl<'a, T: Entry> Als<'a, T> {
             trail: VecDeque::new(),
             least: f64::INFINITY,
             stuck: 0,
+            fresh: 0,
         }
     }
 
@@ -259,13 +265,6 @@ impl<'a, T: Entry> Als<'a, T> {
         Ok((payload, certificate))
     }
 
-    /// The next ridge, after a sweep.
-    fn lower_ridge(&mut self) {
-        let noisy = self.rel > 1e-3 && self.is_flat(NOISE_WINDOW, 0.01);
-        let follow = if noisy { 0.0 } else { self.ridge.min(1e-3 * self.sigma * self.rel * self.rel) };
-        self.ridge = (0.7 * self.ridge).max(follow).max(self.floor());
-    }
-
     /// Extrapolates V where the last sweep made progress.
     fn extrapolate(&mut self, before: &Factor<T>, progress: bool) {
         self.ahead = self.v.clone();
@@ -288,6 +287,11 @@ impl<'a, T: Entry> Als<'a, T> {
             }
         }
         self.beta = (1.08 * self.beta).min(3.0);
+    }
+
+    /// Whether a duality gap judges the answer.
+    fn closes_gap(&self) -> bool {
+        self.target > 0.0 && !self.problem.penalty.nonneg
     }
 
     /// Root mean square error at the held-out entries.
@@ -390,7 +394,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         self.objective = columns.loss + self.ridge * (rows.penalty + columns.penalty);
         self.rel = (columns.squares / problem.squares.max(f64::MIN_POSITIVE)).sqrt();
         self.trail.push_back(self.rel);
-        if self.trail.len() > SLOW_WINDOW + 1 {
+        if self.trail.len() > TRAIL + 1 {
             self.trail.pop_front();
         }
         // What has to fall: the objective once the ridge stands, the loss while it moves.
@@ -438,7 +442,10 @@ impl<T: Entry> Method<5> for Als<'_, T> {
             bound = Some(judged.1.bound);
             let bound = judged.1.bound;
             self.judged = Some(judged);
-            if bound > self.tol && self.target > 0.0 && !problem.penalty.nonneg {
+            if !self.closes_gap() && bound <= 0.99 * self.least {
+                (self.least, self.fresh) = (bound, self.sweeps);
+            }
+            if bound > self.tol && self.closes_gap() {
                 // Evaluations that bring nothing, steps in between included, end the run.
                 if bound > 0.9 * self.least {
                     self.stuck += 1;
@@ -468,12 +475,14 @@ impl<T: Entry> Method<5> for Als<'_, T> {
                 self.rule = Some("the objective's relative decrease in a sweep is at most tol");
             }
         }
-        // With a gap to close, looks at it that bring nothing end the run: the objective stands still long before.
-        let gap = self.target > 0.0 && !problem.penalty.nonneg && self.options.certify != Certify::None;
+        // With a gap to close, looks at it that bring nothing end the run: the objective stands still long before. So it does
+        // before a gradient vanishes: it is off by the square of that.
+        let gap = self.closes_gap() && self.options.certify != Certify::None;
         let flat = self.tol > 0.0
             && !gap
             && self.recent.len() > PATIENCE
             && self.is_still()
+            && self.sweeps >= self.fresh + PATIENCE as u64
             && self.ridge <= self.floor() * (1.0 + 1e-12);
         if flat && self.end.is_none() {
             self.end = Some(Status::Stalled);

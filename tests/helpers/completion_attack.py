@@ -131,12 +131,17 @@ class Problem:
 
 
 def gap(answer, problem):
-    """F, and F less the largest dual value of a multiple of `w psi(residual)`: every certificate of this answer made of that
-    point is at least as large. Both are rounded by `UNIT` times the squares of the data at most, times a small number."""
+    """F, and F less the largest dual value of a multiple of `w psi(residual)`, which a certificate made of that point is not
+    below but for the rounding of the point itself; and how much that may be: a dual point may be any, so that of a
+    certificate holds residuals rounded to double."""
     i, j, w = problem.i, problem.j, problem.weights.astype(WIDE)
     a, b = (x.astype(WIDE) for x in penalties(i, j, *problem.shape, problem.count))
     lam, delta = WIDE(problem.lam), problem.delta
-    r = problem.y.astype(WIDE) - fitted(answer)[i, j]
+    X = fitted(answer)
+    r = problem.y.astype(WIDE) - X[i, j]
+    parts = np.abs(answer.U * answer.S).astype(WIDE) @ np.abs(answer.V.T).astype(WIDE) + np.abs(X)
+    y = np.abs(problem.y.astype(WIDE))
+    slack = 16 * 2.0**-53 * np.sum(w * (y + abs(answer.mean) + parts[i, j]) * (y + abs(answer.mean)))
     F = np.sum(w * loss(r, delta)) / 2
     F = F + lam * nuclear_norm(np.sqrt(a)[:, None] * low_rank_part(answer) * np.sqrt(b))
     z = w * psi(r, delta)
@@ -155,7 +160,7 @@ def gap(answer, problem):
     if delta is not None:
         most = min(most, WIDE(1))
     t = min(max(inner / quad, WIDE(0)), most) if quad > 0 else WIDE(0)
-    return F, F - max(t * inner - t * t / 2 * quad, WIDE(0))
+    return F, F - max(t * inner - t * t / 2 * quad, WIDE(0)), slack
 
 
 def nuclear(rng, deep=False):
@@ -186,9 +191,9 @@ def nuclear(rng, deep=False):
     for name, answer in (("run", result), ("moved", moved), ("replaced", replaced(rng, result, i, j))):
         c = answer.certify((i, j, y), shape=shape, weights=w)
         found.certificates += 1
-        F, truth = gap(answer, problem)
-        F, truth = F * (1 - 64 * UNIT), truth - 64 * UNIT * (F + squares)
-        scale = max(c.parts["primal"], 2.0**-54 * float(squares))
+        F, truth, slack = gap(answer, problem)
+        F, truth = F * (1 - 64 * UNIT), truth - 64 * UNIT * (F + squares) - slack
+        scale = max(c.parts["primal"], 2.0**-54 * float(squares), 1e-300)
         found.claim(c.parts["primal"] >= F, f"{name}: primal {c.parts['primal']!r} below {float(F)!r}")
         found.claim(
             c.bound * WIDE(scale) >= truth, f"{name}: bound {c.bound!r} below {float(truth / scale)!r}"

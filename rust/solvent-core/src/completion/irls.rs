@@ -48,8 +48,11 @@ const ETA: f64 = 1e-2;
 const STEPS: usize = 500;
 /// eps ends here, relative to the first singular value.
 const LAST: f64 = 1e-15;
-/// Steps without a residual smaller by a tenth that end the reweighting.
+/// Steps without a residual smaller by a tenth that end the reweighting; of the polish, those that bring it no closer.
 const PATIENCE: usize = 8;
+/// Polishing comes closer with a bound smaller by this part, or a residual by that one: noise hardly falls.
+const CLOSER: f64 = 0.1;
+const LOWER: f64 = 1e-6;
 /// The block's noise only has to have a part along every direction.
 const SEED: u64 = 0x1125_b10c;
 /// Held-out steps without progress that end a run.
@@ -72,6 +75,8 @@ pub struct Irls<'a, T: Entry> {
     eps: f64,
     rel: f64,
     best: f64,
+    /// The bound after the last progress of the polish.
+    closest: f64,
     waited: usize,
     polish: Option<Polish<'a>>,
     polishing: bool,
@@ -153,6 +158,7 @@ impl<'a, T: Entry> Irls<'a, T> {
             eps: f64::INFINITY,
             rel: 1.0,
             best: f64::INFINITY,
+            closest: f64::INFINITY,
             waited: 0,
             polish: None,
             polishing: false,
@@ -405,7 +411,7 @@ impl<T: Entry> Method<5> for Irls<'_, T> {
         if !self.rel.is_finite() {
             self.end = Some(Status::Diverged);
         }
-        if self.rel < 0.9 * self.best {
+        if self.rel < (1.0 - if self.polishing { LOWER } else { 0.1 }) * self.best {
             (self.best, self.waited) = (self.rel, 0);
         } else {
             self.waited += 1;
@@ -430,15 +436,19 @@ impl<T: Entry> Method<5> for Irls<'_, T> {
         let mut bound = None;
         if certifies && (self.rel <= 0.999 * self.tol || self.polishing) {
             let judged = self.judge(self.payload(), monitor)?;
-            bound = Some(judged.1.bound);
+            let found = judged.1.bound;
+            bound = Some(found);
             self.judged = Some(judged);
+            if found < (1.0 - CLOSER) * self.closest {
+                (self.closest, self.waited) = (found, 0);
+            }
         }
         if self.options.certify == Certify::None && self.tol > 0.0 && self.rel <= self.tol {
             self.end = Some(Status::Converged);
             self.rule = Some("the relative residual is at most tol");
         }
         if self.tol > 0.0 && self.end.is_none() {
-            if self.polishing && (!moved || self.waited >= 4 * PATIENCE) {
+            if self.polishing && (!moved || self.waited >= PATIENCE) {
                 self.end = Some(Status::Stalled);
             } else if spent && !self.polishing {
                 // The entries are not met: what is left is noise, and the factors settle where its gradient vanishes.

@@ -93,7 +93,8 @@ impl<'a> Polish<'a> {
         });
         let eta = if stays { ETA } else { rel.sqrt().max(AIM * tol / rel).clamp(ETA_LEAST, ETA) };
         let mut steps = 0;
-        // Gauss-Newton's direction descends wherever Newton's does not: far from the optimum, along negative curvature.
+        // What Newton's search found before it met negative curvature descends; Gauss-Newton's direction does wherever that
+        // brings nothing, far from the optimum.
         for z in [z.as_deref(), None].into_iter().skip(usize::from(!stays)) {
             let system = System {
                 pattern: &self.pattern,
@@ -105,7 +106,7 @@ impl<'a> Polish<'a> {
             };
             let found = step(&system, monitor)?;
             steps += found.steps;
-            if found.steps == 0 || (found.bent && z.is_some()) {
+            if found.steps == 0 {
                 continue;
             }
             for length in LENGTHS {
@@ -120,9 +121,6 @@ impl<'a> Polish<'a> {
                         None => 2.0 * loss,
                     };
                     return Ok(Polished { factors: Some(factors), loss, squares, penalty, steps });
-                }
-                if z.is_some() {
-                    break;
                 }
             }
         }

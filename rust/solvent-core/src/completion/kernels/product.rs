@@ -27,43 +27,6 @@ impl<T: Entry> LineKernel<T> for Product<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<V: Lanes<Scalar = T>>(self) {
-        match self.x.stride() / V::LANES {
-            1 => self.pass::<V, 1>(),
-            2 => self.pass::<V, 2>(),
-            3 => self.pass::<V, 3>(),
-            4 => self.pass::<V, 4>(),
-            _ => self.wide::<V>(),
-        }
-    }
-}
-
-impl<T: Entry> Product<'_, T> {
-    /// For rows of `N` registers: the sums stay there.
-    #[inline(always)]
-    fn pass<V: Lanes<Scalar = T>, const N: usize>(self) {
-        let Self { entries, values, x, rows, out } = self;
-        let stride = N * V::LANES;
-        let (offsets, columns, x) = (entries.indptr(), entries.indices(), x.as_slice());
-        let start = rows.start;
-        for i in rows {
-            let mut sums = [V::splat(T::ZERO); N];
-            for e in offsets[i] as usize..offsets[i + 1] as usize {
-                let row = &x[columns[e] as usize * stride..][..stride];
-                let s = V::splat(values[e]);
-                for l in 0..N {
-                    sums[l] = s.mul_add(V::load(&row[l * V::LANES..]), sums[l]);
-                }
-            }
-            let to = &mut out[(i - start) * stride..][..stride];
-            for l in 0..N {
-                sums[l].store(&mut to[l * V::LANES..]);
-            }
-        }
-    }
-
-    /// For longer rows.
-    #[inline(always)]
-    fn wide<V: Lanes<Scalar = T>>(self) {
         let stride = self.x.stride();
         let (first, columns) = (self.rows.start, self.entries.indices());
         for i in self.rows {

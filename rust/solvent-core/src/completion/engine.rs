@@ -52,16 +52,16 @@ fn staged<T: Entry>(
         return als.finish(status, monitor);
     }
     monitor.begin_stage();
-    let mut irls = Irls::new(problem, options, budget.tol, als.evaluations)?;
+    let mut irls = Irls::new(problem, options, budget.tol, als.ending.evaluations)?;
     let end = drive(&mut irls, &mut monitor)?;
-    let met = irls.best_bound(Kind::Interpolation) <= budget.tol
+    let met = irls.ending.best_bound(Kind::Interpolation) <= budget.tol
         || irls.rel() < 0.1 * als.rel()
         || end == Status::Converged && irls.rel() <= als.rel();
     if met || als.is_settled(status) || monitor.remaining() == 0 || monitor.expired() {
         return if met { irls.finish(end, monitor) } else { als.finish(status, monitor) };
     }
     als.hand_over = false;
-    als.evaluations = irls.evaluations();
+    als.ending.evaluations = irls.ending.evaluations;
     drop(irls);
     monitor.begin_stage();
     let status = drive(&mut als, &mut monitor)?;

@@ -88,7 +88,7 @@ impl<T: Entry> Als<'_, T> {
         match status {
             Status::Stalled => self.is_slow() || self.rel < NEARLY_EXACT,
             Status::Converged => {
-                let kind = self.judged.as_ref().map(|(_, certificate)| certificate.kind);
+                let kind = self.ending.judged.as_ref().map(|(_, certificate)| certificate.kind);
                 kind == Some(Kind::Stationarity) && self.rel < NEARLY_EXACT
             }
             _ => false,

@@ -49,7 +49,9 @@ class Sweeps:
 class Recovery:
     """Exact recovery to 1e-9: of an easy matrix, of one with few entries, of an ill-conditioned one."""
 
-    params = ((("rank 5", 5, 2.0, 1.0), ("dense", 5, 5.0, 1.0), ("rank 10", 10, 3.0, 1.0), ("kappa", 5, 3.0, 1e3)),)
+    params = (
+        (("rank 5", 5, 2.0, 1.0), ("dense", 5, 5.0, 1.0), ("rank 10", 10, 3.0, 1.0), ("kappa", 5, 3.0, 1e3)),
+    )
     param_names = ("problem",)
     n = 1000
 

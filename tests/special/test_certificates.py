@@ -1,7 +1,6 @@
 """Error bounds are never below the true error, and never lazily wide: the seeded sample of `tools/attack_certificates.py`."""
 
 import importlib
-import sys
 from pathlib import Path
 
 import numpy as np

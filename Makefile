@@ -76,6 +76,8 @@ long: $(BUILT) $(call DEPS,test) ## what CI cannot afford (hours); logs land in 
 	"$(PY)" tools/attack_certificates.py --points $(LONG_POINTS) --out docs/evidence/special-certificates.jsonl
 	"$(PY)" tools/attack_ot.py --problems $(LONG_PROBLEMS) --out docs/evidence/ot-certificates.jsonl
 	"$(PY)" tools/attack_completion.py --problems $(LONG_PROBLEMS) --out docs/evidence/completion-certificates.jsonl
+	"$(PY)" tools/completion_coverage.py --out docs/evidence/completion-coverage.txt
+	"$(PY)" tools/completion_phase.py --out docs/evidence/completion-phase.md
 	"$(PY)" tools/attack_monotone.py --problems $(LONG_PROBLEMS) --out docs/evidence/monotone-certificates.jsonl
 	"$(PY)" tools/attack_quantile.py $(LONG_PROBLEMS) 2>&1 | tee docs/evidence/quantile-certificates.txt
 	"$(PY)" tools/attack_lp.py $(LONG_PROBLEMS) 2>&1 | tee docs/evidence/lp-certificates.txt

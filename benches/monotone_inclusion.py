@@ -37,12 +37,13 @@ class Bilinear:
 
     params = ((1.0, 5.0), ("ogda", "extragradient", "vr-halpern"))
     param_names = ("cond", "method")
+    n = 1000
     timeout = 300
 
     def setup(self, cond, method):
         from solvent.monotone import solve_inclusion
 
-        self.F = operator("bilinear", 1000, cond=cond)
+        self.F = operator("bilinear", self.n, cond=cond)
         self.solve = solve_inclusion
 
     def time_solve(self, cond, method):
@@ -59,11 +60,12 @@ class Honesty:
 
     params = ((1e-3, 1e-9),)
     param_names = ("tol",)
+    n = 5000
 
     def setup(self, tol):
         from solvent.monotone import LogisticRegression, solve_inclusion
 
-        self.A, self.b = logistic(5000)
+        self.A, self.b = logistic(self.n)
         self.F = LogisticRegression(self.A, self.b)
         self.solve = solve_inclusion
 

@@ -55,11 +55,12 @@ class Batch:
 
     params = (("batch", "one by one"),)
     param_names = ("how",)
+    count = 64
 
     def setup(self, how):
         from solvent.monotone import linprog, linprog_batch
 
-        self.data, self.linprog, self.linprog_batch = batch(64), linprog, linprog_batch
+        self.data, self.linprog, self.linprog_batch = batch(self.count), linprog, linprog_batch
 
     def time_solve(self, how):
         data = self.data

@@ -45,20 +45,21 @@ class LeastSquares:
 class Shapes:
     """Wide, few entries a row, dependent columns."""
 
-    params = ("wide", "thin", "dependent")
+    params = (("wide", "thin", "dependent"),)
     param_names = ("kind",)
+    n = 50_000
 
     def setup(self, kind):
         from solvent.regression import lstsq
 
         rng = np.random.default_rng(0)
         if kind == "wide":
-            a = rng.standard_normal((300, 20_000))
+            a = rng.standard_normal((3 * self.n // 500, 2 * self.n // 5))
         elif kind == "thin":
-            a = scipy.sparse.random_array((50_000, 500), density=0.01, rng=rng, format="csr")
+            a = scipy.sparse.random_array((self.n, 500), density=0.01, rng=rng, format="csr")
         else:
-            group = rng.integers(0, 40, 50_000)
-            a = np.column_stack([np.ones(50_000), np.eye(40)[group]])
+            group = rng.integers(0, 40, self.n)
+            a = np.column_stack([np.ones(self.n), np.eye(40)[group]])
         b = rng.standard_normal(a.shape[0])
         self.solve = lambda: lstsq(a, b)
 

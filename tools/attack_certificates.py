@@ -12,20 +12,15 @@ The work is cut into chunks, each reproducible from (seed, chunk number) alone. 
 `--out`; a second run with the same arguments goes on where the first one stopped.  At the end a summary is written beside
 it (`.txt`).  Exit status: 0 without violations, 1 otherwise."""
 
-import argparse
-import json
-import multiprocessing
-import os
-import platform
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-import solvent
+import campaign
+
 from helpers.bessel import oracle, regions
 from solvent import special
 
@@ -98,7 +93,7 @@ def attack(seed, chunk, name, family, n, climbs=4):
 
     ordinary = width[np.isfinite(width) & (np.arange(len(width)) < len(v))]
     return {
-        "build": build(), "seed": seed, "size": n, "chunk": chunk, "function": name, "family": family, "points": len(vs),
+        "build": campaign.build(), "seed": seed, "size": n, "chunk": chunk, "function": name, "family": family, "points": len(vs),
         "undecided": int(np.isposinf(bound).sum()), "compared": int(np.isfinite(quotient).sum()),
         "worst": row(k), "worst_quotient": float(np.nan_to_num(quotient[k], nan=0.0)),
         "median_width": float(np.median(ordinary)) if len(ordinary) else None,
@@ -155,70 +150,25 @@ class Report:
 
 
 def _job(task):
-    return attack(*task)
-
-
-def chunks(seed, points, size, done):
-    """Tasks in order, round robin over the targets; those in `done` are left out."""
-    total = -(-points // size)
-    for c in range(total):
-        if c not in done:
-            yield seed, c, *TARGETS[c % len(TARGETS)], size
-
-
-def build():
-    """What computed: records of another build do not count when a run is resumed."""
-    return f"solvent {solvent.__version__}, SIMD {solvent._core.simd_level()}"
-
-
-def read(path):
-    """The records of an earlier run; a line that was cut short by an interruption is dropped from the file."""
-    records = []
-    if path.exists():
-        for line in path.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                continue
-        path.write_text("".join(json.dumps(r) + "\n" for r in records))
-    return records
+    seed, chunk, size = task
+    # Round robin over the targets.
+    return attack(seed, chunk, *TARGETS[chunk % len(TARGETS)], size)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--points", type=int, default=1_000_000)
-    parser.add_argument("--chunk", type=int, default=2000, help="points a chunk (its ascents come on top)")
-    parser.add_argument("--seed", type=int, default=20240913)
-    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path, default=Path("docs/evidence/special-certificates.jsonl"))
-    args = parser.parse_args(argv)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    records = {
-        r["chunk"]: r
-        for r in read(args.out)
-        if (r["seed"], r["size"], r["build"]) == (args.seed, args.chunk, build())
-    }
-    todo = list(chunks(args.seed, args.points, args.chunk, records))
-    start = time.time()
-    # Processes start afresh: a forked copy of a threaded parent is another test's subject.
-    with multiprocessing.get_context("spawn").Pool(args.processes) as pool, args.out.open("a") as log:
-        for k, record in enumerate(pool.imap_unordered(_job, todo)):
-            records[record["chunk"]] = record
-            log.write(json.dumps(record) + "\n")
-            log.flush()
-            if k % 50 == 0 or record["violation_count"]:
-                print(
-                    f"{k + 1}/{len(todo)} chunks, {time.time() - start:.0f} s, violations {record['violation_count']}",
-                    flush=True,
-                )
+    args = campaign.arguments(
+        __doc__,
+        argv,
+        count=1_000_000,
+        chunk=2000,
+        seed=20240913,
+        out="special-certificates.jsonl",
+        unit="points",
+    )
     report = Report()
-    for c in sorted(records):
-        report.add(records[c])
-    header = [
-        f"{build()}, {platform.machine()}, NumPy {np.__version__}",
-        f"seed {args.seed}, {args.points} points in chunks of {args.chunk} and their ascents; {time.time() - start:.0f} s this run",
-    ]
-    text = report.text(header)
+    for record in campaign.run(args, _job):
+        report.add(record)
+    text = report.text(campaign.header(args))
     args.out.with_suffix(".txt").write_text(text)
     print(text)
     return 1 if report.violations else 0

@@ -19,15 +19,17 @@ def build():
     return f"solvent {solvent.__version__}, SIMD {solvent._core.simd_level()}"
 
 
-def arguments(doc, argv, *, count, chunk, seed, out):
-    """The command line that all have."""
+def arguments(doc, argv, *, count, chunk, seed, out, unit="problems"):
+    """The command line that all have; `unit` says what is counted."""
     parser = argparse.ArgumentParser(description=doc.split("\n")[0])
-    parser.add_argument("--problems", dest="count", type=int, default=count)
-    parser.add_argument("--chunk", type=int, default=chunk, help="problems a chunk")
+    parser.add_argument(f"--{unit}", dest="count", type=int, default=count)
+    parser.add_argument("--chunk", type=int, default=chunk, help=f"{unit} a chunk")
     parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=Path("docs/evidence") / out)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.unit = unit
+    return args
 
 
 def read(path):
@@ -70,5 +72,5 @@ def header(args):
     """What a summary begins with."""
     return [
         f"{build()}, {platform.machine()}, NumPy {np.__version__}",
-        f"seed {args.seed}, {args.count} problems in chunks of {args.chunk}",
+        f"seed {args.seed}, {args.count} {args.unit} in chunks of {args.chunk}",
     ]

@@ -1,5 +1,5 @@
-"""Which exact completion problems are solved: ``python tools/completion_phase.py [--n N] [--seeds K]`` prints the tables of
-docs/derivations/completion_phase.md as Markdown.
+"""Which exact completion problems are solved: ``python tools/completion_phase.py [--n N] [--seeds K] [--out FILE]`` prints
+the tables of docs/derivations/completion_phase.md as Markdown, row by row.
 
 Every problem is drawn by the generator of the tests' helpers (orthonormal factors, singular values from kappa to 1, entries
 uniform with at least r + 1 in each row and column). A cell is the number of problems, of K, whose *whole* matrix comes out
@@ -42,13 +42,20 @@ def cell(n, r, rho, kappa, seeds, method, goal=1e-6):
     return text, float(np.median([f[2] for f in found]))
 
 
-def table(rows, header):
-    """Markdown."""
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
+def table(header, rows, out):
+    """Markdown, each row as it comes."""
+
+    def put(text):
+        print(text, flush=True)
+        if out:
+            with out.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+    put("| " + " | ".join(header) + " |")
+    put("|" + "---|" * len(header))
     for row in rows:
-        print("| " + " | ".join(row) + " |", flush=True)
-    print()
+        put("| " + " | ".join(row) + " |")
+    put("")
 
 
 def main():
@@ -56,21 +63,34 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     n, seeds = given.n, given.seeds
-    print(f"n = {n}, {seeds} seeds a cell\n")
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(f"n = {n}, {seeds} seeds a cell\n\n", encoding="utf-8")
     rhos = (1.05, 1.1, 1.2, 1.3, 1.5, 2.0, 3.0)
-    rows = []
-    for method in ("irls", "als", "auto"):
-        for r in (2, 5, 10, 20):
-            rows.append([method, str(r), *(cell(n, r, rho, 1.0, seeds, method)[0] for rho in rhos)])
-    table(rows, ["method", "r", *(f"rho {rho}" for rho in rhos)])
-    rows = []
-    for method in ("irls", "als", "auto"):
-        for kappa in (1e1, 1e3, 1e6):
-            cells = [cell(n, 5, rho, kappa, seeds, method, 1e-9) for rho in (1.5, 2.0, 3.0, 5.0)]
-            rows.append([method, f"{kappa:g}", *(f"{text}, {spent:.2f} s" for text, spent in cells)])
-    table(rows, ["method", "kappa", "rho 1.5", "rho 2", "rho 3", "rho 5"])
+    kappas = (1.5, 2.0, 3.0, 5.0)
+
+    def ill(method, kappa):
+        cells = [cell(n, 5, rho, kappa, seeds, method, 1e-9) for rho in kappas]
+        return [method, f"{kappa:g}", *(f"{text}, {spent:.2f} s" for text, spent in cells)]
+
+    methods = ("auto", "irls", "als")
+    table(
+        ["method", "kappa", *(f"rho {rho}" for rho in kappas)],
+        (ill(method, kappa) for kappa in (1e1, 1e3, 1e6) for method in methods),
+        given.out,
+    )
+    table(
+        ["method", "r", *(f"rho {rho}" for rho in rhos)],
+        (
+            [method, str(r), *(cell(n, r, rho, 1.0, seeds, method)[0] for rho in rhos)]
+            for r in (2, 5, 10, 20)
+            for method in methods
+        ),
+        given.out,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Error bounds are never below the true error, and never lazily wide: the seeded sample of `tools/attack_certificates.py`."""
 
-import importlib.util
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +10,15 @@ from helpers.bessel import golden, oracle, regions
 from helpers.bessel.functions import call
 from solvent import special
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "attack_certificates.py"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 EPS = oracle.EPS
 
 
 @pytest.fixture(scope="module")
 def attack():
-    spec = importlib.util.spec_from_file_location("attack_certificates", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TOOLS)
+        return importlib.import_module("attack_certificates")
 
 
 def test_sample_of_the_long_attack(attack, rng):

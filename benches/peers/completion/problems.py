@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from benches.peers.contract import Problem
 
-SHAPES = {"100k": (943, 1682, 100_000), "1m": (6040, 3706, 1_000_209), "10m": (69878, 10677, 10_000_054)}
+SHAPES = {
+    "3k": (120, 80, 3000),
+    "100k": (943, 1682, 100_000),
+    "1m": (6040, 3706, 1_000_209),
+    "10m": (69878, 10677, 10_000_054),
+}
 """Users, items, ratings."""
 RANK = 64
 SWEEPS = 10
@@ -37,10 +42,14 @@ class Recovery:
         return len(self.left), len(self.right)
 
 
-def recovery(m: int, n: int, r: int, rho: float, noise: float = 0.0, seed: int = 1) -> Recovery:
-    """Orthonormal factors, unit mean square, rho r (m + n - r) entries, more than r in every row and column."""
+def recovery(
+    m: int, n: int, r: int, rho: float, noise: float = 0.0, seed: int = 1, kappa: float = 1.0
+) -> Recovery:
+    """Orthonormal factors, singular values from kappa to 1 but for a factor that makes the mean square one,
+    rho r (m + n - r) entries, more than r in every row and column."""
     rng = np.random.default_rng(seed)
-    left = np.linalg.qr(rng.standard_normal((m, r)))[0] * math.sqrt(m * n / r)
+    scales = np.geomspace(kappa, 1, r)
+    left = np.linalg.qr(rng.standard_normal((m, r)))[0] * scales * (math.sqrt(m * n) / np.linalg.norm(scales))
     right = np.linalg.qr(rng.standard_normal((n, r)))[0]
     code = [rng.choice(n, r + 1, replace=False) + i * n for i in range(m)]
     chosen = np.unique(np.concatenate(code))

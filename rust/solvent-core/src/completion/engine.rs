@@ -1,8 +1,8 @@
 //! Which iteration solves a problem.
 //!
-//! Sweeps first. Where no noise explains why they hardly advance, or where they end at a critical point that nearly meets
-//! the entries, the problem may be exact and badly conditioned or scarcely sampled: reweighted least squares get what is
-//! left of the budget, and the sweeps go on if these do not meet the entries either.
+//! Sweeps first. Where no noise explains why they hardly advance, where noise would have let them meet a critical point long
+//! ago, or where they end at one that nearly meets the entries, the problem may be exact and badly conditioned or scarcely
+//! sampled: reweighted least squares get what is left of the budget, and the sweeps go on if these end no better.
 
 use super::CompletionError;
 use super::entry::Entry;
@@ -13,6 +13,7 @@ use super::ram::Ram;
 use super::solve::{Als, EXTRAS, Solution};
 use crate::base::certificate::Kind;
 use crate::base::monitor::{Budget, Method, Monitor, Observer, drive, solve as run};
+use crate::base::status::Status;
 
 /// More entries than this are left to the sweeps.
 const ENTRIES: usize = 5_000_000;
@@ -51,14 +52,16 @@ fn staged<T: Entry>(
         return als.finish(status, monitor);
     }
     monitor.begin_stage();
-    let mut irls = Irls::new(problem, options, budget.tol, als.evaluations)?;
+    let mut irls = Irls::new(problem, options, budget.tol, als.ending.evaluations)?;
     let end = drive(&mut irls, &mut monitor)?;
-    let met = irls.best_bound(Kind::Interpolation) <= budget.tol || irls.rel() < 0.1 * als.rel();
+    let met = irls.ending.best_bound(Kind::Interpolation) <= budget.tol
+        || irls.rel() < 0.1 * als.rel()
+        || end == Status::Converged && irls.rel() <= als.rel();
     if met || als.is_settled(status) || monitor.remaining() == 0 || monitor.expired() {
         return if met { irls.finish(end, monitor) } else { als.finish(status, monitor) };
     }
     als.hand_over = false;
-    als.evaluations = irls.evaluations();
+    als.ending.evaluations = irls.ending.evaluations;
     drop(irls);
     monitor.begin_stage();
     let status = drive(&mut als, &mut monitor)?;

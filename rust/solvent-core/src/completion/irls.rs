@@ -20,7 +20,7 @@
 //! Everything is computed in double precision.
 
 use super::CompletionError;
-use super::certify::{Depth, Evidence, certify};
+use super::ending::Ending;
 use super::entry::Entry;
 use super::factor::Factor;
 use super::linear::coordinates::{Coordinates, Sampling, Scales, subtract, transposed};
@@ -31,8 +31,6 @@ use super::polish::Polish;
 use super::problem::Problem;
 use super::solve::Solution;
 use super::step::fitted;
-use super::verdict::{Facts, outcome};
-use crate::base::certificate::{Certificate, Kind};
 use crate::base::dense::{DenseError, Matrix, svd};
 use crate::base::error::Aborted;
 use crate::base::monitor::{Method, Monitor, Progress};
@@ -48,18 +46,20 @@ const ETA: f64 = 1e-2;
 const STEPS: usize = 500;
 /// eps ends here, relative to the first singular value.
 const LAST: f64 = 1e-15;
-/// Steps without a residual smaller by a tenth that end the reweighting.
+/// Steps without a residual smaller by a tenth that end the reweighting; of the polish, those that bring it no closer.
 const PATIENCE: usize = 8;
+/// Polishing comes closer with a bound smaller by this part, or a residual by that one: noise hardly falls.
+const CLOSER: f64 = 0.1;
+const LOWER: f64 = 1e-6;
 /// The block's noise only has to have a part along every direction.
 const SEED: u64 = 0x1125_b10c;
-/// Held-out steps without progress that end a run.
-const HELD_PATIENCE: usize = 3;
 
 /// The state of the reweighting.
 pub struct Irls<'a, T: Entry> {
     problem: &'a Problem<'a, T>,
     options: &'a Options<T>,
-    tol: f64,
+    /// How it ends.
+    pub ending: Ending<'a, T>,
     pattern: Pattern<'a>,
     /// The entries, scaled.
     y: Vec<f64>,
@@ -72,16 +72,11 @@ pub struct Irls<'a, T: Entry> {
     eps: f64,
     rel: f64,
     best: f64,
+    /// The bound after the last progress of the polish.
+    closest: f64,
     waited: usize,
     polish: Option<Polish<'a>>,
     polishing: bool,
-    evaluations: u32,
-    judged: Option<(Payload<T>, Certificate)>,
-    kept: Option<(Payload<T>, Certificate)>,
-    held_best: Option<(f64, Payload<T>)>,
-    held_wait: usize,
-    end: Option<Status>,
-    rule: Option<&'static str>,
 }
 
 /// A tangent vector plus a sparse matrix.
@@ -142,7 +137,7 @@ impl<'a, T: Entry> Irls<'a, T> {
         Ok(Self {
             problem,
             options,
-            tol,
+            ending: Ending::new(problem, options, tol, evaluations),
             pattern: Pattern::new(rows, None)?,
             y,
             u: Factor::zeros(m, k),
@@ -153,41 +148,16 @@ impl<'a, T: Entry> Irls<'a, T> {
             eps: f64::INFINITY,
             rel: 1.0,
             best: f64::INFINITY,
+            closest: f64::INFINITY,
             waited: 0,
             polish: None,
             polishing: false,
-            evaluations,
-            judged: None,
-            kept: None,
-            held_best: None,
-            held_wait: 0,
-            end: None,
-            rule: None,
         })
-    }
-
-    /// The better of what was judged last and what was kept.
-    pub fn take_best(&mut self) -> Option<(Payload<T>, Certificate)> {
-        match (self.judged.take(), self.kept.take()) {
-            (Some(judged), Some(kept)) => Some(if kept.1.bound < judged.1.bound { kept } else { judged }),
-            (judged, kept) => judged.or(kept),
-        }
-    }
-
-    /// The bound of the best certificate of this kind.
-    pub fn best_bound(&self, kind: Kind) -> f64 {
-        let held = self.judged.iter().chain(&self.kept).filter(|(_, certificate)| certificate.kind == kind);
-        held.map(|(_, certificate)| certificate.bound).fold(f64::INFINITY, f64::min)
     }
 
     /// The relative residual.
     pub fn rel(&self) -> f64 {
         self.rel
-    }
-
-    /// Certificates computed so far in the whole run.
-    pub fn evaluations(&self) -> u32 {
-        self.evaluations
     }
 
     /// The leading triples of X as the new factors, the next eps, and X's part in their tangent space.
@@ -330,24 +300,6 @@ impl<'a, T: Entry> Irls<'a, T> {
         }
     }
 
-    fn judge(
-        &mut self,
-        payload: Payload<T>,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(Payload<T>, Certificate), CompletionError> {
-        self.evaluations += 1;
-        let problem = self.problem;
-        let evidence = Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty };
-        let depth = Depth {
-            full: self.options.certify == Certify::Full,
-            seed: self.options.seed,
-            evaluation: self.evaluations,
-            tol: self.tol,
-        };
-        let certificate = certify(&evidence, &payload, depth, monitor)?;
-        Ok((payload, certificate))
-    }
-
     /// A Gauss-Newton step on the factors; false where it brings nothing.
     fn polish(&mut self, monitor: &mut Monitor<'_>) -> Result<(bool, usize), CompletionError> {
         if self.polish.is_none() {
@@ -357,7 +309,8 @@ impl<'a, T: Entry> Irls<'a, T> {
         let k = self.u.width();
         let root = |x: &Factor<f64>| Factor::from_fn(x.rows(), k, |i, l| x.row(i)[l] * self.s[l].sqrt());
         let at: Pair = (root(&self.u), root(&self.v));
-        let found = polish.step(&at, (self.rel, self.rel > self.tol.sqrt()), monitor)?;
+        let found =
+            polish.step(&at, (self.rel, self.ending.tol, self.rel > self.ending.tol.sqrt()), monitor)?;
         if let Some((u, v)) = &found.factors {
             let (left, s, right) = singular(u, v, k)?;
             (self.u, self.s, self.v) = (Factor::from_matrix(&left), s, Factor::from_matrix(&right));
@@ -374,11 +327,8 @@ impl<T: Entry> Method<5> for Irls<'_, T> {
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, CompletionError> {
         if self.problem.squares == 0.0 {
             let zero = Payload::zero(self.problem.shape(), false, self.problem.mean);
-            let judged = self.judge(zero, monitor)?;
-            let bound = judged.1.bound;
-            self.judged = Some(judged);
-            self.end = Some(Status::Converged);
-            return Ok(Some(bound));
+            self.ending.status = Some(Status::Converged);
+            return Ok(Some(self.ending.judge(zero, monitor)?));
         }
         self.begin(monitor)?;
         Ok(None)
@@ -389,7 +339,7 @@ impl<T: Entry> Method<5> for Irls<'_, T> {
         if problem.squares == 0.0 {
             return Ok(Progress { units: 1, bound: None, extras: [0.0, 0.0, 0.0, f64::NAN, 0.0] });
         }
-        self.judged = None;
+        self.ending.judged = None;
         let mut moved = true;
         let steps = if self.polishing {
             let (better, steps) = self.polish(monitor)?;
@@ -403,9 +353,9 @@ impl<T: Entry> Method<5> for Irls<'_, T> {
         let squares = self.misfit(monitor)?;
         self.rel = (squares / problem.squares).sqrt();
         if !self.rel.is_finite() {
-            self.end = Some(Status::Diverged);
+            self.ending.status = Some(Status::Diverged);
         }
-        if self.rel < 0.9 * self.best {
+        if self.rel < (1.0 - if self.polishing { LOWER } else { 0.1 }) * self.best {
             (self.best, self.waited) = (self.rel, 0);
         } else {
             self.waited += 1;
@@ -414,32 +364,24 @@ impl<T: Entry> Method<5> for Irls<'_, T> {
         if let Some(aside) = &self.options.held {
             let payload = self.payload();
             held = payload.rmse(aside);
-            if self.held_best.as_ref().is_none_or(|(best, _)| held < *best) {
-                self.held_best = Some((held, payload));
-                self.held_wait = 0;
-            } else {
-                self.held_wait += 1;
-                if self.options.held_stop && self.held_wait >= HELD_PATIENCE {
-                    self.end = Some(Status::Converged);
-                    self.rule = Some("the error at the held-out entries no longer falls");
-                }
-            }
+            self.ending.hold(held, payload);
         }
-        let certifies = self.options.certify != Certify::None && self.tol > 0.0;
+        let tol = self.ending.tol;
         let spent = self.waited >= PATIENCE || self.eps <= 2.0 * LAST * self.s[0];
         let mut bound = None;
-        if certifies && (self.rel <= 0.999 * self.tol || self.polishing) {
-            let judged = self.judge(self.payload(), monitor)?;
-            bound = Some(judged.1.bound);
-            self.judged = Some(judged);
+        if self.ending.certifies() && (self.rel <= 0.999 * tol || self.polishing) {
+            let found = self.ending.judge(self.payload(), monitor)?;
+            bound = Some(found);
+            if found < (1.0 - CLOSER) * self.closest {
+                (self.closest, self.waited) = (found, 0);
+            }
         }
-        if self.options.certify == Certify::None && self.tol > 0.0 && self.rel <= self.tol {
-            self.end = Some(Status::Converged);
-            self.rule = Some("the relative residual is at most tol");
+        if self.options.certify == Certify::None && tol > 0.0 && self.rel <= tol {
+            self.ending.converge("the relative residual is at most tol");
         }
-        if self.tol > 0.0 && self.end.is_none() {
-            if self.polishing && (!moved || self.waited >= 4 * PATIENCE) {
-                self.end = Some(Status::Stalled);
+        if tol > 0.0 && self.ending.status.is_none() {
+            if self.polishing && (!moved || self.waited >= PATIENCE) {
+                self.ending.status = Some(Status::Stalled);
             } else if spent && !self.polishing {
                 // The entries are not met: what is left is noise, and the factors settle where its gradient vanishes.
                 (self.polishing, self.waited, self.best) = (true, 0, self.rel);
@@ -450,36 +392,14 @@ impl<T: Entry> Method<5> for Irls<'_, T> {
     }
 
     fn keep(&mut self) {
-        self.kept.clone_from(&self.judged);
+        self.ending.keep();
     }
 
     fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
-        self.end
+        self.ending.status
     }
 
-    fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution<T>, CompletionError> {
-        let held = self.held_best.take();
-        let stops = self.options.held_stop;
-        let last = self.payload();
-        let own = held.filter(|_| stops).map(|(_, payload)| payload);
-        let (payload, certificate) = match (own, self.options.certify) {
-            (own, Certify::None) => (own.unwrap_or(last), None),
-            (Some(own), _) => {
-                let (payload, certificate) = self.judge(own, &mut monitor)?;
-                (payload, Some(certificate))
-            }
-            (None, _) => {
-                if self.judged.is_none() {
-                    let judged = self.judge(last, &mut monitor)?;
-                    self.judged = Some(judged);
-                }
-                let best = self.take_best().map(|(payload, certificate)| (payload, Some(certificate)));
-                best.unwrap_or_else(|| (self.payload(), None))
-            }
-        };
-        let held_rmse = self.options.held.as_ref().map(|aside| payload.rmse(aside));
-        let facts = Facts { rule: self.rule, capped: true, exact: true };
-        let outcome = outcome(&facts, status, certificate, monitor);
-        Ok(Solution { payload, outcome, held_rmse })
+    fn finish(mut self, status: Status, monitor: Monitor<'_>) -> Result<Solution<T>, CompletionError> {
+        self.ending.take().finish(status, true, || Ok(self.payload()), monitor)
     }
 }

@@ -17,6 +17,7 @@
 //!   bounds the optimum over matrices of any rank.
 
 pub mod certify;
+mod ending;
 pub mod engine;
 pub mod entry;
 pub mod factor;

@@ -15,6 +15,8 @@ const ETA: f64 = 0.05;
 const ETA_LEAST: f64 = 1e-4;
 /// Lengths of a step that are tried.
 const LENGTHS: [f64; 4] = [1.0, 0.25, 0.0625, 0.015625];
+/// The last step aims at this part of the residual that is asked for.
+const AIM: f64 = 0.1;
 /// An objective that grows by less than this part has not grown.
 const ROUNDING: f64 = 1e-13;
 
@@ -76,11 +78,11 @@ impl<'a> Polish<'a> {
     }
 
     /// A step from these factors: Newton's where the residuals stay, Gauss-Newton's where they vanish. `rel`, the relative
-    /// residual, says how exactly that is worth solving for.
+    /// residual, and `tol`, the one that is asked for, say how exactly that is worth solving for.
     pub fn step(
         &self,
         at: &Pair,
-        (rel, stays): (f64, bool),
+        (rel, tol, stays): (f64, f64, bool),
         monitor: &mut Monitor<'_>,
     ) -> Result<Polished, CompletionError> {
         let r = self.residuals(at, monitor)?;
@@ -89,8 +91,10 @@ impl<'a> Polish<'a> {
             Some(roots) => r.iter().zip(roots).map(|(r, root)| r * root).collect(),
             None => r.clone(),
         });
+        let eta = if stays { ETA } else { rel.sqrt().max(AIM * tol / rel).clamp(ETA_LEAST, ETA) };
         let mut steps = 0;
-        // Gauss-Newton's direction descends wherever Newton's does not: far from the optimum, along negative curvature.
+        // What Newton's search found before it met negative curvature descends; Gauss-Newton's direction does wherever that
+        // brings nothing, far from the optimum.
         for z in [z.as_deref(), None].into_iter().skip(usize::from(!stays)) {
             let system = System {
                 pattern: &self.pattern,
@@ -98,11 +102,11 @@ impl<'a> Polish<'a> {
                 r: &r,
                 ridge: self.ridge.as_ref().map(|(a, b)| (a.as_slice(), b.as_slice())),
                 z,
-                eta: if stays { ETA } else { rel.sqrt().clamp(ETA_LEAST, ETA) },
+                eta,
             };
             let found = step(&system, monitor)?;
             steps += found.steps;
-            if found.steps == 0 || (found.bent && z.is_some()) {
+            if found.steps == 0 {
                 continue;
             }
             for length in LENGTHS {
@@ -117,9 +121,6 @@ impl<'a> Polish<'a> {
                         None => 2.0 * loss,
                     };
                     return Ok(Polished { factors: Some(factors), loss, squares, penalty, steps });
-                }
-                if z.is_some() {
-                    break;
                 }
             }
         }

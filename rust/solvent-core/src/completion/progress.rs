@@ -6,7 +6,7 @@ use super::factor::Factor;
 use super::kernels::row::Tally;
 use super::payload::singular;
 use super::polish::Polish;
-use super::solve::{Als, NOISE_WINDOW};
+use super::solve::{Als, NOISE_WINDOW, PATIENCE};
 use crate::base::certificate::Kind;
 use crate::base::dense::Matrix;
 use crate::base::monitor::Monitor;
@@ -22,8 +22,15 @@ const POLISH_SIZE: usize = 2_000_000;
 /// Sweeps after a Gauss-Newton step that brought nothing, until the next one.
 const POLISH_PAUSE: u64 = 10;
 /// Sweeps, and Gauss-Newton steps, over which a residual that was not even halved hardly advances.
-pub(super) const SLOW_WINDOW: usize = 40;
+const SLOW_WINDOW: usize = 40;
 const SLOW_POLISH: usize = 8;
+/// The same where it may be noise that holds it: a critical point would have been met by then.
+pub(super) const TRAIL: usize = 100;
+/// What the ridge is multiplied by after a sweep, at most and at least,
+pub(super) const SLOW_DECAY: f64 = 0.7;
+const FAST_DECAY: f64 = 0.4;
+/// and how that changes from one sweep to the next.
+const DECAY_CHANGE: f64 = 0.8;
 /// A critical point with a smaller relative residual may be that of an exact problem.
 const NEARLY_EXACT: f64 = 1e-3;
 
@@ -43,14 +50,37 @@ impl<T: Entry> Als<'_, T> {
         least(&mut self.recent.iter().skip(half)) >= (1.0 - STILL) * least(&mut self.recent.iter().take(half))
     }
 
-    /// Whether the residual hardly advances although it is no noise that holds it.
+    /// The next ridge, after a sweep.
+    pub(super) fn lower_ridge(&mut self) {
+        if self.target == 0.0 {
+            let last = self.trail.len().checked_sub(2).map_or(1.0, |at| self.trail[at]);
+            // A residual that falls as the ridge does is held by the ridge alone: an easy problem waits for nothing else.
+            self.decay = if self.rel <= last * self.decay.powf(DECAY_CHANGE) {
+                (DECAY_CHANGE * self.decay).max(FAST_DECAY)
+            } else {
+                (self.decay / DECAY_CHANGE).min(SLOW_DECAY)
+            };
+        }
+        let noisy = self.rel > 1e-3 && self.is_flat(NOISE_WINDOW, 0.01);
+        let follow = if noisy { 0.0 } else { self.ridge.min(1e-3 * self.sigma * self.rel * self.rel) };
+        self.ridge = (self.decay * self.ridge).max(follow).max(self.floor());
+    }
+
+    /// Whether the residual hardly advances although it is no noise that holds it, or has not for so long that it should
+    /// have met a critical point.
     pub(super) fn is_slow(&self) -> bool {
         // Gauss-Newton steps on an exact problem that do not even halve it are worth less patience.
         let window = if self.polishing { SLOW_POLISH } else { SLOW_WINDOW };
         let count = self.trail.len();
-        count > window
-            && self.rel > 0.5 * self.trail[count - 1 - window]
-            && (self.rel < NEARLY_EXACT || !self.is_flat(NOISE_WINDOW, 0.01))
+        let advances = |window: usize| count <= window || self.rel <= 0.5 * self.trail[count - 1 - window];
+        let noise = self.rel >= NEARLY_EXACT && self.is_flat(NOISE_WINDOW, 0.01);
+        !advances(TRAIL) && self.may_polish() || !noise && !advances(window)
+    }
+
+    /// Whether steps of higher order are worth their price: single precision ends long before the last digits.
+    fn may_polish(&self) -> bool {
+        let (m, n) = self.problem.shape();
+        T::UNIT < 1e-10 && self.k * (m + n) <= POLISH_SIZE
     }
 
     /// Whether a run that ended like this may be an exact problem that another iteration solves.
@@ -58,7 +88,7 @@ impl<T: Entry> Als<'_, T> {
         match status {
             Status::Stalled => self.is_slow() || self.rel < NEARLY_EXACT,
             Status::Converged => {
-                let kind = self.judged.as_ref().map(|(_, certificate)| certificate.kind);
+                let kind = self.ending.judged.as_ref().map(|(_, certificate)| certificate.kind);
                 kind == Some(Kind::Stationarity) && self.rel < NEARLY_EXACT
             }
             _ => false,
@@ -78,17 +108,17 @@ impl<T: Entry> Als<'_, T> {
     /// A Gauss-Newton step in place of a sweep, where one is due and brings something.
     pub(super) fn polished(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<Tally>, CompletionError> {
         let problem = self.problem;
-        let (m, n) = problem.shape();
         let settled = self.ridge <= self.floor() * (1.0 + 1e-12);
         let (near, stays) = if self.target > 0.0 {
             (settled && self.decrease.abs() < POLISH, true)
         } else {
-            let noise = self.rel < POLISH_NOISE && self.is_flat(NOISE_WINDOW, 0.01);
+            // Where much is left unexplained, a critical point is near only after a while.
+            let flat = if self.rel < POLISH_NOISE { (NOISE_WINDOW, 0.01) } else { (PATIENCE, 0.001) };
+            let noise = self.is_flat(flat.0, flat.1);
             (self.rel < POLISH || noise, self.rel >= POLISH)
         };
         let due = near && self.sweeps >= self.polish_from && problem.penalty.is_smooth();
-        // Single precision ends long before the last digits.
-        if !due || T::UNIT > 1e-10 || self.k * (m + n) > POLISH_SIZE || self.tol == 0.0 {
+        if !due || !self.may_polish() || self.tol == 0.0 {
             return Ok(None);
         }
         if self.polish.is_none() {
@@ -105,7 +135,7 @@ impl<T: Entry> Als<'_, T> {
             };
             (side(&left), side(&right))
         };
-        let found = polish.step(&at, (self.rel, stays), monitor)?;
+        let found = polish.step(&at, (self.rel, self.tol, stays), monitor)?;
         let Some((u, v)) = found.factors else {
             self.polish_from = self.sweeps + POLISH_PAUSE;
             return Ok(None);

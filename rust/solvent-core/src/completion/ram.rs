@@ -11,7 +11,7 @@
 //!    `min(1e-2, rel²)` of the least.
 
 use super::CompletionError;
-use super::certify::{Depth, Evidence, certify};
+use super::ending::Ending;
 use super::entry::Entry;
 use super::factor::Factor;
 use super::init::Operator;
@@ -21,8 +21,6 @@ use super::payload::{Payload, payload};
 use super::problem::Problem;
 use super::solve::{DIRECT, Solution};
 use super::step::{half_sweep, sketched_half_sweep};
-use super::verdict::{Facts, outcome};
-use crate::base::certificate::Certificate;
 use crate::base::dense::DenseError;
 use crate::base::error::Aborted;
 use crate::base::monitor::{Method, Monitor, Progress};
@@ -52,7 +50,7 @@ struct Part<T> {
 pub struct Ram<'a, T: Entry> {
     problem: &'a Problem<'a, T>,
     options: &'a Options<T>,
-    tol: f64,
+    ending: Ending<'a, T>,
     parts: Vec<Part<T>>,
     u: Factor<T>,
     v: Factor<T>,
@@ -60,11 +58,6 @@ pub struct Ram<'a, T: Entry> {
     best: f64,
     waited: usize,
     sweeps: usize,
-    judged: Option<(Payload<T>, Certificate)>,
-    kept: Option<(Payload<T>, Certificate)>,
-    evaluations: u32,
-    end: Option<Status>,
-    rule: Option<&'static str>,
 }
 
 /// Parts of a split, the start's included: `2 ceil(log2(1/tol)) + 1`.
@@ -139,7 +132,7 @@ impl<'a, T: Entry> Ram<'a, T> {
         Self {
             problem,
             options,
-            tol,
+            ending: Ending::new(problem, options, tol, 0),
             parts,
             u: Factor::zeros(m, k),
             v: Factor::zeros(n, k),
@@ -147,11 +140,6 @@ impl<'a, T: Entry> Ram<'a, T> {
             best: f64::INFINITY,
             waited: 0,
             sweeps: 0,
-            judged: None,
-            kept: None,
-            evaluations: 0,
-            end: None,
-            rule: None,
         }
     }
 
@@ -213,28 +201,10 @@ impl<'a, T: Entry> Ram<'a, T> {
 
     fn payload(&self) -> Result<Payload<T>, CompletionError> {
         let problem = self.problem;
+        if problem.squares == 0.0 {
+            return Ok(Payload::zero(problem.shape(), false, problem.mean));
+        }
         payload(&self.u, &self.v, self.u.width(), None, false, (problem.unit, problem.mean, 0.0))
-    }
-
-    fn judge(&mut self, monitor: &mut Monitor<'_>) -> Result<f64, CompletionError> {
-        self.evaluations += 1;
-        let problem = self.problem;
-        let evidence = Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty };
-        let depth = Depth {
-            full: self.options.certify == Certify::Full,
-            seed: self.options.seed,
-            evaluation: self.evaluations,
-            tol: self.tol,
-        };
-        let payload = if problem.squares == 0.0 {
-            Payload::zero(problem.shape(), false, problem.mean)
-        } else {
-            self.payload()?
-        };
-        let certificate = certify(&evidence, &payload, depth, monitor)?;
-        let bound = certificate.bound;
-        self.judged = Some((payload, certificate));
-        Ok(bound)
     }
 }
 
@@ -246,8 +216,8 @@ impl<T: Entry> Method<5> for Ram<'_, T> {
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, CompletionError> {
         let problem = self.problem;
         if problem.squares == 0.0 {
-            self.end = Some(Status::Converged);
-            return Ok(Some(self.judge(monitor)?));
+            self.ending.status = Some(Status::Converged);
+            return Ok(Some(self.ending.judge(self.payload()?, monitor)?));
         }
         if let Some((u, v)) = &self.options.start {
             (self.u, self.v) = (u.clone(), v.clone());
@@ -271,7 +241,7 @@ impl<T: Entry> Method<5> for Ram<'_, T> {
         if problem.squares == 0.0 {
             return Ok(Progress { units: 1, bound: None, extras: [0.0, 0.0, 0.0, f64::NAN, 0.0] });
         }
-        self.judged = None;
+        self.ending.judged = None;
         // U holds the scales since the last regression; the columns are regressed on its span.
         self.u = orthonormal(&self.u)?;
         let mut v = self.v.clone();
@@ -293,7 +263,7 @@ impl<T: Entry> Method<5> for Ram<'_, T> {
         };
         self.rel = (squares / problem.squares).sqrt();
         if !self.rel.is_finite() {
-            self.end = Some(Status::Diverged);
+            self.ending.status = Some(Status::Diverged);
         }
         if self.rel < 0.99 * self.best {
             (self.best, self.waited) = (self.rel, 0);
@@ -301,19 +271,18 @@ impl<T: Entry> Method<5> for Ram<'_, T> {
             self.waited += 1;
         }
         let mut bound = None;
-        let certifies = self.options.certify != Certify::None && self.tol > 0.0;
+        let tol = self.ending.tol;
         let over = self.options.split && 1 + 2 * self.sweeps >= self.parts.len();
         let idle = !self.options.split && self.waited >= PATIENCE;
-        if certifies && (self.rel <= 0.999 * self.tol || over || idle) {
-            bound = Some(self.judge(monitor)?);
+        if self.ending.certifies() && (self.rel <= 0.999 * tol || over || idle) {
+            bound = Some(self.ending.judge(self.payload()?, monitor)?);
         }
-        if self.tol > 0.0 && self.options.certify == Certify::None && self.rel <= self.tol {
-            self.end = Some(Status::Converged);
-            self.rule = Some("the relative residual is at most tol");
+        if tol > 0.0 && self.options.certify == Certify::None && self.rel <= tol {
+            self.ending.converge("the relative residual is at most tol");
         }
-        if self.tol > 0.0 && self.end.is_none() && (over || idle) {
-            self.end = Some(Status::Stalled);
-            self.rule =
+        if tol > 0.0 && self.ending.status.is_none() && (over || idle) {
+            self.ending.status = Some(Status::Stalled);
+            self.ending.rule =
                 over.then_some("every part of the split has been used; a smaller tol makes more parts");
         }
         let steps = (rows.steps + columns.steps) as f64 / (rows.rows + columns.rows).max(1) as f64;
@@ -326,29 +295,14 @@ impl<T: Entry> Method<5> for Ram<'_, T> {
     }
 
     fn keep(&mut self) {
-        self.kept.clone_from(&self.judged);
+        self.ending.keep();
     }
 
     fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
-        self.end
+        self.ending.status
     }
 
-    fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution<T>, CompletionError> {
-        let (payload, certificate) = if self.options.certify == Certify::None {
-            (self.payload()?, None)
-        } else {
-            if self.judged.is_none() {
-                self.judge(&mut monitor)?;
-            }
-            match (self.judged.take(), self.kept.take()) {
-                (Some(judged), Some(kept)) if kept.1.bound < judged.1.bound => (kept.0, Some(kept.1)),
-                (Some(judged), _) => (judged.0, Some(judged.1)),
-                (None, _) => (self.payload()?, None),
-            }
-        };
-        let held_rmse = self.options.held.as_ref().map(|aside| payload.rmse(aside));
-        let facts = Facts { rule: self.rule, capped: true, exact: true };
-        let outcome = outcome(&facts, status, certificate, monitor);
-        Ok(Solution { payload, outcome, held_rmse })
+    fn finish(mut self, status: Status, monitor: Monitor<'_>) -> Result<Solution<T>, CompletionError> {
+        self.ending.take().finish(status, true, || self.payload(), monitor)
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A sweep solves all rows for V, then all columns for U. Four devices outside the row solves:
 //!
-//! * **Continuation** (lam = 0 or small): the ridge falls from 0.3 sigma_1 of the zero-filled matrix with the residual. It
-//!   stands in for the full column rank that the theory asks of every row's design; without it short rows blow up.
+//! * **Continuation** (lam = 0 or small): the ridge falls from 0.3 sigma_1 of the zero-filled matrix with the residual, the
+//!   faster the more it is the ridge that holds it. It stands in for the full column rank that the theory asks of every
+//!   row's design; without it short rows blow up.
 //! * **Extrapolation** of V: V + beta (V - V_prev), beta rising while the progress measure falls.
 //! * **Polish** (lam = 0): Gauss-Newton steps where the residual is small, or no longer falls ([`polish`](super::polish)).
 //! * **Inexact rows**: conjugate gradients from the row's last solution, to an accuracy tied to the outer residual.
@@ -13,7 +14,7 @@
 use std::collections::VecDeque;
 
 use super::CompletionError;
-use super::certify::{Depth, Evidence, certify};
+use super::ending::Ending;
 use super::entry::Entry;
 use super::factor::Factor;
 use super::growth::refit;
@@ -22,10 +23,8 @@ use super::options::{Certify, Options, Solver};
 use super::payload::{Payload, payload};
 use super::polish::Polish;
 use super::problem::{GAUGE, Problem};
-use super::progress::SLOW_WINDOW;
+use super::progress::{SLOW_DECAY, TRAIL};
 use super::step::{half_sweep, sketched_half_sweep};
-use super::verdict::{Facts, outcome};
-use crate::base::certificate::Certificate;
 use crate::base::error::Aborted;
 use crate::base::monitor::{Method, Monitor, Progress};
 use crate::base::outcome::Outcome;
@@ -36,9 +35,7 @@ pub const DIRECT: usize = 24;
 /// Directions of an answer with a ridge below this part of the largest are left out.
 const CUT: f64 = 1e-7;
 /// Sweeps without progress that end a run.
-const PATIENCE: usize = 20;
-/// Held-out sweeps without progress that end a run.
-const HELD_PATIENCE: usize = 3;
+pub(super) const PATIENCE: usize = 20;
 /// Sweeps over which a residual that no longer falls is noise.
 pub(super) const NOISE_WINDOW: usize = 5;
 /// Looks at the gap in a row without progress that end a run.
@@ -77,6 +74,8 @@ pub struct Als<'a, T: Entry> {
     /// Norm of the zero-filled matrix, scaled.
     pub(super) sigma: f64,
     pub(super) ridge: f64,
+    /// What the ridge is multiplied by after a sweep.
+    pub(super) decay: f64,
     pub(super) target: f64,
     /// Relative residual.
     pub(super) rel: f64,
@@ -84,15 +83,9 @@ pub struct Als<'a, T: Entry> {
     measure: f64,
     pub(super) recent: VecDeque<f64>,
     pub(super) sweeps: u64,
-    /// Certificates computed so far.
-    pub evaluations: u32,
+    /// How it ends.
+    pub(super) ending: Ending<'a, T>,
     looked: u64,
-    pub(super) judged: Option<(Payload<T>, Certificate)>,
-    kept: Option<(Payload<T>, Certificate)>,
-    held_best: Option<(f64, Payload<T>)>,
-    held_wait: usize,
-    end: Option<Status>,
-    rule: Option<&'static str>,
     zero: bool,
     /// Whether a run that hardly advances ends early, for another iteration to try.
     pub hand_over: bool,
@@ -105,9 +98,10 @@ pub struct Als<'a, T: Entry> {
     pub(super) decrease: f64,
     /// Relative residuals of the last sweeps.
     pub(super) trail: VecDeque<f64>,
-    /// The bound after the last real progress, and evaluations since then.
+    /// The bound after the last real progress, evaluations since then, and the sweep it was found at.
     least: f64,
     stuck: usize,
+    fresh: u64,
 }
 
 impl<'a, T: Entry> Als<'a, T> {
@@ -131,20 +125,15 @@ impl<'a, T: Entry> Als<'a, T> {
             constant,
             sigma: 0.0,
             ridge: 0.0,
+            decay: SLOW_DECAY,
             target: problem.ridge(),
             rel: 1.0,
             objective: f64::INFINITY,
             measure: f64::INFINITY,
             recent: VecDeque::new(),
             sweeps: 0,
-            evaluations: 0,
+            ending: Ending::new(problem, options, tol, 0),
             looked: 0,
-            judged: None,
-            kept: None,
-            held_best: None,
-            held_wait: 0,
-            end: None,
-            rule: None,
             zero: false,
             hand_over: false,
             polish: None,
@@ -154,6 +143,7 @@ impl<'a, T: Entry> Als<'a, T> {
             trail: VecDeque::new(),
             least: f64::INFINITY,
             stuck: 0,
+            fresh: 0,
         }
     }
 
@@ -238,34 +228,6 @@ impl<'a, T: Entry> Als<'a, T> {
         payload(&self.u, &self.v, self.k, constant, problem.penalty.nonneg, (problem.unit, problem.mean, cut))
     }
 
-    fn judge(
-        &mut self,
-        payload: Payload<T>,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(Payload<T>, Certificate), CompletionError> {
-        self.evaluations += 1;
-        let evidence = Evidence {
-            entries: self.problem.rows,
-            weights: self.problem.weights,
-            penalty: self.problem.penalty,
-        };
-        let depth = Depth {
-            full: self.options.certify == Certify::Full,
-            seed: self.options.seed,
-            evaluation: self.evaluations,
-            tol: self.tol,
-        };
-        let certificate = certify(&evidence, &payload, depth, monitor)?;
-        Ok((payload, certificate))
-    }
-
-    /// The next ridge, after a sweep.
-    fn lower_ridge(&mut self) {
-        let noisy = self.rel > 1e-3 && self.is_flat(NOISE_WINDOW, 0.01);
-        let follow = if noisy { 0.0 } else { self.ridge.min(1e-3 * self.sigma * self.rel * self.rel) };
-        self.ridge = (0.7 * self.ridge).max(follow).max(self.floor());
-    }
-
     /// Extrapolates V where the last sweep made progress.
     fn extrapolate(&mut self, before: &Factor<T>, progress: bool) {
         self.ahead = self.v.clone();
@@ -288,6 +250,11 @@ impl<'a, T: Entry> Als<'a, T> {
             }
         }
         self.beta = (1.08 * self.beta).min(3.0);
+    }
+
+    /// Whether a duality gap judges the answer.
+    fn closes_gap(&self) -> bool {
+        self.target > 0.0 && !self.problem.penalty.nonneg
     }
 
     /// Root mean square error at the held-out entries.
@@ -333,18 +300,15 @@ impl<T: Entry> Method<5> for Als<'_, T> {
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, CompletionError> {
         if self.sweeps > 0 {
             // The run goes on after another iteration has had its try.
-            (self.end, self.rule) = (None, None);
+            self.ending.reopen();
             return Ok(None);
         }
         if self.problem.squares == 0.0 {
             self.zero = true;
             if self.tol > 0.0 && self.options.certify != Certify::None {
-                let judged = self.judge(self.payload()?, monitor)?;
-                let bound = judged.1.bound;
-                self.judged = Some(judged);
-                return Ok(Some(bound));
+                return Ok(Some(self.ending.judge(self.payload()?, monitor)?));
             }
-            self.end = Some(Status::Converged);
+            self.ending.status = Some(Status::Converged);
             return Ok(None);
         }
         if self.problem.penalty.lam > 0.0
@@ -356,12 +320,11 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         {
             // A ridge so large that nothing is left: no sweep would ever reach zero exactly.
             self.zero = true;
-            let judged = self.judge(self.payload()?, monitor)?;
-            if judged.1.bound <= self.tol {
-                let bound = judged.1.bound;
-                self.judged = Some(judged);
+            let bound = self.ending.judge(self.payload()?, monitor)?;
+            if bound <= self.tol {
                 return Ok(Some(bound));
             }
+            self.ending.judged = None;
             self.zero = false;
         }
         self.begin(monitor)?;
@@ -376,7 +339,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
                 extras: [0.0, 0.0, self.problem.penalty.lam, f64::NAN, 0.0],
             });
         }
-        self.judged = None;
+        self.ending.judged = None;
         let before = self.v.clone();
         let polished = self.polished(monitor)?;
         self.polishing = polished.is_some();
@@ -390,7 +353,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         self.objective = columns.loss + self.ridge * (rows.penalty + columns.penalty);
         self.rel = (columns.squares / problem.squares.max(f64::MIN_POSITIVE)).sqrt();
         self.trail.push_back(self.rel);
-        if self.trail.len() > SLOW_WINDOW + 1 {
+        if self.trail.len() > TRAIL + 1 {
             self.trail.pop_front();
         }
         // What has to fall: the objective once the ridge stands, the loss while it moves.
@@ -415,39 +378,31 @@ impl<T: Entry> Method<5> for Als<'_, T> {
             }
         }
         if !self.u.is_finite() || !self.v.is_finite() {
-            self.end = Some(Status::Diverged);
+            self.ending.status = Some(Status::Diverged);
         }
 
         let held = self.held_rmse();
         if self.options.held.is_some() {
-            if self.held_best.as_ref().is_none_or(|(best, _)| held < *best) {
-                self.held_best = Some((held, self.payload()?));
-                self.held_wait = 0;
-            } else {
-                self.held_wait += 1;
-                if self.options.held_stop && self.held_wait >= HELD_PATIENCE {
-                    self.end = Some(Status::Converged);
-                    self.rule = Some("the error at the held-out entries no longer falls");
-                }
-            }
+            self.ending.hold(held, self.payload()?);
         }
         let mut bound = None;
         if self.is_due(decrease.abs()) {
             self.looked = self.sweeps;
-            let judged = self.judge(self.payload()?, monitor)?;
-            bound = Some(judged.1.bound);
-            let bound = judged.1.bound;
-            self.judged = Some(judged);
-            if bound > self.tol && self.target > 0.0 && !problem.penalty.nonneg {
+            let found = self.ending.judge(self.payload()?, monitor)?;
+            bound = Some(found);
+            if !self.closes_gap() && found <= 0.99 * self.least {
+                (self.least, self.fresh) = (found, self.sweeps);
+            }
+            if found > self.tol && self.closes_gap() {
                 // Evaluations that bring nothing, steps in between included, end the run.
-                if bound > 0.9 * self.least {
+                if found > 0.9 * self.least {
                     self.stuck += 1;
                 } else {
                     // The mark moves with real progress alone: many small steps count together.
-                    (self.stuck, self.least) = (0, bound);
+                    (self.stuck, self.least) = (0, found);
                 }
                 if self.stuck >= STUCK {
-                    self.end = Some(Status::Stalled);
+                    self.ending.status = Some(Status::Stalled);
                 } else {
                     self.refit(monitor)?;
                 }
@@ -464,22 +419,21 @@ impl<T: Entry> Method<5> for Als<'_, T> {
                 self.rel <= self.tol || decrease.abs() <= self.tol
             };
             if small {
-                self.end = Some(Status::Converged);
-                self.rule = Some("the objective's relative decrease in a sweep is at most tol");
+                self.ending.converge("the objective's relative decrease in a sweep is at most tol");
             }
         }
-        // With a gap to close, looks at it that bring nothing end the run: the objective stands still long before.
-        let gap = self.target > 0.0 && !problem.penalty.nonneg && self.options.certify != Certify::None;
+        // With a gap to close, looks at it that bring nothing end the run: the objective stands still long before. So it does
+        // before a gradient vanishes: it is off by the square of that.
+        let gap = self.closes_gap() && self.options.certify != Certify::None;
         let flat = self.tol > 0.0
             && !gap
             && self.recent.len() > PATIENCE
             && self.is_still()
+            && self.sweeps >= self.fresh + PATIENCE as u64
             && self.ridge <= self.floor() * (1.0 + 1e-12);
-        if flat && self.end.is_none() {
-            self.end = Some(Status::Stalled);
-        }
-        if self.hand_over && self.end.is_none() && self.is_slow() {
-            self.end = Some(Status::Stalled);
+        let slow = self.hand_over && self.is_slow();
+        if self.ending.status.is_none() && (flat || slow) {
+            self.ending.status = Some(Status::Stalled);
         }
         let (steps, solved) = (rows.steps + columns.steps, (rows.rows + columns.rows).max(1));
         let squared = problem.unit * problem.unit;
@@ -488,48 +442,16 @@ impl<T: Entry> Method<5> for Als<'_, T> {
     }
 
     fn keep(&mut self) {
-        self.kept.clone_from(&self.judged);
+        self.ending.keep();
     }
 
     fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
-        self.end
+        self.ending.status
     }
 
-    fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution<T>, CompletionError> {
-        let held = self.held_best.take();
-        // Where they only judge, the last iterate is the answer.
-        let stops = self.options.held_stop;
-        let own = held.filter(|_| stops).map(|(_, payload)| payload);
-        let certifies = self.options.certify != Certify::None;
-        let (payload, certificate) = match (own, certifies) {
-            (Some(payload), true) => {
-                let (payload, certificate) = self.judge(payload, &mut monitor)?;
-                (payload, Some(certificate))
-            }
-            (Some(payload), false) => (payload, None),
-            (None, false) => (self.payload()?, None),
-            (None, true) => {
-                let (payload, certificate) = match self.judged.take() {
-                    Some(judged) => judged,
-                    None => {
-                        let payload = self.payload()?;
-                        self.judge(payload, &mut monitor)?
-                    }
-                };
-                match self.kept.take() {
-                    Some(kept) if kept.1.bound < certificate.bound => (kept.0, Some(kept.1)),
-                    _ => (payload, Some(certificate)),
-                }
-            }
-        };
-        let held_rmse = self.options.held.as_ref().map(|aside| payload.rmse(aside));
-        let facts = Facts {
-            rule: self.rule,
-            capped: self.k >= self.options.grow.unwrap_or(self.options.rank),
-            exact: self.problem.penalty.lam == 0.0,
-        };
-        let outcome = outcome(&facts, status, certificate, monitor);
-        Ok(Solution { payload, outcome, held_rmse })
+    fn finish(mut self, status: Status, monitor: Monitor<'_>) -> Result<Solution<T>, CompletionError> {
+        let capped = self.k >= self.options.grow.unwrap_or(self.options.rank);
+        self.ending.take().finish(status, capped, || self.payload(), monitor)
     }
 }
 
@@ -538,7 +460,7 @@ impl<T: Entry> Als<'_, T> {
     fn refit(&mut self, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
         let (m, n) = self.problem.shape();
         let most = self.options.grow.unwrap_or(self.options.rank).min(m).min(n);
-        let Some((payload, _)) = &self.judged else { return Ok(()) };
+        let Some((payload, _)) = &self.ending.judged else { return Ok(()) };
         let how = (self.constant, self.stuck);
         if let Some((u, v)) = refit(self.problem, payload, most, how, monitor)? {
             self.k = u.width() - usize::from(self.bias());

@@ -2,7 +2,6 @@
 
 use solvent_simd::Lanes;
 
-use super::gather::axpy;
 use crate::completion::entry::{Entry, LineKernel};
 
 /// One tile: rows `a..a + A` of G, `B` registers from column `c` on. All of it stays in registers.
@@ -43,6 +42,42 @@ fn tile<V: Lanes<Scalar = T>, T: Entry, const A: usize, const B: usize>(
         for j in 0..B {
             sums[i][j].store(&mut row[j * V::LANES..]);
         }
+    }
+}
+
+/// `B` registers of the moments from column `c` on, in registers: through memory each row would wait for the last one's
+/// store. Even and odd rows apart, so that their sums overlap.
+#[inline(always)]
+fn moments<V: Lanes<Scalar = T>, T: Entry, const B: usize>(
+    panel: &[T],
+    targets: &[T],
+    stride: usize,
+    c: usize,
+    b: &mut [T],
+) {
+    let b = &mut b[c..c + B * V::LANES];
+    let mut sums = [[V::splat(T::ZERO); B]; 2];
+    for j in 0..B {
+        sums[0][j] = V::load(&b[j * V::LANES..]);
+    }
+    let mut t = 0;
+    while t + 2 <= targets.len() {
+        for h in 0..2 {
+            let (y, row) = (V::splat(targets[t + h]), &panel[(t + h) * stride + c..][..B * V::LANES]);
+            for j in 0..B {
+                sums[h][j] = y.mul_add(V::load(&row[j * V::LANES..]), sums[h][j]);
+            }
+        }
+        t += 2;
+    }
+    if t < targets.len() {
+        let (y, row) = (V::splat(targets[t]), &panel[t * stride + c..][..B * V::LANES]);
+        for j in 0..B {
+            sums[0][j] = y.mul_add(V::load(&row[j * V::LANES..]), sums[0][j]);
+        }
+    }
+    for j in 0..B {
+        (sums[0][j] + sums[1][j]).store(&mut b[j * V::LANES..]);
     }
 }
 
@@ -92,8 +127,19 @@ impl<T: Entry> LineKernel<T> for Gram<'_, T> {
             }
             a += 8;
         }
-        for t in 0..targets.len() {
-            axpy::<V, T>(targets[t], &panel[t * stride..t * stride + stride], b);
+        if targets.is_empty() {
+            return;
+        }
+        let mut q = 0;
+        while q < registers {
+            let c = q * V::LANES;
+            match registers - q {
+                1 => moments::<V, T, 1>(panel, targets, stride, c, b),
+                2 => moments::<V, T, 2>(panel, targets, stride, c, b),
+                3 => moments::<V, T, 3>(panel, targets, stride, c, b),
+                _ => moments::<V, T, 4>(panel, targets, stride, c, b),
+            }
+            q += 4;
         }
     }
 }

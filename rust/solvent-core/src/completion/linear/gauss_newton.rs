@@ -10,6 +10,7 @@
 //! Gauss-Newton's, which is as good where the residual vanishes. J has the gauge `(U C, -V C^T)` as its null space, which the
 //! right side is orthogonal to at balanced factors. A direction of no curvature ends the search.
 
+use super::grams::Grams;
 use super::{Pair, Pattern, add, dot};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -17,103 +18,6 @@ use crate::completion::factor::Factor;
 
 /// Steps of conjugate gradients at most.
 const STEPS: usize = 300;
-/// Ridge of a Gram matrix, relative to its trace over its order.
-const RIDGE: f64 = 1e-13;
-
-/// Lower Cholesky factors of `sum_j w_ij x_j x_j^T + ridge` for all rows of one side, packed row by row.
-struct Grams {
-    factors: Vec<f64>,
-    k: usize,
-}
-
-impl Grams {
-    /// Of one side's rows; `by_rows` says which.
-    fn new(
-        pattern: &Pattern<'_>,
-        by_rows: bool,
-        other: &Factor<f64>,
-        ridge: Option<&[f64]>,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<Self, Aborted> {
-        let k = other.width();
-        let columns = pattern.columns();
-        let (entries, cuts) =
-            if by_rows { (pattern.rows, &pattern.row_cuts) } else { (columns, &pattern.column_cuts) };
-        let weight = |e: usize| {
-            pattern.roots().map_or(1.0, |roots| {
-                let root = roots[if by_rows { e } else { pattern.order()[e] }];
-                root * root
-            })
-        };
-        let scale = dot(other.as_slice(), other.as_slice()) / other.rows().max(1) as f64;
-        let parts = monitor.map_items(cuts.clone().into_iter(), |rows| {
-            let mut out = vec![0.0; rows.len() * k * (k + 1) / 2];
-            for (i, l) in rows.zip(out.chunks_exact_mut(k * (k + 1) / 2)) {
-                for e in entries.range(i) {
-                    let (x, w) = (other.row(entries.indices()[e] as usize), weight(e));
-                    let mut at = 0;
-                    for a in 0..k {
-                        let s = w * x[a];
-                        for (g, y) in l[at..=at + a].iter_mut().zip(x) {
-                            *g += s * y;
-                        }
-                        at += a + 1;
-                    }
-                }
-                factorise(l, k, ridge.map_or(0.0, |ridge| ridge[i]), scale);
-            }
-            out
-        })?;
-        Ok(Self { factors: parts.concat(), k })
-    }
-
-    /// Solves with every row's Gram matrix.
-    fn solve(&self, x: &mut Factor<f64>) {
-        let k = self.k;
-        for (i, l) in self.factors.chunks_exact(k * (k + 1) / 2).enumerate() {
-            substitute(l, &mut x.row_mut(i)[..k]);
-        }
-    }
-}
-
-/// Cholesky in place of a packed lower triangle; a pivot that is noise is raised.
-fn factorise(l: &mut [f64], k: usize, nu: f64, scale: f64) {
-    let at = |i: usize| i * (i + 1) / 2;
-    let trace: f64 = (0..k).map(|i| l[at(i) + i]).sum();
-    let ridge = nu + RIDGE * (trace / k as f64).max(1e-3 * scale).max(f64::MIN_POSITIVE);
-    for i in 0..k {
-        l[at(i) + i] += ridge;
-        for j in 0..=i {
-            let (mut sum, rows) = (l[at(i) + j], (at(i), at(j)));
-            for p in 0..j {
-                sum -= l[rows.0 + p] * l[rows.1 + p];
-            }
-            l[at(i) + j] = if i == j { sum.max(ridge).sqrt() } else { sum / l[at(j) + j] };
-        }
-    }
-}
-
-/// Solves `L L^T x = x`.
-fn substitute(l: &[f64], x: &mut [f64]) {
-    let k = x.len();
-    let mut at = 0;
-    for i in 0..k {
-        let row = &l[at..=at + i];
-        let known: f64 = row.iter().zip(&x[..i]).map(|(a, b)| a * b).sum();
-        x[i] = (x[i] - known) / row[i];
-        at += i + 1;
-    }
-    for i in (0..k).rev() {
-        at -= i + 1;
-        let row = &l[at..=at + i];
-        x[i] /= row[i];
-        let value = x[i];
-        for (y, a) in x[..i].iter_mut().zip(row) {
-            *y -= value * a;
-        }
-    }
-}
-
 /// A step and the work it took.
 pub struct Step {
     /// Changes of both factors.
@@ -201,20 +105,4 @@ pub fn step(system: &System<'_, '_>, monitor: &mut Monitor<'_>) -> Result<Step, 
         steps += 1;
     }
     Ok(Step { d, steps, bent })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packed_cholesky_solves() {
-        let g = [[4.0, 1.0, 0.5], [1.0, 3.0, 0.25], [0.5, 0.25, 2.0]];
-        let mut l = vec![g[0][0], g[1][0], g[1][1], g[2][0], g[2][1], g[2][2]];
-        factorise(&mut l, 3, 0.0, 1.0);
-        let x = [1.0, -2.0, 0.5];
-        let mut b: Vec<f64> = g.iter().map(|row| row.iter().zip(&x).map(|(a, b)| a * b).sum()).collect();
-        substitute(&l, &mut b);
-        assert!(b.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-10));
-    }
 }

@@ -4,6 +4,7 @@
 
 pub mod coordinates;
 pub mod gauss_newton;
+mod grams;
 pub mod identify;
 mod kernel;
 

@@ -156,6 +156,30 @@ def test_a_program_without_rows_is_closed_form():
     assert linprog([1.0, 1.0], A=np.zeros((2, 2)), lc=[-1.0, 0.0], presolve=False).status == 0
 
 
+@pytest.mark.parametrize("cost", [1e6, 1e9, 1e12, 1e15])
+@pytest.mark.parametrize("presolve", [True, False])
+def test_costs_that_decide_nothing_do_not_hide_those_that_do(cost, presolve, rng):
+    """A cost that keeps a variable at its bound may be as large as it likes."""
+    for order in ([0, 1], [1, 0]):
+        c, A = np.array([cost, 1.0])[order], np.array([[-1.0, -2.0], [-3.0, -1.0]])[:, order]
+        result = linprog(c, A_ub=A, b_ub=[-1.0, -2.0], presolve=presolve, maxiter=20_000)
+        assert result.success and result.fun == pytest.approx(2.0, abs=1e-4)
+        np.testing.assert_allclose(result.x[order], [0, 2], atol=1e-4)
+    for _ in range(4):
+        m, n = int(rng.integers(2, 20)), int(rng.integers(2, 40))
+        A = rng.random((m, n)) * (rng.random((m, n)) < 0.4)
+        A[:, 0] += 0.1
+        c = rng.random(n) + 0.1
+        c[1 + rng.choice(n - 1, max(1, n // 8), replace=False)] *= cost
+        b = rng.random(m)
+        result = linprog(c, A_ub=-A, b_ub=-b, presolve=presolve, maxiter=300_000)
+        exact = scipy.optimize.linprog(c, A_ub=-A, b_ub=-b)
+        assert result.success, (result.status_name, result.certificate)
+        # A violation of 1e-6 (1 + |b|) is worth that times the multipliers.
+        allowed = 1e-6 * (1 + np.linalg.norm(b)) * np.linalg.norm(exact.ineqlin.marginals)
+        assert abs(result.fun - exact.fun) <= 1e-5 * (1 + abs(exact.fun)) + 2 * allowed
+
+
 def test_without_costs_any_feasible_point_will_do(rng):
     (_, A, lc, uc, lv, uv), _ = with_optimum(rng, 8, 12)
     result = linprog(**keywords((np.zeros(12), A, lc, uc, lv, uv)))

@@ -42,6 +42,7 @@ def solve_inclusion(
     restart: float | None,
     eta: float | None,
     relative: bool,
+    earlier: float | None,
     paper: bool,
     c: float | None,
     memory_limit: int,

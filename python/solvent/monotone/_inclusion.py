@@ -68,8 +68,8 @@ class InclusionResult(Result):
     -----
     ``certificate`` has kind "operator-residual": with ``w = x + eta*g`` and ``y = (I + eta*G)^-1(w)``, which is x for what
     the solver returns, ``v = F(y) + (w - y)/eta`` lies in F(y) + G(y), and the bound is ``|v|`` plus what rounding can have taken
-    from it, divided by ``parts["scale"]`` if relative. No constant of F enters, and x is the last iterate's point, not an
-    average. Parts: ``residual``, ``allowance`` (for rounding, nan for callables), ``scale``, with a prox ``infeasibility``
+    from it, divided by ``parts["scale"]`` if relative. Where rounding may be most of it, F is evaluated in twice the precision.
+    No constant of F enters, and x is the last iterate's point, not an average. Parts: ``residual``, ``allowance`` (for rounding, nan for callables), ``scale``, with a prox ``infeasibility``
     (``|x - y|`` and the rounding of the prox), with `mu` ``distance`` (to the solution, by strong monotonicity). Rigorous for the
     operators of this module with G = 0, `Box`, `NonNegative` and products of these; otherwise an estimate in that rounding of
     the callable, or of the prox, is left out.
@@ -109,7 +109,8 @@ class InclusionResult(Result):
         Returns
         -------
         Certificate
-            One evaluation of F, and one pass for the allowance. The scale is the run's.
+            One evaluation of F, and one pass for the allowance; one more in twice the precision where the residual is mostly
+            rounding. The scale is the run's.
 
         Raises
         ------
@@ -223,6 +224,13 @@ def _check_start(x0: Any, operator: Operator, prox: Any) -> NDArray[Any]:
     return _core.monotone.resolve(spec, zero.astype(np.float64), 1.0).astype(zero.dtype)
 
 
+def _earlier_scale(x0: Any) -> float | None:
+    """The scale of the run that x0 is the result of."""
+    if isinstance(x0, InclusionResult) and x0.certificate.relative:
+        return x0.certificate.parts["scale"]
+    return None
+
+
 @array_function("x0")
 def solve_inclusion(
     F: Any,
@@ -279,19 +287,21 @@ def solve_inclusion(
     eta : float, optional
         The method's step in place of its own; it is halved where the run diverges.
     relative : bool, default True
-        Whether the bound is divided by ``max(residual at x0, sqrt(eps) (|F(x0)| + L |x0|))``.
+        Whether the bound is divided by ``scale = max(residual at x0, sqrt(eps) (T(x0) + L |x0|))``, where T is the norm of the
+        sums of magnitudes of the terms whose sum F is: ``mean(|F_i(x0)|)`` at most about (for callables ``|F(x0)|``). See Notes.
     options : dict, optional
         ``preset``: "tuned" (default) or "paper", the published constants of vr-halpern; ``c``: its frequency of exact
         evaluations is c/sqrt(n); ``memory_limit``: bytes for a copy of the data in the order of the batches (2**30).
     tol : float, optional
-        `success` is ``certificate.bound <= tol``. Default 1e-6.
+        `success` is ``certificate.bound <= tol``: relative to `scale`, or with ``relative=False`` the norm itself. Default 1e-6.
     maxiter : int, optional
         Passes (evaluations of components divided by n) at most after the start; a paired difference counts 2 per index. Default
         1000.
     maxtime : float, optional
         Seconds at most.
     x0 : array_like of shape (d,) or result, optional
-        The start. Default ``prox(0)``. float32 comes back as float32, judged after that rounding.
+        The start. Default ``prox(0)``. float32 comes back as float32, judged after that rounding. With an earlier result its
+        run goes on: its scale holds where it is larger than the start's own.
     rng : int, Generator or SeedSequence, optional
         Which batches are drawn. The answer is within `tol` for any; None is a fixed seed.
     workers : int, optional
@@ -324,6 +334,13 @@ def solve_inclusion(
     it does well; for monotone ones "vr-halpern", Halpern's iteration on the resolvent of F + G with a variance-reduced inner
     method, where L_avg is well below sqrt(n) L. With n = 10⁴ components these take a tenth of the passes of deterministic
     methods. Below 256 components deterministic ones run.
+
+    *What tol is relative to.* As a rule, to the residual at `x0`: 1e-6 asks that it falls a millionfold. A start that is nearly a
+    solution leaves nothing to fall; what can be asked there is that the terms of F, of size T, cancel to ``sqrt(eps) tol`` of
+    themselves, and that the certificate resolves, since it sums them in twice the precision. A start that solves the inclusion
+    is therefore returned as it is, ``nit == 0``. A run that goes on from an earlier *result* keeps that run's scale (up to
+    ``T(x0) + L |x0|``, so that one of other data cannot count for much); where a bare array is the start, or ``relative=False``
+    is wanted, pass that.
 
     Steps yield: where the residual of the full operator, which is free at every exact evaluation, grows a thousandfold, the step
     is halved and the best point is taken up again.
@@ -380,6 +397,7 @@ def solve_inclusion(
             restart=factor,
             eta=None if eta is None else check_scalar(eta, "eta", gt=0),
             relative=bool(relative),
+            earlier=_earlier_scale(x0),
             paper=tuning.paper,
             c=tuning.c,
             memory_limit=tuning.memory_limit,

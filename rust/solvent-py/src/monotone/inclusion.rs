@@ -39,8 +39,8 @@ const METHODS: [(&str, Method); 6] = [
 /// An outcome with x, g, residual, nfev, passes, matvecs, restarts, method, L, L_avg and eta. `restart`: None is the
 /// method's own factor, 0 none.
 #[pyfunction]
-#[pyo3(signature = (operator, prox, x0, *, kind, method, L, L_avg, mu, batch, restart, eta, relative, paper, c, memory_limit,
-                    rescale, seed, guess, single, tol, maxiter, maxtime, history, workers, callback))]
+#[pyo3(signature = (operator, prox, x0, *, kind, method, L, L_avg, mu, batch, restart, eta, relative, earlier, paper, c,
+                    memory_limit, rescale, seed, guess, single, tol, maxiter, maxtime, history, workers, callback))]
 #[allow(
     non_snake_case,
     clippy::too_many_arguments,
@@ -60,6 +60,7 @@ pub fn solve_inclusion<'py>(
     restart: Option<f64>,
     eta: Option<f64>,
     relative: bool,
+    earlier: Option<f64>,
     paper: bool,
     c: Option<f64>,
     memory_limit: usize,
@@ -94,6 +95,7 @@ pub fn solve_inclusion<'py>(
         },
         eta,
         relative,
+        earlier,
         paper,
         c,
         memory_limit,

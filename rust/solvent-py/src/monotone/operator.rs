@@ -188,6 +188,10 @@ impl Operator for Callables {
     fn allowance(&self, _: &[f64], _: &mut [f64], _: &mut Monitor<'_>) -> Result<bool, Aborted> {
         Ok(false)
     }
+
+    fn terms(&self, _: &[f64], _: &mut [f64], _: &mut Monitor<'_>) -> Result<bool, Aborted> {
+        Ok(false)
+    }
 }
 
 /// Runs `work` on the operator with a monitor of no budget.

@@ -68,8 +68,9 @@ pub struct Halpern<'a> {
     pub restarts: u64,
 }
 
-/// `‖M‖₂`, from below, by the power method from a fixed start.
-fn norm(game: &dyn Payoff, monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
+/// `‖M‖₂`, from below, by the power method from a fixed start: what single precision takes from it is far within
+/// [`SAFETY`].
+fn norm(game: &dyn Payoff, precision: Precision, monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
     let (n, m) = game.shape();
     let mut rng = Philox::new(0, 0x67616d65, 0);
     let mut v: Vec<f64> = (0..m).map(|_| rng.normal()).collect();
@@ -81,8 +82,8 @@ fn norm(game: &dyn Payoff, monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
             break;
         }
         v.iter_mut().for_each(|v| *v /= size);
-        game.product(Form::Plain, &v, Precision::Double, &mut w, monitor)?;
-        game.product(Form::Transposed, &w, Precision::Double, &mut v, monitor)?;
+        game.product(Form::Plain, &v, precision, &mut w, monitor)?;
+        game.product(Form::Transposed, &w, precision, &mut v, monitor)?;
         square = norm2(&v);
     }
     Ok(square.sqrt())
@@ -97,7 +98,8 @@ impl<'a> Halpern<'a> {
         monitor: &mut Monitor<'_>,
     ) -> Result<Self, Aborted> {
         let (n, m) = game.shape();
-        let norm = norm(game, monitor)?;
+        let precision = if mixed { Precision::Single } else { Precision::Double };
+        let norm = norm(game, precision, monitor)?;
         let eta = if norm > 0.0 { 1.0 / (SAFETY * norm) } else { 1.0 };
         Ok(Self {
             game,
@@ -115,7 +117,7 @@ impl<'a> Halpern<'a> {
             total: 0,
             first: f64::INFINITY,
             last: f64::INFINITY,
-            precision: if mixed { Precision::Single } else { Precision::Double },
+            precision,
             products: (vec![0.0; n], vec![0.0; m]),
             matvecs: 2 * POWER as u64,
             restarts: 0,

@@ -10,6 +10,9 @@
 //! with no constant of F in it. A solver's pair has `y = x`: for the clip of a box in floats too. The bound is |v| and
 //! what rounding can have taken from it; `parts["infeasibility"]` is `|x - y|` and what rounding can have moved y by.
 //! Where G = 0, `v = F(x)`.
+//!
+//! Where the rounding of a plain evaluation may be most of |v|, F(y) is evaluated again in twice the precision, and the
+//! smaller bound holds. That depends on the pair alone, so whoever judges it again gets the same number.
 
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::error::Aborted;
@@ -52,6 +55,8 @@ pub struct Judged {
     pub residual: f64,
     /// What rounding can have taken from it; nan where nothing is known.
     pub allowance: f64,
+    /// The same of a plain evaluation: what a run cannot see beyond.
+    pub noise: f64,
     /// Full evaluations it took.
     pub evaluations: u64,
 }
@@ -89,14 +94,21 @@ pub fn judge(
             evaluations = 1;
         }
     }
-    let v: Vec<f64> = f.iter().zip(&pull).map(|(f, pull)| f + pull).collect();
     let mut slack = vec![0.0; d];
     let told = operator.allowance(&y, &mut slack, monitor)?;
-    for j in 0..d {
-        // The last term stands for everything that underflowed.
-        slack[j] += gamma(3) * pull[j].abs() + gamma(1) * v[j].abs() + 1e-300;
+    let (mut residual, mut allowance) = size(&f, &pull, &mut slack);
+    let noise = if told { allowance } else { f64::NAN };
+    if told
+        && allowance > 0.5 * residual
+        && allowance > TINY
+        && operator.precise(&y, &mut f, &mut slack, monitor)?
+    {
+        let precise = size(&f, &pull, &mut slack);
+        if precise.0 + precise.1 < residual + allowance {
+            (residual, allowance) = precise;
+        }
     }
-    let (residual, allowance) = (norm2(&v), if told { 1.001 * norm2(&slack) } else { f64::NAN });
+    let allowance = if told { allowance } else { f64::NAN };
     // The norm itself, the sum and the division: a few roundings more.
     let absolute = residual * (1.0 + gamma(8)) + if told { allowance } else { 0.0 };
     let bound = absolute / terms.scale * (1.0 + gamma(3));
@@ -119,5 +131,18 @@ pub fn judge(
     if !told || !prox.is_none_or(|prox| prox.is_exact()) {
         certificate = certificate.estimate();
     }
-    Ok(Judged { certificate, residual, allowance, evaluations })
+    Ok(Judged { certificate, residual, allowance, noise, evaluations })
+}
+
+/// Allowances below this stand for underflow.
+const TINY: f64 = 1e-280;
+
+/// |v| for `v = f + pull`, and what rounding can have taken from it where `slack` bounds what it has done to f.
+fn size(f: &[f64], pull: &[f64], slack: &mut [f64]) -> (f64, f64) {
+    let v: Vec<f64> = f.iter().zip(pull).map(|(f, pull)| f + pull).collect();
+    for j in 0..v.len() {
+        // The last term stands for everything that underflowed.
+        slack[j] += gamma(3) * pull[j].abs() + gamma(1) * v[j].abs() + 1e-300;
+    }
+    (norm2(&v), 1.001 * norm2(slack))
 }

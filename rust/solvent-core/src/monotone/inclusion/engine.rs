@@ -175,11 +175,20 @@ impl<'a> Engine<'a> {
             let root = context.root() + 1;
             context.arrange(options.batch.unwrap_or(root).max(root), options.memory_limit);
         }
-        let (mut value, mut origin) = (at.f.clone(), start);
-        run.convert(&mut value, false);
-        run.convert(&mut origin, true);
-        let size = f64::EPSILON.sqrt() * (norm(&value) + context.constants.full * norm(&origin));
-        let scale = if options.relative { at.measured.max(size) } else { 1.0 };
+        let scale = if options.relative {
+            let (mut value, mut origin) = (at.f.clone(), start);
+            run.convert(&mut value, false);
+            run.convert(&mut origin, true);
+            let mut terms = vec![0.0; origin.len()];
+            if run.caller.operator.terms(&origin, &mut terms, monitor)? {
+                value = terms;
+            }
+            let size = norm(&value) + context.constants.full * norm(&origin);
+            // An earlier run's scale holds on, but not beyond what these data are of the size of.
+            at.measured.max(f64::EPSILON.sqrt() * size).max(options.earlier.map_or(0.0, |it| it.min(size)))
+        } else {
+            1.0
+        };
         let scale = if scale > 0.0 && scale.is_finite() { scale } else { 1.0 };
         let mut engine = Self {
             run,
@@ -285,8 +294,8 @@ impl<'a> Engine<'a> {
         if residual == 0.0 && judged.residual == 0.0 {
             self.ended = Some((Status::Converged, Status::Converged.describe().to_owned()));
         } else if bound > tol {
-            let rounded = self.options.single && judged.residual > 4.0 * residual.max(judged.allowance);
-            if rounded || judged.residual <= 4.0 * judged.allowance {
+            let rounded = self.options.single && judged.residual > 4.0 * residual.max(judged.noise);
+            if rounded || judged.residual <= 4.0 * judged.noise {
                 self.ended = Some((Status::RoundingFloor, floor(bound)));
             }
         }
@@ -376,10 +385,10 @@ impl<'a> Engine<'a> {
         let candidate = self.judge(&point, monitor)?;
         let judged = &candidate.judged;
         let size = norm(&point.f) + self.context.constants.full * norm(&point.u);
-        let dust = if judged.allowance.is_nan() {
+        let dust = if judged.noise.is_nan() {
             16.0 * f64::EPSILON * size.max(self.context.constants.full * norm(&candidate.x))
         } else {
-            4.0 * judged.allowance
+            4.0 * judged.noise
         };
         let rounded = self.options.single && judged.residual > 4.0 * point.measured;
         if judged.residual <= dust || rounded {

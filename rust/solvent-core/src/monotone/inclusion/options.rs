@@ -73,6 +73,8 @@ pub struct Options {
     pub eta: Option<f64>,
     /// Whether the bound is relative to the start.
     pub relative: bool,
+    /// The scale of an earlier run that this one goes on with.
+    pub earlier: Option<f64>,
     /// The published constants in place of the tuned ones.
     pub paper: bool,
     /// Refreshes of the estimator are `c/√n` frequent; `None`: 1, or 4 where restarts come quickly.

@@ -1,7 +1,7 @@
-//! Many linear programs with one matrix: in lockstep, eight at a time, so that an entry of the matrix is read once for
-//! eight problems and nothing is gathered.
+//! Many linear programs with one matrix: in lockstep, sixteen at a time, so that an entry of the matrix is read once for
+//! sixteen problems and nothing is gathered.
 //!
-//! A group of eight is iterated by one thread. After each block of iterations every problem is looked at as if it were
+//! A group of sixteen (of eight, where no more are left) is iterated by one thread. After each block of iterations every problem is looked at as if it were
 //! alone, and those that have ended leave: the next groups are made of those that still run. Each problem has the bits
 //! that a call of its own (without presolve) would give it.
 
@@ -11,7 +11,7 @@ use super::pdhg::{EXTRAS, Pdhg};
 use super::problem::Problem;
 use super::run::Run;
 use super::solve::{Counts, Options, Solution, finish, gather};
-use super::spmv::{C, Update};
+use super::spmv::{Store, Update};
 use super::step::{Engine, Side, Steps, dual, primal};
 use crate::base::error::Aborted;
 use crate::base::monitor::{Budget, Info, Method, Monitor, Observer, Signal};
@@ -20,6 +20,9 @@ use crate::base::status::Status;
 use solvent_simd::F64s;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Problems side by side, and where there are no more than half as many.
+const MANY: usize = 16;
+const FEW: usize = 8;
 /// Products of entries and vectors between polls.
 const PATIENCE: usize = 1 << 24;
 
@@ -130,24 +133,31 @@ fn lockstep(
     Ok(())
 }
 
-/// `count` iterations of every run, in groups of eight.
+/// `count` iterations of every run, in groups.
 fn advance(
     engine: &Engine,
     runs: &mut [&mut Run],
     count: u64,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Aborted> {
-    let size = (engine.rows.padded() + engine.columns.padded()) * C + engine.entries * C;
+    let size = (engine.rows.padded() + engine.columns.padded() + engine.entries) * MANY;
     let most = (PATIENCE / size.max(1)).max(1) as u64;
     let mut left = count;
     let mut fresh = runs.iter().any(|run| run.since == 0);
     while left > 0 {
         // The error one iteration after an anchor is needed: that iteration goes alone.
         let now = if fresh { 1 } else { left.min(most) };
-        monitor.map_items(runs.chunks_mut(C), |group| eight(engine, group, now))?;
+        monitor.map_items(runs.chunks_mut(MANY), |group| {
+            if group.len() > FEW {
+                side_by_side::<MANY>(engine, group, now)
+            } else {
+                side_by_side::<FEW>(engine, group, now)
+            }
+        })?;
         for run in runs.iter_mut() {
             let first = run.since == 0;
             run.advanced(now);
+            run.known = true;
             if first {
                 run.restart.first = run.fixed_point_error(engine);
             }
@@ -158,9 +168,8 @@ fn advance(
     Ok(())
 }
 
-/// One side of eight runs, interleaved.
-#[derive(Default)]
-struct Eight {
+/// One side of W runs, interleaved.
+struct Many<const W: usize> {
     x: Vec<f64>,
     anchor: Vec<f64>,
     reflected: Vec<f64>,
@@ -170,57 +179,62 @@ struct Eight {
     c: Vec<f64>,
     slack: Vec<f64>,
     /// One step a run.
-    step: [f64; C],
+    step: [f64; W],
     /// k/(k + 1) of each run.
-    weight: [f64; C],
+    weight: [f64; W],
     last: bool,
 }
 
-/// Interleaves one vector of each run; runs that are missing have zeros.
-fn interleave<'a>(length: usize, vectors: impl Iterator<Item = &'a [f64]>) -> Vec<f64> {
-    let mut out = vec![0.0; length * C];
-    for (lane, vector) in vectors.enumerate() {
-        out.iter_mut().skip(lane).step_by(C).zip(vector).for_each(|(o, v)| *o = *v);
+/// Interleaves one vector of each run; where runs are missing the first stands again.
+fn interleave<const W: usize>(vectors: &[&[f64]]) -> Vec<f64> {
+    let lanes: [&[f64]; W] = std::array::from_fn(|lane| *vectors.get(lane).unwrap_or(&vectors[0]));
+    let length = lanes[0].len();
+    let mut out = Vec::with_capacity(length * W);
+    for i in 0..length {
+        out.extend(lanes.iter().map(|vector| vector[i]));
     }
     out
 }
 
 /// The way back.
-fn separate(from: &[f64], lane: usize, out: &mut [f64]) {
-    out.iter_mut().zip(from.iter().skip(lane).step_by(C)).for_each(|(o, v)| *o = *v);
+fn separate<const W: usize>(from: &[f64], lane: usize, out: &mut [f64]) {
+    out.iter_mut().zip(from.iter().skip(lane).step_by(W)).for_each(|(o, v)| *o = *v);
 }
 
-impl Eight {
+impl<const W: usize> Many<W> {
     fn new(length: usize, group: &[&mut Run], side: impl Fn(&Run) -> &Side) -> Self {
         let of = |pick: fn(&Side) -> &Vec<f64>| {
-            interleave(length, group.iter().map(|run| pick(side(run)).as_slice()))
+            interleave::<W>(&group.iter().map(|run| pick(side(run)).as_slice()).collect::<Vec<_>>())
         };
         Self {
             x: of(|s| &s.x),
             anchor: of(|s| &s.anchor),
-            reflected: vec![0.0; length * C],
-            projected: vec![0.0; length * C],
+            reflected: vec![0.0; length * W],
+            projected: vec![0.0; length * W],
             lower: of(|s| &s.lower),
             upper: of(|s| &s.upper),
-            step: [1.0; C],
-            ..Self::default()
+            c: Vec::new(),
+            slack: Vec::new(),
+            step: [1.0; W],
+            weight: [0.0; W],
+            last: false,
         }
     }
 
     fn give_back(&self, lane: usize, side: &mut Side) {
-        separate(&self.x, lane, &mut side.x);
-        separate(&self.reflected, lane, &mut side.reflected);
-        separate(&self.projected, lane, &mut side.projected);
+        separate::<W>(&self.x, lane, &mut side.x);
+        separate::<W>(&self.reflected, lane, &mut side.reflected);
+        separate::<W>(&self.projected, lane, &mut side.projected);
     }
 }
 
-/// `count` iterations of at most eight runs.
-fn eight(engine: &Engine, group: &mut [&mut Run], count: u64) {
+/// `count` iterations of at most W runs.
+fn side_by_side<const W: usize>(engine: &Engine, group: &mut [&mut Run], count: u64) {
     let (m, n) = (engine.rows.padded(), engine.columns.padded());
-    let mut x = Eight::new(n, group, |run| &run.point.primal);
-    let mut y = Eight::new(m, group, |run| &run.point.dual);
-    x.c = interleave(n, group.iter().map(|run| run.point.c.as_slice()));
-    x.slack = vec![0.0; n * C];
+    let mut x = Many::<W>::new(n, group, |run| &run.point.primal);
+    let mut y = Many::<W>::new(m, group, |run| &run.point.dual);
+    x.c = interleave::<W>(&group.iter().map(|run| run.point.c.as_slice()).collect::<Vec<_>>());
+    x.slack = vec![0.0; n * W];
     for (lane, run) in group.iter().enumerate() {
         let steps = Steps::new(engine.eta, run.weight.omega);
         (x.step[lane], y.step[lane]) = (steps.tau, steps.sigma);
@@ -231,24 +245,33 @@ fn eight(engine: &Engine, group: &mut [&mut Run], count: u64) {
             (x.weight[lane], y.weight[lane]) = (weight, weight);
         }
         (x.last, y.last) = (k == count, k == count);
-        engine.at.rows_eight(&y.x, Primal(&mut x));
-        engine.a.rows_eight(&x.reflected, Dual(&mut y));
+        engine.at.rows_of_many::<W, _>(&y.x, Primal(&mut x));
+        engine.a.rows_of_many::<W, _>(&x.reflected, Dual(&mut y));
     }
+    // What is looked at next: A x⁺, Aᵀy⁺ and Aᵀ(y − y⁺).
+    let step: Vec<f64> = y.projected.iter().zip(&y.reflected).map(|(p, r)| p - r).collect();
+    let (mut ax, mut aty, mut step_aty) = (vec![0.0; m * W], vec![0.0; n * W], vec![0.0; n * W]);
+    engine.a.rows_of_many::<W, _>(&x.projected, Store { out: &mut ax });
+    engine.at.rows_of_many::<W, _>(&y.projected, Store { out: &mut aty });
+    engine.at.rows_of_many::<W, _>(&step, Store { out: &mut step_aty });
     for (lane, run) in group.iter_mut().enumerate() {
         x.give_back(lane, &mut run.point.primal);
         y.give_back(lane, &mut run.point.dual);
-        separate(&x.slack, lane, &mut run.point.slack);
+        separate::<W>(&x.slack, lane, &mut run.point.slack);
+        separate::<W>(&ax, lane, &mut run.ax);
+        separate::<W>(&aty, lane, &mut run.aty);
+        separate::<W>(&step_aty, lane, &mut run.step_aty);
     }
 }
 
 /// The first half of an iteration.
-struct Primal<'a>(&'a mut Eight);
+struct Primal<'a, const W: usize>(&'a mut Many<W>);
 
-impl Update for Primal<'_> {
+impl<const W: usize> Update for Primal<'_, W> {
     #[inline(always)]
     fn apply<V: F64s>(&mut self, at: usize, sum: V) {
         let it = &mut *self.0;
-        let lane = at % C;
+        let lane = at % W;
         let tau = V::load(&it.step[lane..]);
         let lanes = primal(
             V::load(&it.x[at..]),
@@ -270,13 +293,13 @@ impl Update for Primal<'_> {
 }
 
 /// The second half.
-struct Dual<'a>(&'a mut Eight);
+struct Dual<'a, const W: usize>(&'a mut Many<W>);
 
-impl Update for Dual<'_> {
+impl<const W: usize> Update for Dual<'_, W> {
     #[inline(always)]
     fn apply<V: F64s>(&mut self, at: usize, sum: V) {
         let it = &mut *self.0;
-        let lane = at % C;
+        let lane = at % W;
         let lanes = dual(
             V::load(&it.x[at..]),
             sum,

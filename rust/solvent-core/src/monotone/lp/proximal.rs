@@ -16,6 +16,7 @@ use super::certify::{Judgement, certify};
 use super::pdhg::Pair;
 use super::problem::{Limits, Problem};
 use super::scale::{Factors, Scaling};
+use super::weight::Share;
 use crate::base::dense::{Cholesky, Matrix, Onto, gemm};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -60,10 +61,21 @@ struct Scaled {
 }
 
 impl Scaled {
-    fn new(problem: &Problem) -> Self {
+    /// In units in which the costs of the variables that the pair has inside their bounds are of size 1: costs of 1e12 on
+    /// others must not make these vanish.
+    fn new(problem: &Problem, pair: &Pair, judged: &Judgement) -> Self {
         let (m, n) = (problem.m(), problem.n());
         let scaling = Scaling::new(problem);
-        let (c, rows, columns, factors) = scaling.apply(problem);
+        let (mut c, rows, columns, mut factors) = scaling.apply(problem);
+        let mut share = Share::default();
+        for (j, c) in c.iter().enumerate() {
+            let (x, r, bounds) = (pair.x[j], judged.reduced_costs[j], &problem.columns);
+            let held = x <= bounds.lower[j] && r > 0.0 || x >= bounds.upper[j] && r < 0.0;
+            share.add(*c, !held);
+        }
+        let unit = share.value();
+        c.iter_mut().for_each(|c| *c /= unit);
+        factors.costs /= unit;
         let (mut a, view) = (vec![0.0; m * n], problem.a.view());
         for i in 0..m {
             let (indices, values) = view.row(i);
@@ -233,7 +245,7 @@ pub fn proximal(
     if !suits(problem) || pair.x.iter().chain(&pair.y).any(|v| !v.is_finite()) {
         return Ok(None);
     }
-    let it = Scaled::new(problem);
+    let it = Scaled::new(problem, pair, judged);
     let (mut x, mut y) = it.enter(pair);
     let size = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
     let balance = size(&y) / size(&x);

@@ -3,8 +3,8 @@
 use super::problem::Problem;
 use super::rays::{Proof, clip_direction};
 use super::restart::Restart;
-use super::step::{Engine, Point, Steps, dot, iterate};
-use super::weight::PrimalWeight;
+use super::step::{Engine, Point, Side, Steps, dot, iterate};
+use super::weight::{PrimalWeight, Share};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 
@@ -45,16 +45,14 @@ pub struct Run {
     pub total: u64,
     /// Products with A or Aᵀ.
     pub products: u64,
-    /// A x⁺ and Aᵀy⁺ of the last check, and at the anchor.
+    /// A x⁺ and Aᵀy⁺ of the last check.
     pub ax: Vec<f64>,
     /// As `ax`.
     pub aty: Vec<f64>,
-    /// Those of the anchor; empty while they are not known.
-    pub anchor_ax: Vec<f64>,
-    /// As `anchor_ax`.
-    pub anchor_aty: Vec<f64>,
     /// Aᵀ(y − y⁺) of the last check.
     pub step_aty: Vec<f64>,
+    /// Whether these three are known already: a batch computes them for many runs together.
+    pub known: bool,
     scratch: Vec<f64>,
 }
 
@@ -72,9 +70,8 @@ impl Run {
             products: 0,
             ax: vec![0.0; m],
             aty: vec![0.0; n],
-            anchor_ax: Vec::new(),
-            anchor_aty: Vec::new(),
             step_aty: vec![0.0; n],
+            known: false,
             scratch: vec![0.0; m],
         }
     }
@@ -98,6 +95,7 @@ impl Run {
 
     /// Books `count` iterations.
     pub fn advanced(&mut self, count: u64) {
+        self.known = false;
         self.since += count;
         self.total += count;
         self.products += 2 * count;
@@ -114,7 +112,9 @@ impl Run {
         };
         let Point { primal, dual, .. } = &self.point;
         step(&dual.projected, &dual.reflected, &mut self.scratch);
-        engine.at.multiply(&self.scratch, &mut self.step_aty);
+        if !self.known {
+            engine.at.multiply(&self.scratch, &mut self.step_aty);
+        }
         self.products += 1;
         let dy = dot(&self.scratch, &self.scratch);
         let (mut dx, mut cross) = (0.0, 0.0);
@@ -129,8 +129,10 @@ impl Run {
     /// Products at (x⁺, y⁺) and the residuals that follow from them.
     pub fn measure(&mut self, problem: &Problem, engine: &Engine) -> Measures {
         let Point { primal, dual, c, slack, factors } = &self.point;
-        engine.a.multiply(&primal.projected, &mut self.ax);
-        engine.at.multiply(&dual.projected, &mut self.aty);
+        if !std::mem::take(&mut self.known) {
+            engine.a.multiply(&primal.projected, &mut self.ax);
+            engine.at.multiply(&dual.projected, &mut self.aty);
+        }
         self.products += 2;
         let (mut rows, mut columns, mut stationarity) = (0.0, 0.0, 0.0);
         let (mut p, mut d) = (0.0, 0.0);
@@ -166,25 +168,47 @@ impl Run {
         }
     }
 
-    /// Restarts where the rule says so; the products at the new anchor are known.
+    /// Restarts where the rule says so.
     pub fn consider_restart(&mut self, error: f64, measures: &Measures) {
         if self.restart.due(error, self.since, self.total) {
             self.begin_anew(measures);
         }
     }
 
+    /// The shares of costs and of limits that matter at (x⁺, y⁺): of variables inside their bounds, and of rows with a
+    /// multiplier.
+    fn shares(&self) -> (f64, f64) {
+        let Point { dual, c, slack, .. } = &self.point;
+        let (mut costs, mut limits) = (Share::default(), Share::default());
+        for (c, slack) in c.iter().zip(slack) {
+            costs.add(*c, *slack == 0.0);
+        }
+        for ((lower, upper), y) in dual.lower.iter().zip(&dual.upper).zip(&dual.projected) {
+            for limit in [lower, upper] {
+                if limit.is_finite() {
+                    limits.add(*limit, *y != 0.0);
+                }
+            }
+        }
+        (costs.value(), limits.value())
+    }
+
     /// Restarts at (x⁺, y⁺).
     pub fn begin_anew(&mut self, measures: &Measures) {
-        let distance = |side: &super::step::Side| {
+        let distance = |side: &Side| {
             let squares = side.projected.iter().zip(&side.anchor).map(|(p, a)| (p - a) * (p - a));
             squares.sum::<f64>().sqrt()
         };
         let moved = (distance(&self.point.primal), distance(&self.point.dual));
-        self.weight.update(moved, (measures.primal, measures.stationarity));
+        let changed = self.weight.update(moved, (measures.primal, measures.stationarity), self.shares());
         self.point.primal.restart();
         self.point.dual.restart();
-        self.anchor_ax.clone_from(&self.ax);
-        self.anchor_aty.clone_from(&self.aty);
+        // The pair that was looked at stays what it is; the next iteration begins elsewhere.
+        match changed {
+            Some(change) if change < 1.0 => self.point.dual.begin_at_zero(),
+            Some(_) => self.point.primal.begin_within_bounds(),
+            None => {}
+        }
         self.since = 0;
         self.restart.done();
     }
@@ -211,7 +235,7 @@ impl Run {
     pub fn rays(&mut self, problem: &Problem, engine: &Engine, share: f64) -> Vec<(Proof, Vec<f64>)> {
         let mut found = Vec::new();
         for from_anchor in [true, false] {
-            let displacement = |side: &super::step::Side| -> Vec<f64> {
+            let displacement = |side: &Side| -> Vec<f64> {
                 // x⁺ − x0, or x⁺ − x_old = xr − x⁺.
                 let (a, b) = if from_anchor {
                     (&side.projected, &side.anchor)

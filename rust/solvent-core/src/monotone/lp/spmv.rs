@@ -361,9 +361,9 @@ impl Matrix {
         each!(self, sell => dispatch(Rows { sell, chunks: sell.blocks[block].clone(), table, update }));
     }
 
-    /// Runs `update` over all rows for eight vectors at once; see [`Eight`].
-    pub fn rows_eight<U: Update>(&self, table: &[f64], update: U) {
-        each!(self, sell => dispatch(Eight { sell, table, update }));
+    /// Runs `update` over all rows for W vectors at once, 8 or 16; see [`Many`].
+    pub fn rows_of_many<const W: usize, U: Update>(&self, table: &[f64], update: U) {
+        each!(self, sell => dispatch(Many::<_, _, U, W> { sell, table, update }));
     }
 
     /// out = A x, on the pool's threads.
@@ -424,8 +424,9 @@ impl<T: Value, I: Index, U: Update> Kernel for Rows<'_, T, I, U> {
 }
 
 /// The product itself.
-struct Store<'a> {
-    out: &'a mut [f64],
+pub struct Store<'a> {
+    /// Where it goes.
+    pub out: &'a mut [f64],
 }
 
 impl Update for Store<'_> {
@@ -435,64 +436,81 @@ impl Update for Store<'_> {
     }
 }
 
-/// The product with eight vectors, interleaved: an entry is read once for all, and nothing is gathered. Each vector's sums
-/// have the same order, and so the same bits, as [`Rows`] gives it.
-struct Eight<'a, T, I, U> {
+/// The product with W vectors, interleaved: an entry is read once for all, and nothing is gathered. Each vector's sums have
+/// the same order, and so the same bits, as [`Rows`] gives it.
+struct Many<'a, T, I, U, const W: usize> {
     sell: &'a Sell<T, I>,
     table: &'a [f64],
     update: U,
 }
 
-impl<T: Value, I: Index, U: Update> Kernel for Eight<'_, T, I, U> {
+impl<T: Value, I: Index, U: Update, const W: usize> Kernel for Many<'_, T, I, U, W> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd>(mut self) {
-        let (lanes, parts) = (S::F64::LANES, C / S::F64::LANES);
-        let mut k = 0;
-        while k < self.sell.chunks.len() {
-            let chunk = &self.sell.chunks[k];
-            // Eight rows at a time: their sums do not wait for each other.
-            let mut sums = [[S::F64::splat(0.0); PARTS]; C];
-            let mut at = chunk.start;
-            while at < chunk.start + chunk.width * C {
-                // One check of bounds for eight entries.
-                let (values, indices) = (&self.sell.values[at..at + C], &self.sell.indices[at..at + C]);
-                let mut row = 0;
-                while row < C {
-                    self.add(values[row], indices[row], &mut sums[row]);
-                    row += 1;
-                }
-                at += C;
-            }
-            let mut t = chunk.tails.start;
-            while t < chunk.tails.end {
-                let tail = &self.sell.tails[t];
-                self.add_tail(tail, &mut sums[tail.lane]);
-                t += 1;
-            }
-            let mut row = 0;
-            while row < C {
-                let mut p = 0;
-                while p < parts {
-                    self.update.apply((k * C + row) * C + p * lanes, sums[row][p]);
-                    p += 1;
-                }
-                row += 1;
-            }
-            k += 1;
+    fn run<S: Simd>(self) {
+        // Registers of a row, and rows that are summed together: as many as do not wait for each other, within 8 registers
+        // or so.
+        match W / S::F64::LANES {
+            1 => self.walk::<S::F64, 1, 8>(),
+            2 => self.walk::<S::F64, 2, 4>(),
+            4 => self.walk::<S::F64, 4, 2>(),
+            _ => self.walk::<S::F64, 8, 1>(),
         }
     }
 }
 
-impl<T: Value, I: Index, U> Eight<'_, T, I, U> {
-    /// Adds an entry times the eight vectors.
+impl<T: Value, I: Index, U: Update, const W: usize> Many<'_, T, I, U, W> {
     #[inline(always)]
-    fn add<V: F64s>(&self, value: T, index: I, sums: &mut [V; PARTS]) {
+    fn walk<V: F64s, const P: usize, const R: usize>(mut self) {
+        let mut k = 0;
+        while k < self.sell.chunks.len() {
+            let chunk = &self.sell.chunks[k];
+            let mut first = 0;
+            while first < C {
+                let mut sums = [[V::splat(0.0); P]; R];
+                let mut at = chunk.start + first;
+                let end = chunk.start + chunk.width * C;
+                while at < end {
+                    // One check of bounds for the rows' entries.
+                    let (values, indices) = (&self.sell.values[at..at + R], &self.sell.indices[at..at + R]);
+                    let mut row = 0;
+                    while row < R {
+                        self.add(values[row], indices[row], &mut sums[row]);
+                        row += 1;
+                    }
+                    at += C;
+                }
+                let mut t = chunk.tails.start;
+                while t < chunk.tails.end {
+                    let tail = &self.sell.tails[t];
+                    if tail.lane >= first && tail.lane < first + R {
+                        self.add_tail(tail, &mut sums[tail.lane - first]);
+                    }
+                    t += 1;
+                }
+                let mut row = 0;
+                while row < R {
+                    let mut p = 0;
+                    while p < P {
+                        self.update.apply((k * C + first + row) * W + p * V::LANES, sums[row][p]);
+                        p += 1;
+                    }
+                    row += 1;
+                }
+                first += R;
+            }
+            k += 1;
+        }
+    }
+
+    /// Adds an entry times the vectors.
+    #[inline(always)]
+    fn add<V: F64s, const P: usize>(&self, value: T, index: I, sums: &mut [V; P]) {
         let value = V::splat(value.wide());
-        let from = index.at() * C;
-        let x = &self.table[from..from + C];
+        let from = index.at() * W;
+        let x = &self.table[from..from + W];
         let mut p = 0;
-        while p < C / V::LANES {
+        while p < P {
             sums[p] = value.mul_add(V::load(&x[p * V::LANES..]), sums[p]);
             p += 1;
         }
@@ -500,8 +518,8 @@ impl<T: Value, I: Index, U> Eight<'_, T, I, U> {
 
     /// Adds a tail: eight partial sums, joined as [`tree`] does.
     #[inline(always)]
-    fn add_tail<V: F64s>(&self, tail: &Tail, sums: &mut [V; PARTS]) {
-        let mut eight = [[V::splat(0.0); PARTS]; C];
+    fn add_tail<V: F64s, const P: usize>(&self, tail: &Tail, sums: &mut [V; P]) {
+        let mut eight = [[V::splat(0.0); P]; C];
         let mut at = tail.entries.start;
         while at < tail.entries.end {
             let lane = (at - tail.entries.start) % C;
@@ -509,7 +527,7 @@ impl<T: Value, I: Index, U> Eight<'_, T, I, U> {
             at += 1;
         }
         let mut p = 0;
-        while p < C / V::LANES {
+        while p < P {
             let low = (eight[0][p] + eight[1][p]) + (eight[2][p] + eight[3][p]);
             let high = (eight[4][p] + eight[5][p]) + (eight[6][p] + eight[7][p]);
             sums[p] = sums[p] + (low + high);
@@ -559,20 +577,24 @@ mod tests {
     }
 
     #[test]
-    fn eight_vectors_have_the_bits_of_one() {
-        let mut rng = Philox::new(6, 0, 0);
-        let a = random(120, 90, &mut rng);
-        let (rows, columns) = (Order::new(a.view()), Order::new(a.view().transpose().0.view()));
-        let sell = Matrix::new(a.view(), &rows, &columns, false, |_, _, v| v);
-        let table: Vec<f64> = (0..columns.padded() * C).map(|_| rng.normal()).collect();
-        let mut out = vec![f64::NAN; rows.padded() * C];
-        sell.rows_eight(&table, Store { out: &mut out });
-        for l in 0..C {
-            let x: Vec<f64> = table.iter().skip(l).step_by(C).copied().collect();
-            let mut one = vec![0.0; rows.padded()];
-            sell.multiply(&x, &mut one);
-            let many: Vec<f64> = out.iter().skip(l).step_by(C).copied().collect();
-            assert_eq!(one, many);
+    fn many_vectors_have_the_bits_of_one() {
+        fn check<const W: usize>(rng: &mut Philox) {
+            let a = random(120, 90, rng);
+            let (rows, columns) = (Order::new(a.view()), Order::new(a.view().transpose().0.view()));
+            let sell = Matrix::new(a.view(), &rows, &columns, false, |_, _, v| v);
+            let table: Vec<f64> = (0..columns.padded() * W).map(|_| rng.normal()).collect();
+            let mut out = vec![f64::NAN; rows.padded() * W];
+            sell.rows_of_many::<W, _>(&table, Store { out: &mut out });
+            for l in 0..W {
+                let x: Vec<f64> = table.iter().skip(l).step_by(W).copied().collect();
+                let mut one = vec![0.0; rows.padded()];
+                sell.multiply(&x, &mut one);
+                let many: Vec<f64> = out.iter().skip(l).step_by(W).copied().collect();
+                assert_eq!(one, many);
+            }
         }
+        let mut rng = Philox::new(6, 0, 0);
+        check::<8>(&mut rng);
+        check::<16>(&mut rng);
     }
 }

@@ -159,6 +159,22 @@ impl Side {
     }
 }
 
+impl Side {
+    /// Begins anew at 0: multipliers.
+    pub fn begin_at_zero(&mut self) {
+        self.x.fill(0.0);
+        self.anchor.fill(0.0);
+    }
+
+    /// Begins anew at the point of the bounds that is nearest to 0: variables.
+    pub fn begin_within_bounds(&mut self) {
+        for (x, (lower, upper)) in self.x.iter_mut().zip(self.lower.iter().zip(&self.upper)) {
+            *x = 0.0f64.max(*lower).min(*upper);
+        }
+        self.anchor.copy_from_slice(&self.x);
+    }
+}
+
 /// One run's vectors.
 #[derive(Debug, Clone)]
 pub struct Point {

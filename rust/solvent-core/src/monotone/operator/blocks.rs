@@ -45,10 +45,23 @@ impl Blocks {
             part(pick.part(range.start, range.end), &mut partial);
             partial
         };
-        monitor.fold_blocks(pick.len(), self.block, WAVE, make, |partial: Vec<f64>| {
+        self.fold(pick.len(), monitor, make, |partial: Vec<f64>| {
             for (out, partial) in out.iter_mut().zip(&partial) {
                 *out += partial;
             }
+        })
+    }
+
+    /// What `make` makes of each block of n components, handed to `join` in their order.
+    pub fn fold<T: Send>(
+        self,
+        n: usize,
+        monitor: &mut Monitor<'_>,
+        make: impl Fn(std::ops::Range<usize>) -> T + Sync,
+        mut join: impl FnMut(T),
+    ) -> Result<(), Aborted> {
+        monitor.fold_blocks(n, self.block, WAVE, make, |part| {
+            join(part);
             Ok(())
         })
     }

@@ -7,9 +7,10 @@
 use super::blocks::Blocks;
 use super::logistic::gram_norm;
 use super::margins::{Loss, OfMargins, Slope};
-use super::{Constants, Operator, Pick, Rows, gamma};
+use super::{Constants, Operator, Pick, Rows, gamma, twice};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
+use crate::base::sum::Sum;
 use solvent_simd::dispatch;
 
 /// See the [module](self).
@@ -32,7 +33,7 @@ impl<'a> DroLogistic<'a> {
     }
 
     /// Slopes c and losses ℓ of the rows picked at w.
-    fn terms(&self, part: Pick<'_>, w: &[f64], slopes: &mut [f64], losses: &mut [f64]) {
+    fn slopes_and_losses(&self, part: Pick<'_>, w: &[f64], slopes: &mut [f64], losses: &mut [f64]) {
         let labels: Vec<f64> = (0..part.len()).map(|k| self.labels[part.at(k)]).collect();
         self.rows.dots(part, w, slopes);
         losses.copy_from_slice(slopes);
@@ -63,7 +64,7 @@ impl Operator for DroLogistic<'_> {
         let part = |range: std::ops::Range<usize>| {
             let pick = Pick::Run { first: range.start, len: range.len() };
             let (mut c, mut l, mut sum) = (vec![0.0; range.len()], vec![0.0; range.len()], vec![0.0; d]);
-            self.terms(pick, w, &mut c, &mut l);
+            self.slopes_and_losses(pick, w, &mut c, &mut l);
             c.iter_mut().zip(&q[range]).for_each(|(c, q)| *c *= self.unit * q);
             self.rows.accumulate(pick, &c, &mut sum);
             (l, sum)
@@ -98,7 +99,7 @@ impl Operator for DroLogistic<'_> {
         out.fill(0.0);
         let weight = self.labels.len() as f64 / pick.len() as f64;
         let (mut c, mut l) = (vec![0.0; pick.len()], vec![0.0; pick.len()]);
-        self.terms(pick, w, &mut c, &mut l);
+        self.slopes_and_losses(pick, w, &mut c, &mut l);
         for k in 0..pick.len() {
             c[k] *= weight * (self.unit * q[pick.at(k)]);
             out[d + pick.at(k)] -= weight * self.unit * l[k];
@@ -121,8 +122,8 @@ impl Operator for DroLogistic<'_> {
         let weight = self.labels.len() as f64 / pick.len() as f64;
         let (mut c, mut l) = (vec![0.0; pick.len()], vec![0.0; pick.len()]);
         let (mut other_c, mut other_l) = (vec![0.0; pick.len()], vec![0.0; pick.len()]);
-        self.terms(pick, &u[..d], &mut c, &mut l);
-        self.terms(pick, &v[..d], &mut other_c, &mut other_l);
+        self.slopes_and_losses(pick, &u[..d], &mut c, &mut l);
+        self.slopes_and_losses(pick, &v[..d], &mut other_c, &mut other_l);
         for k in 0..pick.len() {
             let i = d + pick.at(k);
             c[k] = weight * self.unit * (u[i] * c[k] - v[i] * other_c[k]);
@@ -176,7 +177,7 @@ impl Operator for DroLogistic<'_> {
             let (mut c, mut l, mut size) =
                 (vec![0.0; range.len()], vec![0.0; range.len()], vec![0.0; range.len()]);
             let mut sum = vec![0.0; d];
-            self.terms(pick, w, &mut c, &mut l);
+            self.slopes_and_losses(pick, w, &mut c, &mut l);
             self.rows.dots_of_magnitudes(pick, w, &mut size);
             for k in 0..range.len() {
                 let (slope, delta) = (c[k].abs(), dots * size[k]);
@@ -196,6 +197,90 @@ impl Operator for DroLogistic<'_> {
         })?;
         for (out, w) in sum.iter_mut().zip(w) {
             *out = 1.001 * (*out + gamma(3) * (self.reg * w).abs());
+        }
+        Ok(true)
+    }
+
+    /// `(Σ |q_i c_i| |a_i| + reg |w|, ℓ)`.
+    fn terms(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
+        let d = self.rows.columns();
+        let (w, q) = u.split_at(d);
+        let (sum, losses) = out.split_at_mut(d);
+        sum.fill(0.0);
+        let mut first = 0;
+        let part = |range: std::ops::Range<usize>| {
+            let pick = Pick::Run { first: range.start, len: range.len() };
+            let (mut c, mut l, mut sum) = (vec![0.0; range.len()], vec![0.0; range.len()], vec![0.0; d]);
+            self.slopes_and_losses(pick, w, &mut c, &mut l);
+            c.iter_mut().zip(&q[range]).for_each(|(c, q)| *c = (*c * self.unit * q).abs());
+            self.rows.accumulate_magnitudes(pick, &c, &mut sum);
+            (l, sum)
+        };
+        self.blocks.fold(self.labels.len(), monitor, part, |(l, part): (Vec<f64>, Vec<f64>)| {
+            losses[first..first + l.len()].iter_mut().zip(&l).for_each(|(out, l)| *out = self.unit * l);
+            first += l.len();
+            sum.iter_mut().zip(&part).for_each(|(out, part)| *out += part);
+        })?;
+        sum.iter_mut().zip(w).for_each(|(out, w)| *out += (self.reg * w).abs());
+        Ok(true)
+    }
+
+    /// As in [`Logistic`](super::Logistic), with the weights: three roundings more in `q_i c_i`, and losses as in the plain
+    /// allowance, of products in twice the precision.
+    fn precise(
+        &self,
+        u: &[f64],
+        out: &mut [f64],
+        slack: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<bool, Aborted> {
+        let (n, d) = (self.labels.len(), self.rows.columns());
+        let (w, q) = u.split_at(d);
+        let dots = twice::error(self.rows.longest());
+        let sums = gamma(9) + twice::error(self.blocks.chain(n, 1));
+        let mut total = vec![Sum::new(); d];
+        slack[..d].fill(0.0);
+        let mut first = d;
+        let part = |range: std::ops::Range<usize>| {
+            let pick = Pick::Run { first: range.start, len: range.len() };
+            let count = range.len();
+            let mut exact = vec![Sum::new(); count];
+            let mut size = vec![0.0; count];
+            self.rows.dots_twice(pick, w, &mut exact);
+            self.rows.dots_of_magnitudes(pick, w, &mut size);
+            let mut c: Vec<f64> = exact.iter().map(|z| z.value()).collect();
+            let mut l = c.clone();
+            let labels = &self.labels[range.clone()];
+            dispatch(OfMargins { f: Loss, labels, z: &mut l });
+            let delta: Vec<f64> =
+                c.iter().zip(&size).map(|(z, size)| gamma(1) * z.abs() + dots * size).collect();
+            dispatch(OfMargins { f: Slope, labels, z: &mut c });
+            let (mut partial, mut errors) = (vec![Sum::new(); d], vec![0.0; d]);
+            let mut of_losses = vec![0.0; count];
+            for k in 0..count {
+                let (slope, weight) = (c[k].abs(), self.unit * q[range.start + k]);
+                let steep = 1.01 * slope * delta[k].exp_m1();
+                c[k] *= weight;
+                size[k] = weight.abs() * (slope * sums + (0.25 * delta[k]).min(steep) + 1e-300);
+                of_losses[k] = 1.001 * self.unit * (delta[k].min(steep) + gamma(7) * l[k]) + 1e-300;
+                l[k] *= -self.unit;
+            }
+            self.rows.accumulate_twice(pick, &c, &mut partial);
+            self.rows.accumulate_magnitudes(pick, &size, &mut errors);
+            (l, of_losses, partial, errors)
+        };
+        type Part = (Vec<f64>, Vec<f64>, Vec<Sum>, Vec<f64>);
+        self.blocks.fold(n, monitor, part, |(l, of_losses, partial, errors): Part| {
+            out[first..first + l.len()].copy_from_slice(&l);
+            slack[first..first + l.len()].copy_from_slice(&of_losses);
+            first += l.len();
+            total.iter_mut().zip(partial).for_each(|(total, partial)| total.merge(partial));
+            slack[..d].iter_mut().zip(&errors).for_each(|(slack, error)| *slack += error);
+        })?;
+        for j in 0..d {
+            let (sum, pull) = (total[j].value(), self.reg * w[j]);
+            out[j] = sum + pull;
+            slack[j] = 1.001 * (slack[j] + gamma(3) * (sum.abs() + pull.abs()));
         }
         Ok(true)
     }

@@ -4,10 +4,11 @@
 
 use super::blocks::Blocks;
 use super::logistic::gram_norm;
-use super::{Constants, Operator, Pick, Rows, gamma};
+use super::{Constants, Operator, Pick, Rows, gamma, twice};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::sparse::Sparse;
+use crate::base::sum::Sum;
 use std::sync::OnceLock;
 
 /// See the [module](self).
@@ -175,6 +176,45 @@ impl Operator for MatrixGame<'_> {
         let (rows, columns) = out.split_at_mut(n);
         rows.iter_mut().for_each(|out| *out *= dots);
         columns.iter_mut().for_each(|out| *out *= sums);
+        Ok(true)
+    }
+
+    /// `(|M| |y|, |M|ᵀ |x|)`.
+    fn terms(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
+        self.products_with(u, true, out, monitor)?;
+        Ok(true)
+    }
+
+    /// Each value is rounded once.
+    fn precise(
+        &self,
+        u: &[f64],
+        out: &mut [f64],
+        slack: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<bool, Aborted> {
+        let (n, m) = self.shape();
+        let (x, y) = u.split_at(n);
+        let mut total = vec![Sum::new(); m];
+        let part = |range: std::ops::Range<usize>| {
+            let pick = Pick::Run { first: range.start, len: range.len() };
+            let (mut dots, mut sum) = (vec![Sum::new(); range.len()], vec![Sum::new(); m]);
+            self.rows.dots_twice(pick, y, &mut dots);
+            self.rows.accumulate_twice(pick, &x[range], &mut sum);
+            (dots, sum)
+        };
+        let mut first = 0;
+        self.blocks.fold(n, monitor, part, |(dots, sum): (Vec<Sum>, Vec<Sum>)| {
+            out[first..first + dots.len()].iter_mut().zip(&dots).for_each(|(out, dot)| *out = dot.value());
+            first += dots.len();
+            total.iter_mut().zip(sum).for_each(|(total, sum)| total.merge(sum));
+        })?;
+        out[n..].iter_mut().zip(&total).for_each(|(out, sum)| *out = -sum.value());
+        self.products_with(u, true, slack, monitor)?;
+        let (dots, sums) = (twice::error(self.rows.longest()), twice::error(self.blocks.chain(n, 1)));
+        for (j, (slack, out)) in slack.iter_mut().zip(&*out).enumerate() {
+            *slack = 1.001 * (if j < n { dots } else { sums } * *slack + gamma(1) * out.abs());
+        }
         Ok(true)
     }
 }

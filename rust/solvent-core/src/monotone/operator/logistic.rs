@@ -3,9 +3,10 @@
 
 use super::blocks::Blocks;
 use super::margins::{OfMargins, Slope};
-use super::{Constants, Operator, Pick, Rows, gamma};
+use super::{Constants, Operator, Pick, Rows, gamma, twice};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
+use crate::base::sum::Sum;
 use crate::monotone::vector::norm;
 use solvent_simd::dispatch;
 use std::borrow::Cow;
@@ -144,6 +145,77 @@ impl Operator for Logistic<'_> {
         })?;
         for (out, u) in out.iter_mut().zip(u) {
             *out = 1.001 * (*out / n as f64 + gamma(3) * (self.reg * u).abs());
+        }
+        Ok(true)
+    }
+
+    /// `(1/n) Σ |c_i| |a_i| + reg |u|`.
+    fn terms(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
+        let n = self.components;
+        let chunk = self.rows.chunk();
+        self.blocks.sum(Pick::all(n), out, monitor, |pick, out| {
+            let mut c = vec![0.0; chunk];
+            for from in (0..pick.len()).step_by(chunk) {
+                let part = pick.part(from, pick.len().min(from + chunk));
+                let c = &mut c[..part.len()];
+                self.rows.dots(part, u, c);
+                dispatch(OfMargins {
+                    f: Slope,
+                    labels: &self.labels[part.at(0)..part.at(0) + part.len()],
+                    z: c,
+                });
+                c.iter_mut().for_each(|c| *c = c.abs());
+                self.rows.accumulate_magnitudes(part, c, out);
+            }
+        })?;
+        out.iter_mut().zip(u).for_each(|(out, u)| *out = *out / n as f64 + (self.reg * u).abs());
+        Ok(true)
+    }
+
+    /// As in [`allowance`](Operator::allowance), where `z_i` errs by `δ_i = u |z_i| + γ² |a_i|.|u|` and the sum over i by
+    /// `γ²` of the sum of magnitudes; the slopes themselves are floats, `5u |c_i|` from exact.
+    fn precise(
+        &self,
+        u: &[f64],
+        out: &mut [f64],
+        slack: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<bool, Aborted> {
+        let (n, d) = (self.components, out.len());
+        let dots = twice::error(self.rows.longest());
+        let sums = gamma(6) + twice::error(self.blocks.chain(n, 1));
+        let mut total = vec![Sum::new(); d];
+        slack.fill(0.0);
+        let part = |range: std::ops::Range<usize>| {
+            let pick = Pick::Run { first: range.start, len: range.len() };
+            let (mut c, mut size) = (vec![0.0; range.len()], vec![0.0; range.len()]);
+            let mut exact = vec![Sum::new(); range.len()];
+            self.rows.dots_twice(pick, u, &mut exact);
+            self.rows.dots_of_magnitudes(pick, u, &mut size);
+            for ((c, size), z) in c.iter_mut().zip(&mut size).zip(&exact) {
+                *c = z.value();
+                *size = gamma(1) * c.abs() + dots * *size;
+            }
+            dispatch(OfMargins { f: Slope, labels: &self.labels[range], z: &mut c });
+            let (mut partial, mut errors) = (vec![Sum::new(); d], vec![0.0; d]);
+            self.rows.accumulate_twice(pick, &c, &mut partial);
+            for (c, delta) in c.iter_mut().zip(&size) {
+                let slope = c.abs();
+                *c = slope * sums + (0.25 * delta).min(1.01 * slope * delta.exp_m1()) + 1e-300;
+            }
+            self.rows.accumulate_magnitudes(pick, &c, &mut errors);
+            (partial, errors)
+        };
+        self.blocks.fold(n, monitor, part, |(partial, errors): (Vec<Sum>, Vec<f64>)| {
+            total.iter_mut().zip(partial).for_each(|(total, partial)| total.merge(partial));
+            slack.iter_mut().zip(&errors).for_each(|(slack, error)| *slack += error);
+        })?;
+        let count = n as f64;
+        for j in 0..d {
+            // Two roundings of the mean, one of the penalty, one of their sum.
+            let (mean, pull) = (total[j].value() / count, self.reg * u[j]);
+            out[j] = mean + pull;
+            slack[j] = 1.001 * (slack[j] / count + gamma(3) * (mean.abs() + pull.abs()));
         }
         Ok(true)
     }

@@ -16,6 +16,7 @@ mod logistic;
 mod margins;
 mod quadratic;
 mod rows;
+mod twice;
 
 pub use dro::DroLogistic;
 pub use game::MatrixGame;
@@ -147,6 +148,23 @@ pub trait Operator: Sync {
     /// Bounds coordinate by coordinate what rounding can have done to [`full`](Self::full) at `u`, or says (false)
     /// that nothing is known.
     fn allowance(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted>;
+
+    /// Bounds coordinate by coordinate the magnitudes of the terms whose sum F(u) is, or says (false) that nothing is known:
+    /// what a residual is small beside.
+    fn terms(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted>;
+
+    /// F(u) by sums in twice the precision, and a bound of its error coordinate by coordinate; false: there is none. Slow:
+    /// for certificates where the rounding of [`full`](Self::full) is all that is left.
+    fn precise(
+        &self,
+        u: &[f64],
+        out: &mut [f64],
+        slack: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<bool, Aborted> {
+        let _ = (u, out, slack, monitor);
+        Ok(false)
+    }
 
     /// The same problem in coordinates `û = u/s` that suit it better: `F̂(û) = s F(s û)`, and s, which is constant on each
     /// factor of the sets that the operator is made for. `None`: there are none known.

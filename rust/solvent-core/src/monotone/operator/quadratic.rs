@@ -1,10 +1,11 @@
 //! Affine operators: `F_i(u) = B_i u + c_i`.
 
 use super::blocks::Blocks;
-use super::{Constants, Kind, Operator, Pick, Rows, gamma};
+use super::{Constants, Kind, Operator, Pick, Rows, gamma, twice};
 use crate::base::dense::{DenseError, Matrix, Onto, eigh, gemm};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
+use crate::base::sum::Sum;
 use crate::monotone::vector::{difference, norm};
 use std::borrow::Cow;
 
@@ -199,6 +200,14 @@ impl Operator for Quadratic<'_> {
     /// A product errs by `γ_d |B_i| |u|`, the sum over components by the blocks' γ of all that is added, the division
     /// by one rounding.
     fn allowance(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
+        self.terms(u, out, monitor)?;
+        let factor = 1.002 * (gamma(self.dim + 2) + self.blocks.gamma(2 * self.components) + gamma(4));
+        out.iter_mut().for_each(|out| *out *= factor);
+        Ok(true)
+    }
+
+    /// `(1/n) Σ |B_i| |u| + |c_i|`.
+    fn terms(&self, u: &[f64], out: &mut [f64], monitor: &mut Monitor<'_>) -> Result<bool, Aborted> {
         let (n, d) = (self.components, self.dim);
         self.blocks.sum(Pick::all(n), out, monitor, |pick, out| {
             let mut image = vec![0.0; d];
@@ -211,8 +220,35 @@ impl Operator for Quadratic<'_> {
                 }
             }
         })?;
-        let factor = 1.001 * (gamma(d + 2) + self.blocks.gamma(2 * n) + gamma(4)) / n as f64;
-        out.iter_mut().for_each(|out| *out *= factor);
+        out.iter_mut().for_each(|out| *out /= n as f64);
+        Ok(true)
+    }
+
+    /// One sum a coordinate over components and columns; its value and the division are two roundings.
+    fn precise(
+        &self,
+        u: &[f64],
+        out: &mut [f64],
+        slack: &mut [f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<bool, Aborted> {
+        let (n, d) = (self.components, self.dim);
+        let mut total = vec![Sum::new(); d];
+        self.blocks.sum_twice(n, &mut total, monitor, |pick, total| {
+            for k in 0..pick.len() {
+                let i = pick.at(k);
+                self.rows.dots_twice(Pick::Run { first: i * d, len: d }, u, total);
+                if let Some(c) = self.shift {
+                    total.iter_mut().zip(&c[i * d..(i + 1) * d]).for_each(|(total, &x)| total.add(x));
+                }
+            }
+        })?;
+        self.terms(u, slack, monitor)?;
+        let factor = 1.002 * twice::error(self.blocks.chain(n, d + 8));
+        for j in 0..d {
+            out[j] = total[j].value() / n as f64;
+            slack[j] = factor * slack[j] + gamma(3) * out[j].abs();
+        }
         Ok(true)
     }
 }

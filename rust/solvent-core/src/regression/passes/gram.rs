@@ -89,7 +89,9 @@ impl Pass for Augmented {
             if self.intercept {
                 panels.write_constant(d, 1.0, factors);
             }
-            gram.add(panels);
+            // Behind the last chunk of the share lies the next share, unless another thread has it.
+            let next = (start + n) * share.stride;
+            gram.add_ahead(panels, share.rows, next..next + CHUNK * share.stride);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::base::view::Real;
 pub const WIDTH: usize = 8;
 
 /// Rows of a chunk. More would leave L2 for a few hundred columns, fewer would add to the sums more often.
-pub const CHUNK: usize = 256;
+pub const CHUNK: usize = 512;
 
 /// Eight doubles on one cache line.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -123,7 +123,13 @@ class Coverage:
 class Sampling:
     """Lewis weights, sensitivities, and rows drawn by them."""
 
-    params = ("lewis, p = 1", "lewis, p = 3", "sensitivities, p = 1", "draws, lewis", "draws, sensitivity+leverage")
+    params = (
+        "lewis, p = 1",
+        "lewis, p = 3",
+        "sensitivities, p = 1",
+        "draws, lewis",
+        "draws, sensitivity+leverage",
+    )
     param_names = ("kind",)
 
     def setup(self, kind):

@@ -134,7 +134,11 @@ def test_right_sides_in_the_range_are_fitted_exactly(seed, tau, log_cond, shape,
     """The objective is rounding, and no gap relative to it is small: the fit is that of other right sides, hardly other."""
     rng = np.random.default_rng(seed)
     n, d = shape
-    a = rng.standard_normal((n, d)) @ np.diag(10.0 ** -np.linspace(0, log_cond, d)) @ rng.standard_normal((d, d))
+    a = (
+        rng.standard_normal((n, d))
+        @ np.diag(10.0 ** -np.linspace(0, log_cond, d))
+        @ rng.standard_normal((d, d))
+    )
     b = a @ rng.standard_normal(d)
     weights = 10.0 ** rng.uniform(-2, 2, n) if weighted else None
     result = quantile_regression(a, b, tau, weights=weights)

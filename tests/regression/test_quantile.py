@@ -246,7 +246,11 @@ def test_an_exact_fit_has_objective_zero_or_its_rounding(rng):
     x = np.array([1.0, -2.0, 3.0])
     result = quantile_regression(a, a @ x)
     np.testing.assert_allclose(result.x, x, rtol=1e-13)
-    assert result.objective <= 1e-13 * np.abs(a @ x).sum() and result.success and result.certificate.bound <= 1e-13
+    assert (
+        result.objective <= 1e-13 * np.abs(a @ x).sum()
+        and result.success
+        and result.certificate.bound <= 1e-13
+    )
 
 
 @pytest.mark.parametrize(("n", "d"), [(300, 4), (30000, 6)])

@@ -178,7 +178,9 @@ def test_a_tree_of_chunks_loses_no_digits(rng, cond):
     assert tree.success and whole.success
     assert np.linalg.norm(tree.x - whole.x) <= 1e-12 * np.linalg.norm(whole.x)
     double = lstsq(lazy, b, fit_intercept=True)
-    assert double.success and double.certificate.bound <= 4 * lstsq(a, b, fit_intercept=True).certificate.bound
+    assert (
+        double.success and double.certificate.bound <= 4 * lstsq(a, b, fit_intercept=True).certificate.bound
+    )
 
 
 def test_dask_chunks_stay_where_they_are(rng):

@@ -118,3 +118,39 @@ class Coverage:
             result = sketch_and_solve(self.a, self.b, m=8 * 48, delta=0.05, sketch=name, rng=seed)
             covered += bool((np.abs(result.x - self.x) <= result.error_bars).all())
         return covered / 40
+
+
+class Sampling:
+    """Lewis weights, sensitivities, and rows drawn by them."""
+
+    params = (
+        "lewis, p = 1",
+        "lewis, p = 3",
+        "sensitivities, p = 1",
+        "draws, lewis",
+        "draws, sensitivity+leverage",
+    )
+    param_names = ("kind",)
+
+    def setup(self, kind):
+        from solvent.sketch import lewis_weights, lp_sensitivities, sample_rows
+
+        rng = np.random.default_rng(0)
+        a = rng.standard_normal((20_000, 20)) * np.exp(rng.standard_normal((20_000, 1)))
+        self.find = {
+            "lewis, p = 1": lambda: lewis_weights(a, 1),
+            "lewis, p = 3": lambda: lewis_weights(a, 3),
+            "sensitivities, p = 1": lambda: lp_sensitivities(a, 1),
+            "draws, lewis": lambda: sample_rows(a, 500, p=1, scheme="lewis", rng=0),
+            "draws, sensitivity+leverage": lambda: sample_rows(
+                a, 500, p=1, scheme="sensitivity+leverage", rng=0
+            ),
+        }[kind]
+
+    def time_scores(self, kind):
+        self.find()
+
+    def track_bound(self, kind):
+        return float(self.find().certificate.bound)
+
+    track_bound.unit = "relative error of a score"

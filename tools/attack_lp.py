@@ -112,7 +112,10 @@ def attack_regression(rng, seed):
         certificate = moved.certify(a, b, weights)
         value = norm(residual(a, b, moved.x), exponent, w)
         floor = max(value, size * mpmath.mpf(2) ** -53)
-        truth = (value - min(best, value)) / floor if floor > 0 else mpmath.mpf(0)
+        # An exact fit is judged by the change of the right sides that it is exact for.
+        least = mpmath.mpf(0) if certificate.kind == "backward-error" else min(best, value)
+        floor = size if certificate.kind == "backward-error" else floor
+        truth = (value - least) / floor if floor > 0 else mpmath.mpf(0)
         if certificate.rigorous and truth > mpmath.mpf(certificate.bound):
             print(f"seed {seed}, p {p}, dual {k}: truth {float(truth):.6e} > bound {certificate.bound:.6e}")
             held = False

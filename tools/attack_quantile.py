@@ -62,7 +62,10 @@ def attack(seed):
         )
         certificate = moved.certify(a, b, weights)
         x = [*moved.x, *([moved.intercept] if ones else [])]
-        truth = exact.excess(rows, x, least, b, weights)
+        if certificate.kind == "backward-error":
+            truth = exact.change(rows, x, b, weights)
+        else:
+            truth = exact.excess(rows, x, least, b, weights)
         if certificate.rigorous and truth > Fraction(certificate.bound):
             print(f"seed {seed}, dual {k}: truth {float(truth):.6e} > bound {certificate.bound:.6e}")
             held = False

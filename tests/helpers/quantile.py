@@ -102,6 +102,15 @@ def excess(rows, x, least, b, weights=None):
     return (value - least) / scale if scale else Fraction(0)
 
 
+def change(rows, x, b, weights=None):
+    """What a certificate of an exact fit bounds: the change of the right sides that x fits exactly, as a share of them."""
+    fit = [Fraction(float(v)) for v in x]
+    moved = sum(
+        (abs(y - sum((p * q for p, q in zip(a, fit)), Fraction(0))) for a, y, _lo, _hi in rows), Fraction(0)
+    )
+    return moved / size(b, weights) if moved else Fraction(0)
+
+
 def highs_basis(a, b, tau):
     """x by HiGHS, and the rows that it interpolates."""
     import scipy.sparse as sp

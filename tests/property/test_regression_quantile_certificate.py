@@ -51,6 +51,9 @@ def judge(problem, result, certificate):
     a, b, tau, weights, alpha, ones = problem
     rows = exact.rows_of(a, b, tau, weights, alpha, ones)
     x = [*result.x, *([result.intercept] if ones else [])]
+    if certificate.kind == "backward-error":
+        assert alpha == 0
+        return exact.change(rows, x, b, weights)
     least = exact.optimum(rows) if rows else Fraction(0)
     return exact.excess(rows, x, least, b, weights)
 
@@ -117,6 +120,33 @@ def test_bounds_are_not_lazy(seed, tau, exponent):
     value, least = exact.objective(rows, moved.x), exact.objective(rows, result.x)
     truth = float((value - least) / value)
     assert truth <= certificate.bound <= 2 * truth + 1e-11
+
+
+@settings(max_examples=2 * MOST)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    tau=levels,
+    log_cond=st.floats(0, 8),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 5)),
+    weighted=st.booleans(),
+)
+def test_right_sides_in_the_range_are_fitted_exactly(seed, tau, log_cond, shape, weighted):
+    """The objective is rounding, and no gap relative to it is small: the fit is that of other right sides, hardly other."""
+    rng = np.random.default_rng(seed)
+    n, d = shape
+    a = (
+        rng.standard_normal((n, d))
+        @ np.diag(10.0 ** -np.linspace(0, log_cond, d))
+        @ rng.standard_normal((d, d))
+    )
+    b = a @ rng.standard_normal(d)
+    weights = 10.0 ** rng.uniform(-2, 2, n) if weighted else None
+    result = quantile_regression(a, b, tau, weights=weights)
+    certificate = result.certificate
+    assert judge((a, b, tau, weights, 0.0, False), result, certificate) <= Fraction(certificate.bound)
+    if log_cond <= 3:
+        assert result.success, result.message
+        assert certificate.rigorous and certificate.bound <= 1e-12
 
 
 @settings(max_examples=MOST // 2)

@@ -299,6 +299,16 @@ def test_trivial_problems(rng):
     assert not np.isnan(fitted.certificate.bound)
 
 
+@pytest.mark.parametrize("p", [1, 1.2, 1.5, 1.9, 2, 2.5, 4, 20])
+def test_right_sides_in_the_range_are_fitted_exactly(rng, p):
+    a, x = rng.standard_normal((500, 4)), rng.standard_normal(4)
+    result = lp_regression(a, a @ x, p)
+    assert result.success, result.message
+    assert result.certificate.rigorous and result.certificate.bound <= 1e-13
+    np.testing.assert_allclose(result.x, x, rtol=0, atol=1e-12)
+    assert result.certify(a, a @ x) == result.certificate
+
+
 def test_dependent_columns(rng):
     a, b = noisy(rng, 100, 3)
     result = lp_regression(np.c_[a, 2 * a[:, 1]], b, 3)

@@ -246,7 +246,31 @@ def test_an_exact_fit_has_objective_zero_or_its_rounding(rng):
     x = np.array([1.0, -2.0, 3.0])
     result = quantile_regression(a, a @ x)
     np.testing.assert_allclose(result.x, x, rtol=1e-13)
-    assert result.objective <= 1e-13 * np.abs(a @ x).sum() and not np.isnan(result.certificate.bound)
+    assert (
+        result.objective <= 1e-13 * np.abs(a @ x).sum()
+        and result.success
+        and result.certificate.bound <= 1e-13
+    )
+
+
+@pytest.mark.parametrize(("n", "d"), [(300, 4), (30000, 6)])
+@pytest.mark.parametrize("tau", [0.5, 0.1])
+def test_a_fit_that_rounding_alone_keeps_from_zero_converges(rng, n, d, tau):
+    a, x = rng.standard_normal((n, d)), rng.standard_normal(d)
+    b = a @ x
+    result = quantile_regression(a, b, tau)
+    assert result.success and "exact to the rounding" in result.message
+    assert result.certificate.kind == "backward-error" and result.certificate.rigorous
+    # x fits right sides that differ by so much, and not by much less.
+    change = np.abs(b - a @ result.x).sum() / np.abs(b).sum()
+    assert 0 < result.certificate.bound <= 3 * max(change / min(tau, 1 - tau), 2**-53)
+    np.testing.assert_allclose(result.x, x, rtol=0, atol=1e-11)
+    assert result.certify(a, b) == result.certificate
+    # A residual that is more than rounding is judged by its gap again.
+    noisy = quantile_regression(a, b + 1e-9 * rng.standard_normal(n), tau)
+    assert noisy.certificate.kind == "duality-gap"
+    many = quantile_regression(a, b, [0.2, tau])
+    assert many.success and many.certificate.kind == "backward-error"
 
 
 def test_dependent_columns(rng):

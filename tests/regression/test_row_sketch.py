@@ -167,6 +167,22 @@ def test_dask_arrays(rng):
         lstsq(lazy, np.ones(5))
 
 
+@pytest.mark.parametrize("cond", [1e2, 1e4, 1e6])
+def test_a_tree_of_chunks_loses_no_digits(rng, cond):
+    """In twice the precision the answers agree whatever the condition; in double each is as good as its data allow."""
+    da = pytest.importorskip("dask.array")
+    a, b = make(rng, 4000, 6, cond=cond)
+    lazy = da.from_array(a, chunks=(170, 6))
+    precise = {"fit_intercept": True, "accuracy": "high", "tol": 1e-8}
+    tree, whole = lstsq(lazy, b, **precise), lstsq(a, b, **precise)
+    assert tree.success and whole.success
+    assert np.linalg.norm(tree.x - whole.x) <= 1e-12 * np.linalg.norm(whole.x)
+    double = lstsq(lazy, b, fit_intercept=True)
+    assert (
+        double.success and double.certificate.bound <= 4 * lstsq(a, b, fit_intercept=True).certificate.bound
+    )
+
+
 def test_dask_chunks_stay_where_they_are(rng):
     """Two worker processes; what travels is the sums."""
     dask = pytest.importorskip("dask")
@@ -201,9 +217,14 @@ def test_dask_on_a_local_cluster(rng):
         distributed.Client(cluster),
     ):
         result = lstsq(da.from_array(a, chunks=(500, 6)), b, fit_intercept=True)
-    assert result.success, result
+        hard, hard_b = make(rng, 4000, 6, cond=1e4)
+        precise = lstsq(da.from_array(hard, chunks=(500, 6)), hard_b, accuracy="high", tol=1e-9)
+    assert result.success and precise.success, result
     whole = lstsq(a, b, fit_intercept=True)
     assert np.linalg.norm(result.x - whole.x) <= 1e-12 * np.linalg.norm(whole.x)
+    # Beyond that condition only residuals in twice the precision determine so many digits.
+    whole = lstsq(hard, hard_b, accuracy="high", tol=1e-9)
+    assert np.linalg.norm(precise.x - whole.x) <= 1e-12 * np.linalg.norm(whole.x)
 
 
 def test_states_of_dask_partitions(rng):

@@ -75,7 +75,9 @@ class LpResult(Result):
     Notes
     -----
     `certificate` has kind "duality-gap" and is relative: its bound is ``gap / max(objective, 2**-53 * norm(b))`` in the
-    same norm. It is rigorous but where columns are left out that are neither zero nor copies of others.
+    same norm. Where b lies in the range of a, the objective is the rounding of x, and no gap relative to it is small; the
+    certificate then has kind "backward-error": x fits right sides exactly that differ from b by at most the bound, as a
+    share of its norm. It is rigorous but where columns are left out that are neither zero nor copies of others.
 
     Examples
     --------

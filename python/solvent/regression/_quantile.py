@@ -67,7 +67,9 @@ class QuantileResult(Result):
     Notes
     -----
     `certificate` has kind "duality-gap" and is relative: its bound is ``gap / max(objective, 2**-53 * sum(w * abs(b)))``,
-    for a sequence the largest of all, with each in ``parts["bound_0"]``, ... It is rigorous but where columns are left out
+    for a sequence the largest of all, with each in ``parts["bound_0"]``, ... Where b lies in the range of a (and alpha is
+    0), the objective is the rounding of x, and no gap relative to it is small; the certificate then has kind
+    "backward-error": x fits right sides exactly that differ from b by at most the bound, as a share of ``sum(w * abs(b))``. It is rigorous but where columns are left out
     that are neither zero nor copies of others, times a power of two.
 
     Examples

@@ -145,14 +145,29 @@ struct Operand<'a, T: Clone> {
     data: Cow<'a, [T]>,
     shape: (usize, usize),
     row_major: bool,
+    /// Distance of the rows, or columns.
+    stride: usize,
 }
 
 impl<'a, T: Field> Operand<'a, T> {
+    /// Without gaps: copied where there are any.
     fn new(view: &MatrixView<'a, T>) -> Self {
         let shape = view.shape();
         match view.as_row_major() {
-            Some(slice) => Self { data: Cow::Borrowed(slice), shape, row_major: true },
-            None => Self { data: view.to_column_major(), shape, row_major: false },
+            Some(slice) => Self { data: Cow::Borrowed(slice), shape, row_major: true, stride: shape.1 },
+            None => Self { data: view.to_column_major(), shape, row_major: false, stride: shape.0 },
+        }
+    }
+
+    /// Perhaps with gaps between rows or columns: a part of a matrix is not copied.
+    fn spaced(view: &MatrixView<'a, T>) -> Self {
+        let shape = view.shape();
+        if let Some((slice, stride)) = view.as_rows() {
+            return Self { data: Cow::Borrowed(slice), shape, row_major: true, stride };
+        }
+        match view.transpose().as_rows() {
+            Some((slice, stride)) => Self { data: Cow::Borrowed(slice), shape, row_major: false, stride },
+            None => Self::new(view),
         }
     }
 
@@ -166,9 +181,9 @@ impl<'a, T: Field> Operand<'a, T> {
     fn faer(&self) -> MatRef<'_, T> {
         let (rows, columns) = self.shape;
         if self.row_major {
-            MatRef::from_row_major_slice(&self.data, rows, columns)
+            MatRef::from_row_major_slice_with_stride(&self.data, rows, columns, self.stride)
         } else {
-            MatRef::from_column_major_slice(&self.data, rows, columns)
+            MatRef::from_column_major_slice_with_stride(&self.data, rows, columns, self.stride)
         }
     }
 }
@@ -196,7 +211,7 @@ pub fn gemm<T: Field>(out: &mut Matrix<T>, onto: Onto, alpha: T, a: MatrixView<'
         Onto::Replace => Accum::Replace,
         Onto::Add => Accum::Add,
     };
-    let (a, b) = (Operand::new(&a), Operand::new(&b));
+    let (a, b) = (Operand::spaced(&a), Operand::spaced(&b));
     matmul::matmul(out.faer_mut(), beta, a.faer(), b.faer(), alpha, Par::Seq);
 }
 

@@ -3,8 +3,8 @@
 use crate::sketch::Name;
 
 /// From so many unknowns on, conjugate gradients take the place of a second Gram matrix: `2 n d²` flops against about
-/// thirty passes, at the ratio of arithmetic to bandwidth of today's cores.
-pub const GRADIENTS_FROM: usize = 300;
+/// forty passes, at the ratio of arithmetic to bandwidth of today's cores; a hundred and more where the condition is 1e10.
+pub const GRADIENTS_FROM: usize = 600;
 
 /// What the certificate shall bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

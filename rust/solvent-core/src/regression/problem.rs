@@ -175,6 +175,13 @@ fn share_rows(columns: usize, grain: usize) -> usize {
     ((1 << 17) / columns.max(1)).div_ceil(grain).max(1) * grain
 }
 
+/// Rows of a share in memory: about a megabyte, or up to four where each of `count` running sums still gets eight. A
+/// running sum leaves the cache while the others have their turn.
+fn memory_share_rows(rows: usize, columns: usize, count: usize, grain: usize) -> usize {
+    let least = share_rows(columns, grain);
+    (rows / (8 * count)).clamp(least, 4 * least) / grain * grain
+}
+
 /// Running sums of a pass over a stream, whose length is not known.
 const STREAM_SUMS: usize = 4;
 
@@ -264,10 +271,10 @@ impl<'a> Problem<'a> {
         pass: &P,
         monitor: &mut Monitor<'_>,
     ) -> Result<Option<P::Sum>, RegressionError> {
-        let rows = share_rows(self.columns, pass.grain());
         let sums = match &mut self.source {
             Source::Memory { a, b, weights } => {
                 let count = accumulators(self.count, self.columns, pass.bytes());
+                let rows = memory_share_rows(self.count, self.columns, count, pass.grain());
                 let data = Memory { a: *a, b, weights: *weights, sides: self.sides, thin: self.thin };
                 data.pass(pass, rows, count, monitor)?
             }
@@ -276,6 +283,7 @@ impl<'a> Problem<'a> {
                     return Ok(None);
                 }
                 let shape = (self.columns, self.sides, self.weighted);
+                let rows = share_rows(self.columns, pass.grain());
                 let (sums, count) = read_stream(*stream, pass, shape, rows, monitor)?;
                 self.count = count;
                 sums

@@ -166,7 +166,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
             Core::Empty => vec![Vec::new(); gradients.len()],
             Core::Full(factor) if found.iterative => {
                 // The first round aims at the whole answer, later ones at what rounding left of it.
-                let reduction = if self.evaluations == 0 { 1e-10 } else { 1e-7 };
+                let reduction = if self.evaluations == 0 { 1e-10 } else { 1e-5 };
                 gradients::solve(self.problem, moments, factor, gradients, reduction, monitor)?
             }
             Core::Full(factor) => gradients.iter().map(|g| factor.solve(g)).collect(),

@@ -1,21 +1,50 @@
 //! The register tiles: products of a few panels with one, rows streamed as the summed dimension.
 
-use solvent_simd::{F64s, Kernel, Simd};
+use std::ops::Range;
+
+use solvent_simd::{F64s, Kernel, Simd, prefetch};
 
 use super::panels::{Octet, Panels, WIDTH};
 use crate::base::gram::{RUN, Tile, place};
 
 /// Adds the products of all pairs of panels to the tiles, each with its rounding error.
-pub(super) struct Accumulate<'a> {
+pub(super) struct Accumulate<'a, T> {
     pub(super) panels: &'a Panels,
     pub(super) sums: &'a mut [Tile],
     pub(super) errors: &'a mut [Tile],
+    /// What is read next.
+    pub(super) ahead: Ahead<'a, T>,
 }
 
-impl Kernel for Accumulate<'_> {
+/// Entries that are asked for, a cache line a row of products: packing reads at the speed of memory, and products leave
+/// memory idle, so the next chunk is on its way while this one is multiplied.
+pub(super) struct Ahead<'a, T> {
+    rows: &'a [T],
+    range: Range<usize>,
+}
+
+impl<'a, T> Ahead<'a, T> {
+    pub(super) fn new(rows: &'a [T], range: Range<usize>) -> Self {
+        Self { rows, range }
+    }
+
+    #[inline(always)]
+    fn hint(&mut self) {
+        const LINE: usize = 64;
+        if self.range.start < self.range.end {
+            prefetch(self.rows, self.range.start);
+            self.range.start += LINE / size_of::<T>().clamp(1, LINE);
+        }
+    }
+}
+
+/// Panels beyond which the tiles no longer stay in L2 between two chunks, so that they are asked for in time.
+const FAR: usize = 64;
+
+impl<T> Kernel for Accumulate<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run<S: Simd>(self) {
+    fn run<S: Simd>(mut self) {
         let count = self.panels.columns().div_ceil(WIDTH);
         // Three panels of rows against one of columns: 24 of 32 registers hold sums (AVX-512). Narrower registers
         // take one panel and part of the columns at a time.
@@ -25,9 +54,9 @@ impl Kernel for Accumulate<'_> {
             for q in 0..last {
                 let from = first.max(q);
                 match last - from {
-                    3 => pair::<S::F64, 3>(self.panels, from, q, self.sums, self.errors),
-                    2 => pair::<S::F64, 2>(self.panels, from, q, self.sums, self.errors),
-                    _ => pair::<S::F64, 1>(self.panels, from, q, self.sums, self.errors),
+                    3 => pair::<S::F64, 3, T>(&mut self, from, q),
+                    2 => pair::<S::F64, 2, T>(&mut self, from, q),
+                    _ => pair::<S::F64, 1, T>(&mut self, from, q),
                 }
             }
         }
@@ -36,27 +65,22 @@ impl Kernel for Accumulate<'_> {
 
 /// Panels `p..p + A` by panel `q`.
 #[inline(always)]
-fn pair<V: F64s, const A: usize>(
-    panels: &Panels,
-    p: usize,
-    q: usize,
-    sums: &mut [Tile],
-    errors: &mut [Tile],
-) {
+fn pair<V: F64s, const A: usize, T>(work: &mut Accumulate<'_, T>, p: usize, q: usize) {
+    let panels = work.panels;
     let mut left = [panels.panel(p); A];
     for a in 0..A {
         left[a] = panels.panel(p + a);
     }
     let right = panels.panel(q);
     match V::LANES {
-        8 => tile::<V, A, 1, 8>(&left, right, 0, p, q, sums, errors),
+        8 => tile::<V, A, 1, 8, T>(&left, right, 0, (p, q), work),
         4 => {
-            tile::<V, A, 2, 4>(&left, right, 0, p, q, sums, errors);
-            tile::<V, A, 2, 4>(&left, right, 4, p, q, sums, errors);
+            tile::<V, A, 2, 4, T>(&left, right, 0, (p, q), work);
+            tile::<V, A, 2, 4, T>(&left, right, 4, (p, q), work);
         }
         _ => {
             for column in (0..WIDTH).step_by(2) {
-                tile::<V, A, 4, 2>(&left, right, column, p, q, sums, errors);
+                tile::<V, A, 4, 2, T>(&left, right, column, (p, q), work);
             }
         }
     }
@@ -65,14 +89,12 @@ fn pair<V: F64s, const A: usize>(
 /// The products of `A` panels (of `R` registers a row) with columns `at..at + N` of one panel. Runs of [`RUN`] rows are
 /// summed one row after the other, the runs of a chunk likewise, and the chunk's sum goes to the tile by a two-sum.
 #[inline(always)]
-fn tile<V: F64s, const A: usize, const R: usize, const N: usize>(
+fn tile<V: F64s, const A: usize, const R: usize, const N: usize, T>(
     left: &[&[Octet]; A],
     right: &[Octet],
     at: usize,
-    p: usize,
-    q: usize,
-    sums: &mut [Tile],
-    errors: &mut [Tile],
+    (p, q): (usize, usize),
+    work: &mut Accumulate<'_, T>,
 ) {
     let zero = V::splat(0.0);
     let mut total = [[[zero; R]; A]; N];
@@ -87,6 +109,7 @@ fn tile<V: F64s, const A: usize, const R: usize, const N: usize>(
         }
         let columns = &right[start..end];
         for k in 0..columns.len() {
+            work.ahead.hint();
             let mut x = [[zero; R]; A];
             for a in 0..A {
                 for r in 0..R {
@@ -110,9 +133,17 @@ fn tile<V: F64s, const A: usize, const R: usize, const N: usize>(
             }
         }
         start = end;
+        if p >= FAR && start < rows && start + RUN >= rows {
+            for a in 0..A {
+                for n in 0..N {
+                    prefetch(&work.sums[place(p + a, q)], at + n);
+                    prefetch(&work.errors[place(p + a, q)], at + n);
+                }
+            }
+        }
     }
     for a in 0..A {
-        let (s, e) = (&mut sums[place(p + a, q)], &mut errors[place(p + a, q)]);
+        let (s, e) = (&mut work.sums[place(p + a, q)], &mut work.errors[place(p + a, q)]);
         for n in 0..N {
             for r in 0..R {
                 let lane = r * V::LANES;

@@ -18,6 +18,8 @@ mod panels;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 pub use panels::{CHUNK, Octet, Panels, WIDTH};
 
 use super::dense::Matrix;
@@ -26,9 +28,9 @@ use super::monitor::Monitor;
 use super::view::{MatrixView, Real};
 
 /// Rows whose products are summed one after the other in a register.
-pub const RUN: usize = 32;
+pub const RUN: usize = 64;
 
-/// `c` of the bound `|fl(G)_jk - G_jk| <= γ_c sum_i |a_ij a_ik|`, `γ_c = c u / (1 - c u)`, without weights: 32 additions
+/// `c` of the bound `|fl(G)_jk - G_jk| <= γ_c sum_i |a_ij a_ik|`, `γ_c = c u / (1 - c u)`, without weights: 64 additions
 /// in a run and the product's own rounding where the level has no fused multiply-add, the runs of a chunk, then the sum
 /// of head and tail. The chunks themselves are added by two-sums, whose tails are summed plainly: `N` chunks cost
 /// `2 N² u²`, less than one more `u` up to `N = 2^25` chunks (`10^9` rows and more).
@@ -75,8 +77,16 @@ impl Gram {
 
     /// Adds the rows of a packed chunk.
     pub fn add(&mut self, panels: &Panels) {
+        self.add_ahead::<f64>(panels, &[], 0..0);
+    }
+
+    /// Adds the rows of a packed chunk, and meanwhile asks memory for `rows[range]`, which the caller packs next. Any
+    /// range is allowed: these are hints.
+    pub fn add_ahead<T>(&mut self, panels: &Panels, rows: &[T], range: Range<usize>) {
         assert_eq!(panels.columns(), self.order, "panels and Gram matrix of different orders");
-        solvent_simd::dispatch(kernel::Accumulate { panels, sums: &mut self.sums, errors: &mut self.errors });
+        let (sums, errors) = (&mut self.sums, &mut self.errors);
+        let ahead = kernel::Ahead::new(rows, range);
+        solvent_simd::dispatch(kernel::Accumulate { panels, sums, errors, ahead });
     }
 
     /// Adds rows that lie `stride` apart, each times the square root of its weight. `scratch` is any [`Panels`] of
@@ -102,7 +112,8 @@ impl Gram {
             }
             scratch.begin(n);
             scratch.write(0, &rows[start * stride..], stride, self.order, weights.map(|_| &roots[..]));
-            self.add(scratch);
+            let next = (start + n) * stride;
+            self.add_ahead(scratch, rows, next..rows.len().min(next + CHUNK * stride));
         }
     }
 

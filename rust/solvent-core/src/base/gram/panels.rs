@@ -3,7 +3,7 @@
 //! Packing is the one place where rows of any kind (f32 or f64, weighted, with appended columns) become the kernel's
 //! operand. It costs O(rows · columns) against the O(rows · columns²) that follow.
 
-use solvent_simd::{Kernel, Simd};
+use solvent_simd::{Kernel, Simd, prefetch};
 
 use crate::base::view::Real;
 
@@ -11,7 +11,7 @@ use crate::base::view::Real;
 pub const WIDTH: usize = 8;
 
 /// Rows of a chunk. More would leave L2 for a few hundred columns, fewer would add to the sums more often.
-pub const CHUNK: usize = 256;
+pub const CHUNK: usize = 512;
 
 /// Eight doubles on one cache line.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,7 +60,8 @@ impl Panels {
         }
     }
 
-    /// Writes columns `at..at + width` of every row; row i is `block[i · stride..][..width]`, times `factors[i]`.
+    /// Writes columns `at..at + width` of every row; row i is `block[i · stride..][..width]`, times `factors[i]`. The
+    /// columns that follow up to the next multiple of [`WIDTH`] are zeroed: write from left to right.
     pub fn write<T: Real>(
         &mut self,
         at: usize,
@@ -104,8 +105,11 @@ struct Pack<'a, T> {
     factors: Option<&'a [f64]>,
 }
 
-/// Panels that are written together: a few cache lines of each row are read at once.
-const GROUP: usize = 8;
+/// Rows that are written together: as many lines of a panel side by side, and few enough for the first cache.
+const BLOCK: usize = 8;
+
+/// How far ahead of the packing rows are asked for, in bytes: the hardware loses track of so many streams.
+const AHEAD: usize = 4096;
 
 impl<T: Real> Kernel for Pack<'_, T> {
     type Output = ();
@@ -113,39 +117,62 @@ impl<T: Real> Kernel for Pack<'_, T> {
     fn run<S: Simd>(self) {
         let Self { panels, at, block, stride, width, factors } = self;
         let rows = panels.rows;
-        // Whole panels go octet by octet, the ragged ends element by element.
+        // Whole octets, then the ragged end as one; only a ragged start goes element by element.
         let head = if at.is_multiple_of(WIDTH) { 0 } else { (WIDTH - at % WIDTH).min(width) };
         let whole = (width - head) / WIDTH;
-        for first in (0..whole).step_by(GROUP) {
-            let group = GROUP.min(whole - first);
-            for i in 0..rows {
-                let from = i * stride + head + first * WIDTH;
-                let (octets, _) = block[from..from + group * WIDTH].as_chunks::<WIDTH>();
-                let factor = match factors {
-                    Some(factors) => factors[i],
-                    None => 1.0,
-                };
-                let mut place = ((at + head) / WIDTH + first) * STRIDE + i;
-                for octet in octets {
-                    // By way of a value: the compiler cannot know that input and output do not overlap.
-                    let mut row = [0.0; WIDTH];
-                    for l in 0..WIDTH {
-                        row[l] = octet[l].to_f64() * factor;
-                    }
-                    panels.data[place] = Octet(row);
-                    place += STRIDE;
+        let tail = head + whole * WIDTH;
+        let ahead = (AHEAD / size_of::<T>()).max(BLOCK * stride);
+        for start in (0..rows).step_by(BLOCK) {
+            let end = (start + BLOCK).min(rows);
+            for i in start..end {
+                let factor = factor_of(factors, i);
+                for j in 0..head {
+                    let (panel, lane) = ((at + j) / WIDTH * STRIDE, (at + j) % WIDTH);
+                    panels.data[panel + i].0[lane] = block[i * stride + j].to_f64() * factor;
+                }
+            }
+            for p in 0..whole {
+                let panel = ((at + head) / WIDTH + p) * STRIDE;
+                for i in start..end {
+                    let from = i * stride + head + p * WIDTH;
+                    prefetch(block, from + ahead);
+                    let octet = block[from..].first_chunk().expect("a whole octet");
+                    panels.data[panel + i] = octet_of(octet, WIDTH, factor_of(factors, i));
+                }
+            }
+            if tail < width {
+                let panel = (at + tail) / WIDTH * STRIDE;
+                for i in start..end {
+                    let rest = &block[i * stride + tail..];
+                    let factor = factor_of(factors, i);
+                    panels.data[panel + i] = if let Some(octet) = rest.first_chunk() {
+                        octet_of(octet, width - tail, factor)
+                    } else {
+                        let mut octet = [rest[0]; WIDTH];
+                        octet[..width - tail].copy_from_slice(&rest[..width - tail]);
+                        octet_of(&octet, width - tail, factor)
+                    };
                 }
             }
         }
-        for j in (0..head).chain(head + whole * WIDTH..width) {
-            let (panel, lane) = ((at + j) / WIDTH * STRIDE, (at + j) % WIDTH);
-            for i in 0..rows {
-                let factor = match factors {
-                    Some(factors) => factors[i],
-                    None => 1.0,
-                };
-                panels.data[panel + i].0[lane] = block[i * stride + j].to_f64() * factor;
-            }
-        }
     }
+}
+
+#[inline(always)]
+fn factor_of(factors: Option<&[f64]>, i: usize) -> f64 {
+    match factors {
+        Some(factors) => factors[i],
+        None => 1.0,
+    }
+}
+
+/// The first `count` elements times the factor, then zeros.
+#[inline(always)]
+fn octet_of<T: Real>(octet: &[T; WIDTH], count: usize, factor: f64) -> Octet {
+    // By way of a value: the compiler cannot know that input and output do not overlap.
+    let mut row = [0.0; WIDTH];
+    for l in 0..WIDTH {
+        row[l] = if l < count { octet[l].to_f64() * factor } else { 0.0 };
+    }
+    Octet(row)
 }

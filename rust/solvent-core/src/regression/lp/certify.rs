@@ -13,6 +13,7 @@ use crate::base::buffer::Buffer;
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::monitor::Monitor;
 use crate::base::sum::{Dd, Sum};
+use crate::regression::quantile::certify::exact;
 use crate::regression::quantile::design::{GROUP, TILE, padded, panel_rows};
 use crate::regression::quantile::exact::{Expose, chain};
 use crate::regression::quantile::factor::U;
@@ -146,11 +147,19 @@ pub fn certify(
     let bound = if gap == 0.0 { 0.0 } else { gap / scale * (1.0 + 16.0 * U) };
     let bound = if bound.is_nan() { f64::INFINITY } else { bound };
     let units = |value: f64| problem.objective(value);
-    let certificate = Certificate::new(Kind::DualityGap, bound)
+    // As for quantiles: the right sides that x fits exactly.
+    let change = (largest * (1.0 + roundings * U) + residuals) / size * (1.0 + roundings * U);
+    let (kind, bound) = if exact(problem, change) && !exact(problem, bound) {
+        (Kind::BackwardError, change)
+    } else {
+        (Kind::DualityGap, bound)
+    };
+    let certificate = Certificate::new(kind, bound)
         .part("gap", units(gap))
         .part("infeasibility", units(if length > 0.0 { infeasibility / length } else { 0.0 }))
         .part("allowance", units(allowance))
         .part("eta", frame.eta);
-    let certificate = if frame.proven { certificate } else { certificate.estimate() };
+    let proven = frame.proven || kind == Kind::BackwardError;
+    let certificate = if proven { certificate } else { certificate.estimate() };
     Ok(Judgement { objective: units(objective), gap: units(gap), certificate, residual })
 }

@@ -228,6 +228,10 @@ impl Method<2> for Interior<'_, '_> {
             self.end = Some(Status::RoundingFloor);
             return Ok(Some(bound));
         }
+        if let Some(bound) = self.record.exact(&self.x, &r, monitor)? {
+            self.end = Some(Status::RoundingFloor);
+            return Ok(Some(bound));
+        }
         self.unit = mean;
         self.above = Side::new(r.iter().map(|r| (r / mean).max(0.0) + COLD).collect());
         self.below = Side::new(r.iter().map(|r| (-r / mean).max(0.0) + COLD).collect());

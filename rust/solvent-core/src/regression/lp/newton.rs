@@ -160,6 +160,10 @@ impl Newton<'_, '_> {
         let relative = direction.decrement / value;
         let moved = self.search(&direction);
         self.r = self.record.residuals(&self.x, monitor)?;
+        if let Some(bound) = self.record.exact(&self.x, &self.r, monitor)? {
+            self.end = Some(Status::RoundingFloor);
+            return Ok(Some(bound));
+        }
         if self.p != self.record.p {
             if relative <= STAGE || !moved {
                 self.p = (self.p * GROWTH).min(self.record.p);

@@ -3,9 +3,11 @@
 use super::certify::{Judgement, certify};
 use super::passes::{normal, powers, products};
 use super::solve::Solution;
+use crate::base::certificate::Kind;
 use crate::base::monitor::{Ending, Monitor};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
+use crate::regression::quantile::certify::exact;
 use crate::regression::quantile::interior::System;
 use crate::regression::quantile::{Frame, Problem, QuantileError};
 
@@ -87,6 +89,24 @@ impl<'a, 'p> Record<'a, 'p> {
         Ok(self.judge(x, &y, monitor)?.0)
     }
 
+    /// Judges x where its residuals are no more than rounding; the bound, if that makes an exact fit of it.
+    pub fn exact(
+        &mut self,
+        x: &[f64],
+        r: &[f64],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Option<f64>, QuantileError> {
+        let side = |i: usize| (self.problem.weight(i) * self.problem.b[i]).abs();
+        let most = (0..r.len()).map(side).fold(0.0, f64::max);
+        // Cheap and rough: the certificate has the norms.
+        if most == 0.0 || !exact(self.problem, largest(r) / most / 8.0) {
+            return Ok(None);
+        }
+        let bound = self.judge_alone(x, r, monitor)?;
+        let kind = self.best.as_ref().map(|best| best.judgement.certificate.kind);
+        Ok((kind == Some(Kind::BackwardError)).then_some(bound))
+    }
+
     /// The least bound so far.
     pub fn bound(&self) -> Option<f64> {
         self.best.as_ref().map(|best| best.judgement.certificate.bound)
@@ -153,7 +173,7 @@ fn explained(ending: Ending, judgement: &Judgement, problem: &Problem<'_>, frame
     let mut message = match outcome.status {
         Status::RoundingFloor => format!(
             "rounding allows no smaller bound than {bound:.1e} for these data; raise tol, or pass float64 arrays if they \
-             are float32; where the fit is exact, the bound is relative to the rounding of b"
+             are float32"
         ),
         Status::Stalled => {
             format!(
@@ -165,7 +185,9 @@ fn explained(ending: Ending, judgement: &Judgement, problem: &Problem<'_>, frame
     if rank < width {
         message += &format!("; rank {rank} of {width}: dependent columns have coefficient 0");
     }
-    if !frame.proven {
+    if judgement.certificate.kind == Kind::BackwardError {
+        message += "; the fit is exact to the rounding of the data";
+    } else if !frame.proven {
         message +=
             "; the columns are too dependent in float64 for a proof: the bound is that of the kept columns";
     }

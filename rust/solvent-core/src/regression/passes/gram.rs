@@ -1,10 +1,12 @@
 //! The Gram matrix of the rows with what is appended to them: ones for the intercept, and the right sides.
 
+use std::ops::Range;
+
 use super::portable::{Portable, Remote};
 use super::{Entry, Pass, Share, ThinShare};
 use crate::base::dense::{Matrix, Onto, gemm};
 use crate::base::error::Aborted;
-use crate::base::gram::{CHUNK, Gram, Panels};
+use crate::base::gram::{CHUNK, Gram, Panels, WIDTH};
 use crate::base::view::MatrixView;
 
 /// `[A 1 b]ᵀ W [A 1 b]`, the columns scaled by powers of two.
@@ -89,7 +91,9 @@ impl Pass for Augmented {
             if self.intercept {
                 panels.write_constant(d, 1.0, factors);
             }
-            gram.add(panels);
+            // Behind the last chunk of the share lies the next share, unless another thread has it.
+            let next = (start + n) * share.stride;
+            gram.add_ahead(panels, share.rows, next..next + CHUNK * share.stride);
         }
     }
 
@@ -162,6 +166,21 @@ pub struct Preconditioned {
     pub t: Matrix<f64>,
 }
 
+impl Preconditioned {
+    /// Blocks of columns of T, each with how many of its rows are not all zero: half of a triangle costs nothing.
+    fn blocks(&self) -> Vec<(Range<usize>, usize)> {
+        const BLOCKS: usize = 8;
+        let order = self.t.columns();
+        let width = order.div_ceil(BLOCKS).next_multiple_of(WIDTH).max(4 * WIDTH);
+        let used = |j: usize| self.t.column(j).iter().rposition(|&t| t != 0.0).map_or(0, |last| last + 1);
+        let block = |from: usize| {
+            let columns = from..order.min(from + width);
+            (columns.clone(), columns.map(used).fold(1, usize::max))
+        };
+        (0..order).step_by(width).map(block).collect()
+    }
+}
+
 /// A running Gram matrix of transformed rows.
 #[derive(Debug, Clone)]
 pub struct RunningProduct {
@@ -183,7 +202,7 @@ impl Pass for Preconditioned {
             panels: Panels::new(order),
             roots: vec![1.0; CHUNK],
             rows: Vec::new(),
-            product: Matrix::zeros(order, CHUNK),
+            product: Matrix::zeros(0, 0),
         }
     }
 
@@ -192,7 +211,8 @@ impl Pass for Preconditioned {
     }
 
     fn absorb<T: Entry>(&self, sum: &mut RunningProduct, share: &Share<'_, T>) {
-        let (d, order) = (self.columns, self.t.columns());
+        let d = self.columns;
+        let blocks = self.blocks();
         for start in (0..share.count).step_by(CHUNK) {
             let n = CHUNK.min(share.count - start);
             let RunningProduct { gram, panels, roots, rows, product } = sum;
@@ -202,15 +222,20 @@ impl Pass for Preconditioned {
                 rows.extend(self.intercept.then_some(1.0));
                 roots[i - start] = share.weight(i).sqrt();
             }
-            if product.columns() != n {
-                *product = Matrix::zeros(order, n);
-            }
-            // (A T)ᵀ by columns is A T by rows.
             let a = MatrixView::column_major(rows, self.t.rows(), n).expect("whole rows");
-            gemm(product, Onto::Replace, 1.0, self.t.view().transpose(), a);
+            let factors = share.weights.map(|_| &roots[..n]);
             panels.begin(n);
-            panels.write(0, product.as_slice(), order, order, share.weights.map(|_| &roots[..n]));
-            gram.add(panels);
+            for (columns, reach) in &blocks {
+                if (product.rows(), product.columns()) != (columns.len(), n) {
+                    *product = Matrix::zeros(columns.len(), n);
+                }
+                // (A T)ᵀ by columns is A T by rows.
+                let t = self.t.view().row_range(0, *reach).transpose().row_range(columns.start, columns.end);
+                gemm(product, Onto::Replace, 1.0, t, a.row_range(0, *reach));
+                panels.write(columns.start, product.as_slice(), columns.len(), columns.len(), factors);
+            }
+            let next = (start + n) * share.stride;
+            gram.add_ahead(panels, share.rows, next..next + CHUNK * share.stride);
         }
     }
 

@@ -23,6 +23,9 @@ use crate::base::error::Aborted;
 use crate::base::gram::CHUNK;
 pub use crate::regression::problem::{Share, ThinShare};
 
+/// Rows whose products a gradient sums one after the other before they go to its total.
+pub const RUN: usize = 32;
+
 /// Rows of the passes are read in whole registers of at most this many entries.
 pub const PAD: usize = 8;
 

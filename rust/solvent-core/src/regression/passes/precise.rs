@@ -7,9 +7,8 @@
 use solvent_simd::{F64s, Kernel, Simd};
 
 use super::portable::{Portable, Remote};
-use super::{Entry, Pass, Share, ThinShare, padded};
+use super::{Entry, Pass, RUN, Share, ThinShare, padded};
 use crate::base::error::Aborted;
-use crate::base::gram::RUN;
 use crate::base::sum::{Dd, Sum};
 
 /// The right sides' points.

@@ -1,11 +1,10 @@
 //! The fused residual-gradient pass: `g = Aᵀ W (b - A x)` and `|b - A x|_W²` in one read of the rows.
 
-use solvent_simd::{F64s, Kernel, Lanes, Simd};
+use solvent_simd::{F64s, Kernel, Lanes, Simd, prefetch};
 
 use super::portable::{Portable, Remote};
-use super::{Entry, PAD, Pass, Share, ThinShare, padded};
+use super::{Entry, PAD, Pass, RUN, Share, ThinShare, padded};
 use crate::base::error::Aborted;
-use crate::base::gram::RUN;
 use crate::base::sum::{Sum, two_sum};
 
 /// The right sides' points: one padded vector each, and the intercepts.
@@ -214,6 +213,9 @@ impl Side<'_> {
     }
 }
 
+/// How far ahead rows are asked for, in bytes, where four are shorter: the hardware loses track of short ones.
+const AHEAD: usize = 4096;
+
 /// Rows i..i + 4: adds `a w r` to `run`, returns the sums of `w r` and `w r²`.
 ///
 /// Whole registers are read, so up to [`PAD`] - 1 entries behind a row (the next row's, finite) meet zeros of x, and
@@ -231,8 +233,12 @@ fn four<V: F64s, T: Entry>(
     let (a0, a1, a2, a3) = (row(0), row(1), row(2), row(3));
     let zero = V::splat(0.0);
     let (mut d0, mut d1, mut d2, mut d3) = (zero, zero, zero, zero);
+    let ahead = i * share.stride + (4 * share.stride).max(AHEAD / size_of::<T>());
     let mut j = 0;
     while j < width {
+        for g in 0..4 {
+            prefetch(share.rows, ahead + g * share.stride + j);
+        }
         let x = V::load(&x[j..]);
         d0 = T::load::<V>(&a0[j..]).mul_add(x, d0);
         d1 = T::load::<V>(&a1[j..]).mul_add(x, d1);

@@ -11,6 +11,10 @@
 //! `|dr_i| <= 2 (d + 16)^2 u^2 (|b_i| + |a_i||x|)`, `|ds_j| <= (2 (q + 16)^2 + 3 B) u^2 sum w |a_ij|`, q the rows that one
 //! lane adds up and B the double-double additions that follow (Ogita, Rump & Oishi 2005, proposition 5.5; Joldes et al.
 //! 2017, theorem 3.1); sums of rows against |x| are bounded by norms of columns (Cauchy-Schwarz).
+//!
+//! Where b lies in the range of A, P is the rounding of x and P* less than that: no gap relative to P can be small. x is
+//! then the exact fit, with objective zero, of right sides `b - r`, and `|w r|_1/|w b|_1` is what they were changed by: a
+//! backward error ([`exact`]).
 
 use super::QuantileError;
 use super::design::{GROUP, TILE, padded, panel_rows};
@@ -21,7 +25,7 @@ use super::problem::Problem;
 use crate::base::buffer::Buffer;
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::monitor::Monitor;
-use crate::base::sum::Dd;
+use crate::base::sum::{Dd, Sum};
 use solvent_simd::dispatch;
 
 /// What (x, a) prove.
@@ -136,12 +140,33 @@ pub fn certify(
     // Coefficients so large that a residual overflowed.
     let bound = if bound.is_nan() { f64::INFINITY } else { bound };
     let units = |value: f64| problem.objective(value);
-    let certificate = Certificate::new(Kind::DualityGap, bound)
+    // P is at most |w r|_1, so that the sum is needed only where P is tiny.
+    let change = if exact(problem, largest / totals.size) {
+        let moved = residual.iter().enumerate().map(|(i, r)| problem.weight(i) * r.abs()).collect::<Sum>();
+        (moved.value() + allowance) / totals.size * (1.0 + 1e-12)
+    } else {
+        f64::INFINITY
+    };
+    let penalised = problem.penalty.iter().any(|&penalty| penalty > 0.0);
+    let (kind, bound) = if !penalised && exact(problem, change) && !exact(problem, bound) {
+        (Kind::BackwardError, change)
+    } else {
+        (Kind::DualityGap, bound)
+    };
+    let certificate = Certificate::new(kind, bound)
         .part("gap", units(gap))
         .part("slack", units(slack))
         .part("infeasibility", units(infeasibility))
         .part("allowance", units(allowance))
         .part("eta", frame.eta);
-    let certificate = if frame.proven { certificate } else { certificate.estimate() };
+    // An exact fit is one whatever the columns.
+    let proven = frame.proven || kind == Kind::BackwardError;
+    let certificate = if proven { certificate } else { certificate.estimate() };
     Ok(Judgement { objective: units(objective), gap: units(gap), certificate, residual, gradient })
+}
+
+/// Whether a change of the right sides by this share, of their norm, is no more than rounding x costs: an exact fit.
+pub fn exact(problem: &Problem<'_>, change: f64) -> bool {
+    let unit = if problem.single { 0.5 * f64::from(f32::EPSILON) } else { U };
+    change <= 8.0 * (problem.width() + 4) as f64 * unit
 }

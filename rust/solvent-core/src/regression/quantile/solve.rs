@@ -487,10 +487,13 @@ fn joined(answers: &[Answer], frame: &Frame) -> Certificate {
     }
 }
 
-/// The largest bound, with every one in the parts.
+/// The largest bound, with every one in the parts. Exact fits beside gaps prove no gap of their own.
 pub fn join<'a>(certificates: impl Iterator<Item = &'a Certificate> + Clone, proven: bool) -> Certificate {
     let largest = certificates.clone().map(|c| c.bound).fold(0.0f64, f64::max);
-    let whole = Certificate::new(Kind::DualityGap, largest);
+    let mut exact = certificates.clone().map(|c| c.kind == Kind::BackwardError);
+    let (some, all) = (exact.clone().any(|exact| exact), exact.all(|exact| exact));
+    let whole = Certificate::new(if all { Kind::BackwardError } else { Kind::DualityGap }, largest);
+    let proven = all || (proven && !some);
     let whole = if proven { whole } else { whole.estimate() };
     certificates.enumerate().fold(whole, |whole, (k, c)| whole.part(format!("bound_{k}"), c.bound))
 }
@@ -498,10 +501,11 @@ pub fn join<'a>(certificates: impl Iterator<Item = &'a Certificate> + Clone, pro
 fn explained(outcome: Outcome, problem: &Problem<'_>, frame: &Frame) -> Outcome {
     let (rank, width) = (frame.rank(), problem.width());
     let bound = outcome.certificate.as_ref().map_or(f64::NAN, |c| c.bound);
+    let exact = outcome.certificate.as_ref().is_some_and(|c| c.kind == Kind::BackwardError);
     let mut message = match outcome.status {
         Status::RoundingFloor => format!(
             "rounding allows no smaller bound than {bound:.1e} for these data; raise tol, or pass float64 arrays if they \
-             are float32; where the fit is exact, the bound is relative to the rounding of b"
+             are float32"
         ),
         Status::Stalled => format!(
             "no vertex was found near the interior point, whose bound is {bound:.1e}; raise tol, or scale the columns"
@@ -511,7 +515,9 @@ fn explained(outcome: Outcome, problem: &Problem<'_>, frame: &Frame) -> Outcome 
     if rank < width {
         message += &format!("; rank {rank} of {width}: dependent columns have coefficient 0");
     }
-    if !frame.proven {
+    if exact {
+        message += "; the fit is exact to the rounding of the data";
+    } else if !frame.proven {
         message +=
             "; the columns are too dependent in float64 for a proof: the bound is that of the kept columns";
     }

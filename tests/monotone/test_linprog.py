@@ -180,6 +180,14 @@ def test_costs_that_decide_nothing_do_not_hide_those_that_do(cost, presolve, rng
         assert abs(result.fun - exact.fun) <= 1e-5 * (1 + abs(exact.fun)) + 2 * allowed
 
 
+@pytest.mark.parametrize("unit", [1e-100, 1e-30, 1e-8, 1e8, 1e30, 1e100])
+def test_units_of_a_row_do_not_matter(unit):
+    """Limits that are large only because their row is."""
+    result = linprog([1.0, 1.0], A_ub=[[-unit, -2 * unit]], b_ub=[-unit], maxiter=20_000)
+    # In tiny units 1 + |b| is 1, and x = 0 violates the row by little beside that.
+    assert result.success and (unit < 1e-4 or result.fun == pytest.approx(0.5, abs=1e-4))
+
+
 def test_without_costs_any_feasible_point_will_do(rng):
     (_, A, lc, uc, lv, uv), _ = with_optimum(rng, 8, 12)
     result = linprog(**keywords((np.zeros(12), A, lc, uc, lv, uv)))

@@ -57,6 +57,54 @@ def test_an_operator_that_is_not_monotone_is_named(method):
     assert np.isfinite(result.certificate.bound)
 
 
+@pytest.mark.parametrize("lie", [1e6, 1e12, 1e18])
+@pytest.mark.parametrize("kind", ["callable", "quadratic", "logistic"])
+def test_a_constant_that_is_far_too_large_makes_no_residual_small(rng, lie, kind):
+    A, b = make.logistic(rng, 50, d=3)
+    F = {
+        "callable": lambda u: u - 1,
+        "quadratic": Quadratic(np.eye(3), -np.ones(3)),
+        "logistic": LogisticRegression(A, b, 0.1),
+    }[kind]
+    x0 = np.full(3, 4.0)
+    result = solve_inclusion(F, x0=x0, L=lie, maxiter=300)
+    # The scale is the residual at the start, whatever the constant says.
+    assert result.certificate.parts["scale"] <= 1.001 * np.linalg.norm(F(x0))
+    assert result.success == (np.linalg.norm(F(result.x)) <= 1e-6 * np.linalg.norm(F(x0)))
+
+
+def test_who_returned_what_is_said():
+    result = solve_inclusion(lambda u: u - 1, lambda v, t: v * np.nan, x0=[4.0])
+    assert (result.status, result.message) == (
+        "diverged",
+        "prox returned a value that is not finite at pass 1",
+    )
+    outwards = np.array([[-0.5, 1.0], [-1.0, -0.5]])
+    result = solve_inclusion(lambda u: outwards @ u + 1, x0=[3.0, 1.0], maxiter=100)
+    assert not result.success and "F is not monotone: <F(u) - F(v), u - v> = -" in result.message
+
+
+def test_callables_may_return_what_they_like_of_the_right_shape(rng):
+    """Views of one buffer, what they were given, lists, integers, single precision, strides."""
+    kept = np.zeros(3)
+
+    def reused(u):
+        kept[:] = u - 1
+        return kept
+
+    for F in (
+        reused,
+        lambda u: np.subtract(u, 1, out=u),
+        lambda u: list(u - 1),
+        lambda u: (u - 1).astype(np.float32),
+        lambda u: np.repeat(u - 1, 2)[::2],
+    ):
+        result = solve_inclusion(F, x0=np.zeros(3))
+        assert result.success and np.abs(result.x - 1).max() < 1e-5
+    whole = solve_inclusion(lambda u: np.round(u - 3).astype(int), x0=np.zeros(2))
+    assert whole.success and list(np.round(whole.x - 3)) == [0, 0]
+
+
 def test_a_repelling_operator_stalls_and_is_named():
     result = solve_inclusion(lambda u: -u, Box(-1.0, 2.0), x0=[0.25, 0.5])
     # Both ends of a box solve 0 in -u + N(u), and so does 0: whatever is called a solution is one.

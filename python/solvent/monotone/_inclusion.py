@@ -329,9 +329,10 @@ def solve_inclusion(
     Notes
     -----
     `MatrixGame` with two simplices: `matrix_game`, whose pair is then refined by "ogda" if need be. One component: "halpern" for
-    the kinds gradient and cocoercive, restarted and over-relaxed, residual O(1/k) [1]_; else "ogda", "extragradient" and
-    "halpern" in turn, each for as long as the residual halves every 3000 passes. Many: "l-svrg" for gradients; for cocoercive operators "halpern", then "l-svrg", then "vr-halpern", each for as long as
-    it does well; for monotone ones "vr-halpern", Halpern's iteration on the resolvent of F + G with a variance-reduced inner
+    the kinds gradient and cocoercive, restarted and over-relaxed, residual O(1/k) [1]_; else "ogda" and, where
+    that is slow, "halpern", measured beside each other (with a set: these and "extragradient" in turn, each for as long as the
+    residual halves every 3000 passes). Many: "l-svrg" for gradients; for cocoercive operators "halpern", then "l-svrg", then
+    "vr-halpern", each for as long as it does well; for monotone ones "vr-halpern", Halpern's iteration on the resolvent of F + G with a variance-reduced inner
     method, where L_avg is well below sqrt(n) L. With n = 10⁴ components these take a tenth of the passes of deterministic
     methods. Below 256 components deterministic ones run.
 

@@ -87,7 +87,7 @@ def linprog(
     A_eq, b_eq : array_like or sparse matrix of shape (m2, n), array_like of shape (m2,), optional
         Equations.
     bounds : pair, sequence of n pairs, array of shape (n, 2) or `scipy.optimize.Bounds`, default (0, None)
-        Limits of the variables; None is no limit.
+        Limits of the variables; None is no limit. A bound of 1e10 that is to mean none should be None: see Notes.
     method : {"halpern"}
         SciPy's methods are SciPy's.
     callback : callable, optional
@@ -149,7 +149,10 @@ def linprog(
     relative violation of the limits, ``||.|| / (1 + ||b||)``, the part of r that belongs to infinite bounds,
     ``||.|| / (1 + ||c||)``, and ``|p - d| / (1 + |p| + |d|)`` are all at most ``bound``, in exact arithmetic on the data as
     given; parts ``primal, dual, gap``. These three numbers say nothing about the distance from a solution.
-    ``parts["objective_lower"]`` is a lower bound on the optimum, -inf where y gives none [2]_.
+    ``parts["objective_lower"]`` is a lower bound on the optimum, -inf where y gives none [2]_. All three are relative to the
+    largest data: a limit of 1e12 that no row reaches allows the others violations of ``1e12 tol``, and a finite bound of a
+    variable enters the dual objective times what rounding leaves of a reduced cost, so that with bounds beyond 1e8 no small
+    gap can be shown.
 
     Kind "farkas": `ray` is y; ``parts["value"]`` > 0 with ``parts["violation"]`` = 0, both exact, prove that no point is
     feasible (status 2, bound 0); otherwise no feasible x has an entry sum of ``|r_j|``-weighted size below value, and

@@ -49,7 +49,7 @@ def linprog_batch(
 ) -> LPBatchResult:
     """Minimise ``C[i] @ x`` over ``LC[i] <= A @ x <= UC[i]`` and bounds, for every i.
 
-    The programs are iterated in lockstep, eight at a time: the matrix is read once for eight of them. Each has the bits
+    The programs are iterated in lockstep, sixteen at a time: the matrix is read once for sixteen. Each has the bits
     that ``linprog(C[i], A=A, lc=LC[i], uc=UC[i], bounds=bounds, presolve=False)`` gives.
 
     Parameters
@@ -80,7 +80,7 @@ def linprog_batch(
     Notes
     -----
     Certificates as in `linprog`. Time: about a quarter of that of k calls on one thread where the matrix has several
-    entries a row; groups of eight are shared out among threads.
+    entries a row; groups of sixteen are shared out among threads.
 
     Examples
     --------

@@ -183,7 +183,18 @@ impl<'a> Engine<'a> {
             if run.caller.operator.terms(&origin, &mut terms, monitor)? {
                 value = terms;
             }
-            let size = norm(&value) + context.constants.full * norm(&origin);
+            let reach = f64::EPSILON.sqrt() * norm(&origin);
+            let mut lipschitz = context.constants.full;
+            if options.lipschitz.is_some() && reach * lipschitz > at.measured {
+                // A caller's constant that is far too large must not make everything small beside it.
+                let own = problem.operator.constants(monitor)?.map(|own| own.full);
+                let own = match own {
+                    Some(own) => own,
+                    None => estimate(problem, &at.u, &at.f, options.seed, &mut context, monitor)?,
+                };
+                lipschitz = lipschitz.min(own);
+            }
+            let size = norm(&value) + lipschitz * norm(&origin);
             // An earlier run's scale holds on, but not beyond what these data are of the size of.
             at.measured.max(f64::EPSILON.sqrt() * size).max(options.earlier.map_or(0.0, |it| it.min(size)))
         } else {
@@ -479,6 +490,9 @@ fn settle(
 }
 
 fn not_finite(at: &Point, passes: f64) -> String {
+    if at.f.iter().all(|f| f.is_finite()) && at.next.iter().any(|x| !x.is_finite()) {
+        return format!("prox returned a value that is not finite at pass {passes:.0}");
+    }
     let value = at.f.iter().find(|f| !f.is_finite()).copied().unwrap_or(at.residual);
     let value = if value.is_nan() { "nan".to_owned() } else { format!("{value}") };
     format!("F returned {value} at pass {passes:.0}; lower eta or pass L")
@@ -545,6 +559,9 @@ impl monitor::Method<3> for Engine<'_> {
             && *ended == outcome.status
         {
             outcome.message.clone_from(message);
+        }
+        if let (Status::MaxIterations | Status::MaxTime, Some(_)) = (outcome.status, self.negative) {
+            outcome.message = format!("{}. {}", outcome.message, self.hint());
         }
         if outcome.status == Status::RoundingFloor && self.ended.is_none() {
             let bound = outcome.certificate.as_ref().map_or(f64::NAN, |it| it.bound);

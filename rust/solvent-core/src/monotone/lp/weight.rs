@@ -5,7 +5,8 @@
 //! back on the one whose residuals were in best balance: without that it drifts to 1e-6 and the run stalls.
 //!
 //! Those ranges are in a unit: costs of 1e12 on variables that stay on their bounds, or limits of 1e12 that no row reaches,
-//! make everything that matters small beside the norms by which costs and limits were divided ([`Share`]).
+//! make everything that matters small beside the norms by which costs and limits were divided, and so do rows in units of
+//! 1e-30 ([`Share`]).
 
 /// Shares of the present and of the accumulated error.
 const PROPORTIONAL: f64 = 0.99;
@@ -23,23 +24,21 @@ const NEAR: f64 = 1e3;
 /// Restarts without the rule after which the unit may change.
 const IDLE: u32 = 3;
 
-/// A norm, and the part of it that matters.
+/// The norm of what matters of scaled costs or limits, whose whole norm is at most 1.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Share {
-    all: f64,
-    part: f64,
+    squares: f64,
 }
 
 impl Share {
     /// Adds a number, which may matter.
     pub fn add(&mut self, x: f64, matters: bool) {
-        self.all += x * x;
-        self.part += if matters { x * x } else { 0.0 };
+        self.squares += if matters { x * x } else { 0.0 };
     }
 
-    /// The share that matters, if it is small; else 1, also where nothing seems to matter.
+    /// The norm, if it is small; else 1, also where nothing seems to matter.
     pub fn value(self) -> f64 {
-        let share = (self.part / self.all).sqrt();
+        let share = self.squares.sqrt();
         if share > 0.0 && share * NEAR < 1.0 { share } else { 1.0 }
     }
 }
@@ -131,8 +130,8 @@ mod tests {
         assert_eq!(weight.omega, 1e5);
         // Costs of which a share of 1e-12 matters: the rule goes on in that unit.
         let mut share = Share::default();
-        share.add(1e12, false);
-        share.add(1.0, true);
+        share.add(1.0, false);
+        share.add(1e-12, true);
         for _ in 0..=IDLE {
             weight.update((1.0, 1e-20), (0.0, 0.0), (share.value(), 1.0));
         }

@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 
-from benches import monotone_game, ot, sketch, special, stats
+from benches import monotone_game, ot, regression, sketch, special, stats
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL_SHAPES = {
@@ -27,6 +27,7 @@ SMALL_SHAPES = {
     monotone_game.Games: [("normal", 12, 9)],
     monotone_game.Halpern: [("normal", 20, 15)],
     monotone_game.Honesty: [("normal", 9, 7), ("uniform", 6, 8)],
+    regression.LeastSquares: [(400, 10)],
     sketch.Apply: [(400, 20)],
     sketch.Leverage: [(300, 4)],
 }
@@ -48,6 +49,8 @@ LIMITS = {
     ("Honesty", "track_bound_over_gap"): 1.000001,
     ("Embedding", "track_condition"): 4.5,
     ("Leverage", "track_bound"): 1e-9,
+    ("Routes", "track_bound"): 1e-13,
+    ("Norms", "track_bound"): 1e-10,
 }
 
 
@@ -69,7 +72,7 @@ FLOORS = {
 
 
 def _suites():
-    for module in (monotone_game, ot, sketch, special, stats):
+    for module in (monotone_game, ot, regression, sketch, special, stats):
         for _, suite in inspect.getmembers(module, inspect.isclass):
             if suite.__module__ == module.__name__:
                 yield suite

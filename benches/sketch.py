@@ -124,11 +124,13 @@ class Sampling:
     """Lewis weights, sensitivities, and rows drawn by them."""
 
     params = (
-        "lewis, p = 1",
-        "lewis, p = 3",
-        "sensitivities, p = 1",
-        "draws, lewis",
-        "draws, sensitivity+leverage",
+        (
+            "lewis, p = 1",
+            "lewis, p = 3",
+            "sensitivities, p = 1",
+            "draws, lewis",
+            "draws, sensitivity+leverage",
+        ),
     )
     param_names = ("kind",)
 

@@ -28,6 +28,8 @@ def problem(rng):
     b = rng.integers(-3, 4, n).astype(float) if rng.random() < 0.4 else rng.standard_normal(n)
     if rng.random() < 0.15:
         b[:] = b[0]
+    elif rng.random() < 0.15:
+        b = a @ rng.standard_normal(d) * (1 + 10.0 ** rng.uniform(-17, -12) * rng.standard_normal(n))
     if d > 1 and rng.random() < 0.4:
         kind = rng.integers(4)
         a[:, 1] = [a[:, 0], np.nextafter(a[:, 0], np.inf), a[:, 0] + 1e-7 * a[:, -1], a[:, 0] - a[:, -1]][

@@ -90,6 +90,8 @@ LIMITS = {
     ("Netlib", "track_error"): 3e-4,
     ("LeastSquares", "track_bound"): 1e-9,
     ("Shapes", "track_bound"): 1e-9,
+    ("Routes", "track_bound"): 1e-13,
+    ("Norms", "track_bound"): 1e-10,
 }
 
 

@@ -158,7 +158,7 @@ def implicit_als(
     inner : {"auto", "cholesky", "cg"}
         The row solver; "auto": Gram matrices up to rank 32.
     cg_steps : int
-        Steps of conjugate gradients a row.
+        Steps of conjugate gradients a row at most: fewer where its residual has fallen to 0.3 before.
     certify : {"basic", "full"} or None
         None: no certificate, and the run stops once the objective falls by less than `tol` in a sweep.
     shape, duplicates, tol, maxiter, maxtime, x0, rng, workers, callback, history, progress

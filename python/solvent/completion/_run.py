@@ -235,7 +235,7 @@ class Plan:
             _data=entries if self.keep_data else None,
             _workers=self.workers,
         )
-        return replace(result, noise_std=noise_std(result, entries))
+        return replace(result, noise_std=noise_std(result, entries, raw["deviation"]))
 
 
 def held_bound(
@@ -259,16 +259,15 @@ def held_bound(
     return float(2 * width * np.sqrt(mean + 7 * logarithm / (3 * (count - 1))))
 
 
-def noise_std(result: CompletionResult, entries: Entries) -> float:
-    """Root mean square residual over the degrees of freedom that are left."""
+def noise_std(result: CompletionResult, entries: Entries, deviation: float | None) -> float:
+    """Root mean square residual over the degrees of freedom that are left; `deviation` where nothing certifies it."""
     m, n = entries.shape
     left = entries.data.size - result.rank * (m + n - result.rank)
     if left <= 0:
         return float("nan")
+    if result.certificate is None:
+        return float(np.nan if deviation is None else deviation / left**0.5)
+    # Relative to the largest entry: squares neither overflow nor vanish.
     largest = float(np.max(np.abs(entries.data))) or 1.0
-    if result.certificate is not None:
-        # Relative to the largest entry: squares neither overflow nor vanish.
-        norm = largest * float(np.linalg.norm(entries.data.astype(np.float64) / largest))
-        return float(result.certificate.parts["residual"] * norm / left**0.5)
-    residual = (entries.data - result.predict(entries.rows, entries.indices)).astype(np.float64) / largest
-    return float(largest * np.linalg.norm(residual) / left**0.5)
+    norm = largest * float(np.linalg.norm(entries.data.astype(np.float64) / largest))
+    return float(result.certificate.parts["residual"] * norm / left**0.5)

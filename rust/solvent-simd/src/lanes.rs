@@ -166,6 +166,12 @@ pub trait Lanes:
     fn reduce_max(self) -> Self::Scalar;
     /// Sum of the lanes, in an order fixed for the level.
     fn reduce_sum(self) -> Self::Scalar;
+    /// The sums of the lanes of four registers, in an order fixed for the level: cheaper than one after the other where
+    /// registers can be transposed.
+    #[inline(always)]
+    fn reduce_sums(of: [Self; 4]) -> [Self::Scalar; 4] {
+        [of[0].reduce_sum(), of[1].reduce_sum(), of[2].reduce_sum(), of[3].reduce_sum()]
+    }
 }
 
 /// Some lanes of `f64`.

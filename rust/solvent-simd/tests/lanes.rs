@@ -175,6 +175,14 @@ fn primitives<V: F64s>(wrong: &mut Vec<String>) {
     if (v.reduce_sum() - x.iter().sum::<f64>()).abs() > 1e-13 {
         wrong.push(format!("sum {}", v.reduce_sum()));
     }
+    let four = [v, v * V::splat(2.0), v + V::splat(1.0), -v];
+    for (sum, one) in V::reduce_sums(four).into_iter().zip(four) {
+        let mut lanes = vec![0.0; n];
+        one.store(&mut lanes);
+        if (sum - lanes.iter().sum::<f64>()).abs() > 1e-13 * n as f64 {
+            wrong.push(format!("sums {sum}"));
+        }
+    }
     // One nan, anywhere, is no maximum.
     for at in 0..n {
         let mut y = x.clone();

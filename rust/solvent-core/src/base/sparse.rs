@@ -48,21 +48,25 @@ impl<'a, T: Copy> SparseView<'a, T> {
     }
 
     /// Number of rows.
+    #[inline]
     pub fn rows(&self) -> usize {
         self.indptr.len() - 1
     }
 
     /// Number of columns.
+    #[inline]
     pub fn columns(&self) -> usize {
         self.columns
     }
 
     /// Number of stored entries.
+    #[inline]
     pub fn nnz(&self) -> usize {
         self.data.len()
     }
 
     /// Where the entries of row i lie in `indices` and `data`.
+    #[inline]
     pub fn range(&self, i: usize) -> Range<usize> {
         self.indptr[i] as usize..self.indptr[i + 1] as usize
     }
@@ -74,16 +78,19 @@ impl<'a, T: Copy> SparseView<'a, T> {
     }
 
     /// The offsets of the rows, one more than there are rows.
+    #[inline]
     pub fn indptr(&self) -> &'a [i64] {
         self.indptr
     }
 
     /// The column of each entry.
+    #[inline]
     pub fn indices(&self) -> &'a [i32] {
         self.indices
     }
 
     /// The value of each entry.
+    #[inline]
     pub fn data(&self) -> &'a [T] {
         self.data
     }

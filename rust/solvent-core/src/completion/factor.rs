@@ -1,7 +1,8 @@
 //! Tall matrices of few columns, row by row, each row a whole number of cache lines: what kernels gather from.
 
 use super::entry::Entry;
-use crate::base::dense::{Matrix, Qr};
+use crate::base::dense::{Matrix, Onto, Qr, gemm};
+use crate::base::view::MatrixView;
 
 /// Values that begin at a cache line.
 #[derive(Debug)]
@@ -40,6 +41,14 @@ impl<T: Entry> Clone for Lines<T> {
         copy.as_mut_slice().copy_from_slice(self.as_slice());
         copy
     }
+
+    fn clone_from(&mut self, source: &Self) {
+        if self.len == source.len {
+            self.as_mut_slice().copy_from_slice(source.as_slice());
+        } else {
+            *self = source.clone();
+        }
+    }
 }
 
 /// `rows` by `width`, row-major; the columns from `width` to `stride` are zero.
@@ -54,6 +63,11 @@ pub struct Factor<T> {
 impl<T: Entry> Clone for Factor<T> {
     fn clone(&self) -> Self {
         Self { lines: self.lines.clone(), ..*self }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.lines.clone_from(&source.lines);
+        (self.rows, self.width, self.stride) = (source.rows, source.width, source.stride);
     }
 }
 
@@ -161,6 +175,25 @@ impl<T: Entry> Factor<T> {
         product
     }
 
+    /// Another basis for the first columns: these times a square matrix.
+    pub fn turn(&mut self, basis: &Matrix<T>) {
+        let (k, stride, rows) = (basis.rows(), self.stride, self.rows);
+        // Whole lines, from the left: a line is a column of the transpose.
+        let whole = Matrix::from_fn(stride, stride, |l, i| {
+            if i < k && l < k {
+                basis.get(i, l)
+            } else if i == l {
+                T::ONE
+            } else {
+                T::ZERO
+            }
+        });
+        let mut turned = Matrix::zeros(stride, rows);
+        let lines = MatrixView::column_major(self.as_slice(), stride, rows).expect("rows of whole lines");
+        gemm(&mut turned, Onto::Replace, T::ONE, whole.view(), lines);
+        self.as_mut_slice().copy_from_slice(turned.as_slice());
+    }
+
     /// `self^T · other`, both with their first `width` columns.
     pub fn cross(&self, other: &Self) -> Matrix<T> {
         let (w, v) = (self.width, other.width);
@@ -208,5 +241,13 @@ mod tests {
         let gram = a.cross(&a);
         assert_eq!(gram.get(0, 1), (0..5).map(|i| f64::from(i * 3 * (i * 3 + 1))).sum::<f64>());
         assert_eq!(a.with_width(10).row(4)[..4], [12.0, 13.0, 14.0, 0.0]);
+        let mut turned = a.clone();
+        turned.turn(&Matrix::from_fn(2, 2, |i, l| if i == l { 0.6 } else { 0.8 * (i as f64 - l as f64) }));
+        let row = turned.row(4);
+        assert!(
+            (row[0] - (0.6 * 12.0 + 0.8 * 13.0)).abs() < 1e-14
+                && (row[1] - (0.6 * 13.0 - 0.8 * 12.0)).abs() < 1e-14
+        );
+        assert_eq!(row[2..], [14.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     }
 }

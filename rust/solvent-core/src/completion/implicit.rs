@@ -5,6 +5,7 @@
 //! `c p / (c - 1)` with weights `c - 1`, which gives the same normal equations.
 
 use super::CompletionError;
+use super::align::{basis, moment};
 use super::certify::Depth;
 use super::certify::implicit::certificate;
 use super::entry::Entry;
@@ -23,6 +24,8 @@ use crate::base::status::Status;
 
 /// Up to so many columns a Gram matrix is cheaper.
 const DIRECT: usize = 32;
+/// A row's residual falls by this factor.
+const REDUCTION: f64 = 0.3;
 /// Sweeps between two looks at the gap.
 const BETWEEN: u64 = 10;
 
@@ -73,16 +76,33 @@ struct Sweeps<'a, T: Entry> {
 }
 
 impl<T: Entry> Sweeps<'_, T> {
-    fn half(&mut self, rows: bool, monitor: &mut Monitor<'_>) -> Result<Tally, Aborted> {
-        let feedback = self.feedback;
-        let (design, out) = if rows { (&self.v, &mut self.u) } else { (&self.u, &mut self.v) };
-        let base = if rows { &self.gram_v } else { &self.gram_u };
-        let k = design.width();
-        let direct = match self.options.solver {
-            Solver::Auto => k <= DIRECT,
+    fn is_direct(&self) -> bool {
+        match self.options.solver {
+            Solver::Auto => self.v.width() <= DIRECT,
             Solver::Cholesky => true,
             Solver::Cg => false,
-        };
+        }
+    }
+
+    /// Brings both factors into a basis in which the columns of V are orthogonal, for conjugate gradients.
+    fn align(&mut self, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
+        if self.is_direct() {
+            return Ok(());
+        }
+        let (k, stride) = (self.v.width(), self.v.stride());
+        if let Some(basis) = basis(&self.gram_v, stride, k, self.feedback.lam)? {
+            self.u.turn(&basis);
+            self.v.turn(&basis);
+            self.gram_v = gram(&self.v, monitor)?;
+        }
+        Ok(())
+    }
+
+    fn half(&mut self, rows: bool, monitor: &mut Monitor<'_>) -> Result<Tally, Aborted> {
+        let (feedback, direct) = (self.feedback, self.is_direct());
+        let (design, out) = if rows { (&self.v, &mut self.u) } else { (&self.u, &mut self.v) };
+        let base = if rows { &self.gram_v } else { &self.gram_u };
+        let moment = (!direct).then(|| moment(design));
         let half = Half {
             entries: if rows { feedback.entries } else { feedback.columns.view() },
             weights: Some(if rows { feedback.weights } else { &feedback.column_weights }),
@@ -97,11 +117,12 @@ impl<T: Entry> Sweeps<'_, T> {
             inner: if direct {
                 Inner::Cholesky
             } else {
-                Inner::Cg { steps: self.options.cg_steps, eta: 0.0 }
+                Inner::Cg { steps: self.options.cg_steps, eta: REDUCTION }
             },
             measure: !rows,
             base: Some(base),
             constant: None,
+            moment: moment.as_deref(),
         };
         half_sweep(&half, out, monitor)
     }
@@ -136,6 +157,7 @@ impl<T: Entry> Method<5> for Sweeps<'_, T> {
         if self.gram_v.is_empty() {
             self.gram_v = gram(&self.v, monitor)?;
         }
+        self.align(monitor)?;
         let rows = self.half(true, monitor)?;
         self.gram_u = gram(&self.u, monitor)?;
         let columns = self.half(false, monitor)?;

@@ -11,11 +11,13 @@
 //! * [`solve`]: sweeps with a falling ridge and extrapolation. Rows are solved approximately, to an accuracy that follows
 //!   the outer progress: Gu, Song, Yin & Zhang, *Low Rank Matrix Completion via Robust Alternating Minimization in Nearly
 //!   Linear Time*, arXiv 2302.11068.
+//! * [`align`]: the basis of the factors in which few steps of conjugate gradients solve a row.
 //! * [`irls`]: exact problems that sweeps do not solve, by reweighted least squares. [`ram`]: the iteration of the paper as it
 //!   stands in theory. [`engine`] chooses. [`polish`]: the last digits, by Gauss-Newton steps ([`linear`]).
 //! * [`certify`]: what the answer proves. With lam > 0 the factored problem is a weighted nuclear-norm problem, whose dual
 //!   bounds the optimum over matrices of any rank.
 
+pub mod align;
 pub mod certify;
 mod ending;
 pub mod engine;

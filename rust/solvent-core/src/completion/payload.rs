@@ -4,7 +4,12 @@ use super::CompletionError;
 use super::entry::Entry;
 use super::factor::Factor;
 use super::options::Held;
+use super::problem::unit_of;
+use super::step::fitted;
 use crate::base::dense::{Matrix, Onto, Qr, gemm, svd};
+use crate::base::error::Aborted;
+use crate::base::monitor::Monitor;
+use crate::base::sparse::SparseView;
 
 /// `mean + beta_i + gamma_j + sum_l U_il S_l V_jl`.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +56,24 @@ impl<T: Entry> Payload<T> {
             sum += (y - self.mean - x).powi(2);
         }
         (sum / held.values.len().max(1) as f64).sqrt()
+    }
+
+    /// Root of the sum of the squared residuals at the entries.
+    pub fn deviation(&self, entries: SparseView<'_, T>, monitor: &mut Monitor<'_>) -> Result<f64, Aborted> {
+        let unit = unit_of(entries.data(), self.mean, T::UNIT > 1e-10);
+        let (u, v) = self.balanced(unit, 0);
+        let x = fitted(entries, &u, &v, monitor)?;
+        let mut sum = 0.0;
+        for i in 0..entries.rows() {
+            let own = self.bias.as_ref().map_or(0.0, |(row, _)| row[i].to_f64());
+            for e in entries.range(i) {
+                let j = entries.indices()[e] as usize;
+                let shift = own + self.bias.as_ref().map_or(0.0, |(_, column)| column[j].to_f64());
+                let r = (entries.data()[e].to_f64() - self.mean - shift) * unit - x[e].to_f64();
+                sum += r * r;
+            }
+        }
+        Ok(sum.sqrt() / unit)
     }
 
     /// The factors `U S^1/2` and `V S^1/2` times `unit^1/2`, each with `extra` more columns of zeros.

@@ -191,6 +191,7 @@ impl<'a, T: Entry> Ram<'a, T> {
             measure: true,
             base: None,
             constant: None,
+            moment: None,
         };
         if self.options.sketch {
             sketched_half_sweep(&half, out, monitor)

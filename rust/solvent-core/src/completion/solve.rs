@@ -14,6 +14,7 @@
 use std::collections::VecDeque;
 
 use super::CompletionError;
+use super::align::{basis, moment};
 use super::ending::Ending;
 use super::entry::Entry;
 use super::factor::Factor;
@@ -24,7 +25,7 @@ use super::payload::{Payload, payload};
 use super::polish::Polish;
 use super::problem::{GAUGE, Problem};
 use super::progress::{SLOW_DECAY, TRAIL};
-use super::step::{half_sweep, sketched_half_sweep};
+use super::step::{gram, half_sweep, sketched_half_sweep};
 use crate::base::error::Aborted;
 use crate::base::monitor::{Method, Monitor, Progress};
 use crate::base::outcome::Outcome;
@@ -32,6 +33,8 @@ use crate::base::status::Status;
 
 /// Up to so many columns a Gram matrix is cheaper than a few passes over the panel.
 pub const DIRECT: usize = 24;
+/// With a ridge to aim at, a row's residual falls by this factor: less moves the objective of a sweep, more hardly does.
+const REDUCTION: f64 = 0.3;
 /// Directions of an answer with a ridge below this part of the largest are left out.
 const CUT: f64 = 1e-7;
 /// Sweeps without progress that end a run.
@@ -182,7 +185,7 @@ impl<'a, T: Entry> Als<'a, T> {
         if direct {
             Inner::Cholesky
         } else if self.target > 0.0 {
-            Inner::Cg { steps: self.options.cg_steps, eta: 0.1 }
+            Inner::Cg { steps: self.options.cg_steps, eta: REDUCTION }
         } else {
             // Without a ridge to aim at, rows follow the residual.
             let eta = self.rel.clamp(1e-14, 0.1);
@@ -190,10 +193,31 @@ impl<'a, T: Entry> Als<'a, T> {
         }
     }
 
+    /// Brings both factors into a basis in which the design's columns are orthogonal, for conjugate gradients.
+    fn align(&mut self, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
+        let problem = self.problem;
+        if problem.penalty.nonneg || self.inner() == Inner::Cholesky {
+            return Ok(());
+        }
+        let squares = gram(&self.ahead, monitor)?;
+        let (m, n) = problem.shape();
+        // Next to the sum over all columns: what stands beside the entries of a row of mean length.
+        let length = if problem.penalty.count { 1.0 } else { problem.rows.nnz() as f64 / m as f64 };
+        let ridge = self.ridge * n as f64 / length;
+        if let Some(basis) = basis(&squares, self.ahead.stride(), self.k, ridge)? {
+            for x in [&mut self.u, &mut self.v, &mut self.ahead] {
+                x.turn(&basis);
+            }
+        }
+        Ok(())
+    }
+
     /// One half: rows (for `self.ahead`) or columns (for U).
     fn half(&mut self, rows: bool, monitor: &mut Monitor<'_>) -> Result<Tally, Aborted> {
         let problem = self.problem;
         let (design, offset) = self.design(if rows { &self.ahead } else { &self.u });
+        let inner = self.inner();
+        let moment = matches!(inner, Inner::Cg { .. }).then(|| moment(&design));
         let half = Half {
             entries: if rows { problem.rows } else { problem.columns() },
             weights: if rows { problem.weights } else { problem.column_weights() },
@@ -205,10 +229,11 @@ impl<'a, T: Entry> Als<'a, T> {
             count: problem.penalty.count,
             delta: problem.delta().map(T::from_f64),
             nonneg: problem.penalty.nonneg.then_some(self.k),
-            inner: self.inner(),
+            inner,
             measure: !rows,
             base: None,
             constant: self.bias().then(|| T::from_f64(self.constant)),
+            moment: moment.as_deref(),
         };
         let out = if rows { &mut self.u } else { &mut self.v };
         if self.options.sketch {
@@ -230,14 +255,15 @@ impl<'a, T: Entry> Als<'a, T> {
 
     /// Extrapolates V where the last sweep made progress.
     fn extrapolate(&mut self, before: &Factor<T>, progress: bool) {
-        self.ahead = self.v.clone();
         if !progress {
+            self.ahead.clone_from(&self.v);
             self.beta = (0.5 * self.beta).max(0.1);
             return;
         }
         let beta = T::from_f64(self.beta);
-        for (x, p) in self.ahead.as_mut_slice().iter_mut().zip(before.as_slice()) {
-            *x += beta * (*x - *p);
+        let (now, before) = (self.v.as_slice(), before.as_slice());
+        for ((x, &v), &p) in self.ahead.as_mut_slice().iter_mut().zip(now).zip(before) {
+            *x = v + beta * (v - p);
         }
         if self.problem.penalty.nonneg {
             let k = self.k;
@@ -340,6 +366,7 @@ impl<T: Entry> Method<5> for Als<'_, T> {
             });
         }
         self.ending.judged = None;
+        self.align(monitor)?;
         let before = self.v.clone();
         let polished = self.polished(monitor)?;
         self.polishing = polished.is_some();

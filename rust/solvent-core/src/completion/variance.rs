@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::CompletionError;
 use super::certify::pattern::components;
 use super::entry::{Entry, run_double};
-use super::kernels::tangent::{Relax, SIDES, Steer, Tangent};
+use super::kernels::tangent::{Couple, Relax, SIDES, Steer, Tangent, Then};
 use super::payload::Payload;
 use super::step::{chunks, split};
 use crate::base::dense::{Cholesky, Matrix};
@@ -28,6 +28,10 @@ pub enum Way {
 
 /// Ridge of the preconditioner, relative to the mean diagonal.
 const RIDGE: f64 = 1e-10;
+/// A Gram matrix is regular if the part of each column outside the span of those before is above this, squared.
+const REGULAR: f64 = 1e-6;
+/// Below this tolerance no side is eliminated: differences of its images would lose the digits that are asked for.
+const REDUCED: f64 = 1e-6;
 /// Steps of conjugate gradients at most.
 const STEPS: usize = 400;
 /// Rows of one piece of a step.
@@ -44,6 +48,8 @@ struct Side {
     grams: Vec<f64>,
     /// Pieces of its rows.
     cuts: Vec<Range<usize>>,
+    /// Whether all Gram matrices are far from singular.
+    regular: bool,
 }
 
 /// The Jacobian of a payload at the observed entries.
@@ -109,9 +115,9 @@ impl Jacobian {
                      other: &[f64],
                      monitor: &mut Monitor<'_>|
          -> Result<Side, Aborted> {
-            let grams = grams(&entries.view(), weights.as_deref(), other, width, monitor)?;
+            let (grams, regular) = grams(&entries.view(), weights.as_deref(), other, width, monitor)?;
             let cuts = chunks(&entries.view());
-            Ok(Side { entries, weights, factor, grams, cuts })
+            Ok(Side { entries, weights, factor, grams, cuts, regular })
         };
         let columns = build(nothing(&turned.view()), column_weights, v.clone(), &u, monitor)?;
         let rows = build(nothing(&entries), wide, u, &v, monitor)?;
@@ -164,7 +170,7 @@ impl Jacobian {
             let given = side.grams.chunks(BLOCK * triangle).zip(p.chunks(block)).zip(q.chunks(block));
             let made = x.chunks_mut(block).zip(r.chunks_mut(block)).zip(z.chunks_mut(block));
             sums.extend(monitor.map_items(given.zip(made), |(((triangles, p), q), ((x, r), z))| {
-                run_double(Relax { triangles, width, step, p, q, x, r, z })
+                run_double(Relax { triangles, width, step, p, q, x: Some(x), r, z })
             })?);
         }
         Ok(total(&sums))
@@ -189,6 +195,9 @@ impl Jacobian {
                 rows.iter().zip(columns).map(|(&i, &j)| self.gram(i as usize, j as usize)).collect();
             match way {
                 Way::Gram => out.extend(grams),
+                Way::Joint if self.rows.regular && self.columns.regular && tol >= REDUCED => {
+                    out.extend(self.reduced(rows, columns, &grams, tol, monitor)?);
+                }
                 Way::Joint => out.extend(self.joint(rows, columns, &grams, tol, monitor)?),
             }
         }
@@ -281,6 +290,113 @@ impl Jacobian {
         };
         Ok((0..rows.len()).map(judge).collect())
     }
+
+    /// As [`joint`](Self::joint), with one side eliminated: `S = A - B D^-1 B^T` on the side with fewer rows, A and D the
+    /// Gram matrices. Scaled by A, the eigenvalues that were 1 - s and 1 + s are 1 - s² and 1: half of the steps, each
+    /// of two passes that need the directions of one side only.
+    fn reduced(
+        &self,
+        rows: &[u32],
+        columns: &[u32],
+        grams: &[f64],
+        tol: f64,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Vec<f64>, CompletionError> {
+        let (k, line) = (self.width, self.width * SIDES);
+        let turned = self.columns.factor.len() < self.rows.factor.len();
+        let (keep, gone) = if turned { (&self.columns, &self.rows) } else { (&self.rows, &self.columns) };
+        let (inside, outside) = if turned { (columns, rows) } else { (rows, columns) };
+        let mut r = vec![0.0; keep.factor.len() * SIDES];
+        let mut y = vec![0.0; gone.factor.len() * SIDES];
+        for (s, (&i, &j)) in inside.iter().zip(outside).enumerate().filter(|(s, _)| grams[*s].is_finite()) {
+            let (i, j) = (i as usize, j as usize);
+            for l in 0..k {
+                r[i * line + l * SIDES + s] = gone.factor[j * k + l];
+                y[j * line + l * SIDES + s] = keep.factor[i * k + l];
+            }
+        }
+        // What the eliminated side explains alone, and what its elimination leaves of the right sides.
+        let mut value = [0.0; SIDES];
+        for (s, (&i, &j)) in inside.iter().zip(outside).enumerate() {
+            let (i, j) = (i as usize, j as usize);
+            let a = &keep.factor[i * k..(i + 1) * k];
+            let mut x = a.to_vec();
+            substitute(&gone.grams[j * (k * (k + 1) / 2)..][..k * (k + 1) / 2], &mut x, k, 1);
+            value[s] = a.iter().zip(&x).map(|(a, x)| a * x).sum();
+            for l in 0..k {
+                y[j * line + l * SIDES + s] = if grams[s].is_finite() { x[l] } else { 0.0 };
+            }
+        }
+        let couple = |own: &Side,
+                      other: &Side,
+                      db: &[f64],
+                      then: Then<'_>,
+                      out: &mut [f64],
+                      monitor: &mut Monitor<'_>| {
+            let entries = own.entries.view();
+            let parts = split(&own.cuts, out, line);
+            monitor.map_items(parts.into_iter(), |(rows, out)| {
+                let (weights, a, b) = (own.weights.as_deref(), &own.factor[..], &other.factor[..]);
+                run_double(Couple { entries, weights, a, b, width: k, db, rows, then, out })
+            })
+        };
+        let relax = |step: &[f64; SIDES],
+                     p: &[f64],
+                     q: &[f64],
+                     r: &mut [f64],
+                     z: &mut [f64],
+                     monitor: &mut Monitor<'_>| {
+            let (block, triangle) = (BLOCK * line, k * (k + 1) / 2);
+            let given = keep.grams.chunks(BLOCK * triangle).zip(p.chunks(block)).zip(q.chunks(block));
+            let made = r.chunks_mut(block).zip(z.chunks_mut(block));
+            monitor.map_items(given.zip(made), |(((triangles, p), q), (r, z))| {
+                run_double(Relax { triangles, width: k, step, p, q, x: None, r, z })
+            })
+        };
+        let mut q = vec![0.0; r.len()];
+        couple(keep, gone, &y, Then::Subtract(&r, &r), &mut q, monitor)?;
+        r.copy_from_slice(&q);
+        let mut z = vec![0.0; r.len()];
+        let mut rz = total(&relax(&[0.0; SIDES], &q, &q, &mut r, &mut z, monitor)?);
+        let first = rz;
+        // The directions and their images under A, which is the residual's recurrence.
+        let (mut p, mut image) = (z.clone(), r.clone());
+        let mut settled = [0u32; SIDES];
+        for _ in 0..STEPS {
+            couple(gone, keep, &p, Then::Solve(&gone.grams), &mut y, monitor)?;
+            let pq = total(&couple(keep, gone, &y, Then::Subtract(&image, &p), &mut q, monitor)?);
+            let mut alpha = [0.0; SIDES];
+            let mut active = false;
+            for s in 0..SIDES {
+                if rz[s] > 1e-30 * first[s] && pq[s] > 0.0 && settled[s] < 2 {
+                    alpha[s] = rz[s] / pq[s];
+                    let gain = alpha[s] * rz[s];
+                    value[s] += gain;
+                    settled[s] = if gain <= 0.1 * tol * value[s] { settled[s] + 1 } else { 0 };
+                    active |= settled[s] < 2 && value[s] <= INFINITE * grams[s];
+                }
+            }
+            if !active {
+                break;
+            }
+            let next = total(&relax(&alpha, &p, &q, &mut r, &mut z, monitor)?);
+            let mut by = [0.0; SIDES];
+            for s in 0..SIDES {
+                by[s] = if rz[s] > 0.0 && alpha[s] != 0.0 { next[s] / rz[s] } else { 0.0 };
+                rz[s] = if alpha[s] != 0.0 { next[s] } else { rz[s] };
+            }
+            let by = &by;
+            for (p, z) in [(&mut p, &z), (&mut image, &r)] {
+                let pieces = p.chunks_mut(BLOCK * line).zip(z.chunks(BLOCK * line));
+                monitor.map_items(pieces, |(p, z)| run_double(Steer { by, z, p }))?;
+            }
+        }
+        let judge = |s: usize| {
+            let fine = grams[s].is_finite() && value[s].is_finite() && value[s] <= INFINITE * grams[s];
+            if fine && (settled[s] >= 2 || rz[s] <= 1e-12 * first[s]) { value[s] } else { f64::INFINITY }
+        };
+        Ok((0..rows.len()).map(judge).collect())
+    }
 }
 
 /// Column sums of the products, one a right side.
@@ -333,17 +449,18 @@ fn substitute(l: &[f64], x: &mut [f64], k: usize, sides: usize) {
     }
 }
 
-/// Cholesky factors of the rows' Gram matrices with a small ridge, so that none is singular.
+/// Cholesky factors of the rows' Gram matrices, with a small ridge where one is nearly singular; whether none is.
 fn grams(
     entries: &SparseView<'_, f64>,
     weights: Option<&[f64]>,
     other: &[f64],
     k: usize,
     monitor: &mut Monitor<'_>,
-) -> Result<Vec<f64>, Aborted> {
+) -> Result<(Vec<f64>, bool), Aborted> {
     let mean = other.iter().map(|x| x * x).sum::<f64>() / (other.len() / k.max(1)).max(1) as f64;
     let parts = monitor.map_items(chunks(entries).into_iter(), |rows| {
         let mut out = Vec::with_capacity(rows.len() * k * (k + 1) / 2);
+        let mut regular = true;
         for i in rows {
             let mut gram = Matrix::<f64>::zeros(k, k);
             for e in entries.range(i) {
@@ -358,7 +475,15 @@ fn grams(
             }
             let trace: f64 = (0..k).map(|c| gram.get(c, c)).sum();
             let mut ridge = RIDGE * (trace / k.max(1) as f64).max(1e-10 * mean).max(1e-300);
+            let plain = Cholesky::new(gram.view()).ok().filter(|f| {
+                let distance = |c: usize| f.lower().get(c, c).powi(2) / gram.get(c, c);
+                (0..k).all(|c| distance(c) > REGULAR)
+            });
+            regular &= plain.is_some();
             let factor = loop {
+                if plain.is_some() {
+                    break plain;
+                }
                 let mut lifted = gram.clone();
                 for c in 0..k {
                     lifted.set(c, c, gram.get(c, c) + ridge);
@@ -376,7 +501,8 @@ fn grams(
                 }
             }
         }
-        out
+        (out, regular)
     })?;
-    Ok(parts.concat())
+    let regular = parts.iter().all(|part| part.1);
+    Ok((parts.into_iter().flat_map(|part| part.0).collect(), regular))
 }

@@ -181,6 +181,7 @@ fn sweep_rows<'py, T: Entry + Element>(
         measure: true,
         base: None,
         constant: None,
+        moment: None,
     };
     let tally = gateway.run(py, |observer| {
         let mut monitor = Monitor::new(BOOKS, observer, &[]);

@@ -4,6 +4,7 @@ use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use solvent_core::base::monitor::{Budget, Monitor};
+use solvent_core::completion::CompletionError;
 use solvent_core::completion::certify::{Depth, Evidence, certify as judge};
 use solvent_core::completion::engine::solve as run;
 use solvent_core::completion::entry::Entry;
@@ -117,17 +118,24 @@ fn solve_rows<'py, T: Entry + Element>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (view, weights, options) = (rows.view()?, rows.weights()?, how.options::<T>()?);
     let mean = how.mean;
-    let found = gateway.run(py, |observer| {
+    let (found, deviation) = gateway.run(py, |observer| {
         let problem = Problem::new(view, weights, penalty, mean)?;
-        run(&problem, &options, budget, observer)
+        let found = run(&problem, &options, budget, observer)?;
+        // A certificate has it among its parts.
+        let deviation = match options.certify {
+            Certify::None => Some(found.payload.deviation(view, &mut Monitor::new(BOOKS, observer, &[]))?),
+            _ => None,
+        };
+        Ok::<_, CompletionError>((found, deviation))
     })?;
     let dict = outcome(py, found.outcome)?;
+    dict.set_item("deviation", deviation)?;
     put(py, &dict, found.payload)?;
     dict.set_item("held_rmse", found.held_rmse)?;
     Ok(dict)
 }
 
-/// An outcome with `U, S, V, bias_row, bias_col, mean, held_rmse`.
+/// An outcome with `U, S, V, bias_row, bias_col, mean, held_rmse`, and without a certificate `deviation`.
 #[pyfunction]
 #[pyo3(signature = (*, A, penalty, run, tol, maxiter, maxtime, history, workers, callback))]
 #[allow(non_snake_case, reason = "the matrix is called A")]

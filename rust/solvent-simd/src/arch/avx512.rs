@@ -198,6 +198,10 @@ macro_rules! register {
                 m
             }
             #[inline(always)]
+            fn reduce_sums(of: [Self; 4]) -> [$scalar; 4] {
+                unsafe { sums(of[0].0, of[1].0, of[2].0, of[3].0) }
+            }
+            #[inline(always)]
             fn reduce_sum(self) -> $scalar {
                 let mut a = [0.0; $lanes];
                 self.store(&mut a);

@@ -76,6 +76,25 @@ mod double {
         }
     }
 
+    /// Pairs of registers are transposed and added until one holds a sum of each.
+    #[inline(always)]
+    unsafe fn sums(a: __m512d, b: __m512d, c: __m512d, d: __m512d) -> [f64; 4] {
+        unsafe {
+            let ab = add(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+            let cd = add(_mm512_unpacklo_pd(c, d), _mm512_unpackhi_pd(c, d));
+            // Quarters (ab, ab, cd, cd).
+            let all = add(_mm512_shuffle_f64x2::<0x44>(ab, cd), _mm512_shuffle_f64x2::<0xee>(ab, cd));
+            let (low, high) = (_mm512_castpd512_pd256(all), _mm512_extractf64x4_pd::<1>(all));
+            let sum = _mm256_add_pd(
+                _mm256_permute2f128_pd::<0x20>(low, high),
+                _mm256_permute2f128_pd::<0x31>(low, high),
+            );
+            let mut out = [0.0; 4];
+            _mm256_storeu_pd(out.as_mut_ptr(), sum);
+            out
+        }
+    }
+
     crate::arch::avx512::register!(F64x8, Mask8, __mmask8, __m512d, f64, 8);
 
     impl F64s for F64x8 {
@@ -147,6 +166,22 @@ mod single {
             let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
             let i = _mm512_add_epi32(_mm512_set1_epi32(start as i32), lanes);
             _mm512_storeu_si512(out.cast(), _mm512_maskz_compress_epi32(mask, i));
+        }
+    }
+
+    /// Pairs of registers are transposed and added until one holds a sum of each.
+    #[inline(always)]
+    unsafe fn sums(a: __m512, b: __m512, c: __m512, d: __m512) -> [f32; 4] {
+        unsafe {
+            let ab = add(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let cd = add(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+            // Every quarter (a, b, c, d).
+            let all = add(_mm512_shuffle_ps::<0x44>(ab, cd), _mm512_shuffle_ps::<0xee>(ab, cd));
+            let half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps::<1>(all));
+            let sum = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half));
+            let mut out = [0.0; 4];
+            _mm_storeu_ps(out.as_mut_ptr(), sum);
+            out
         }
     }
 

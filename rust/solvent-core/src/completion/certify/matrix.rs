@@ -1,9 +1,11 @@
 //! The dual variable as a sparse matrix, scaled by the penalties of rows and columns, and its products with vectors.
 
+use crate::base::dense::Matrix;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::sparse::{Sparse, SparseView};
-use crate::completion::step::chunks;
+use crate::completion::factor::Factor;
+use crate::completion::step::{chunks, product};
 
 /// What the norm bound needs of a matrix.
 pub trait Linear {
@@ -13,6 +15,22 @@ pub trait Linear {
     fn times(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted>;
     /// `M^T x`.
     fn adjoint(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted>;
+    /// `M X`, column by column where nothing better is known.
+    fn times_all(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
+        let mut out = Matrix::zeros(self.shape().0, x.columns());
+        for l in 0..x.columns() {
+            out.column_mut(l).copy_from_slice(&self.times(x.column(l), monitor)?);
+        }
+        Ok(out)
+    }
+    /// `M^T X`, likewise.
+    fn adjoint_all(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
+        let mut out = Matrix::zeros(self.shape().1, x.columns());
+        for l in 0..x.columns() {
+            out.column_mut(l).copy_from_slice(&self.adjoint(x.column(l), monitor)?);
+        }
+        Ok(out)
+    }
     /// Frobenius norm, from above.
     fn norm(&self) -> f64;
     /// Roundings on any path of both products together.
@@ -69,6 +87,14 @@ impl Linear for Dual {
         apply(&self.columns.view(), x, monitor)
     }
 
+    fn times_all(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
+        all(&self.rows.view(), x, monitor)
+    }
+
+    fn adjoint_all(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
+        all(&self.columns.view(), x, monitor)
+    }
+
     fn norm(&self) -> f64 {
         self.norm
     }
@@ -78,11 +104,28 @@ impl Linear for Dual {
     }
 }
 
+/// A product with all columns at once: every entry is read once.
+fn all(a: &SparseView<'_, f64>, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
+    let out = product(*a, a.data(), &Factor::from_matrix(x), monitor)?;
+    Ok(out.to_matrix(x.columns()))
+}
+
 fn apply(a: &SparseView<'_, f64>, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
     let parts = monitor.map_items(chunks(a).into_iter(), |rows| {
         let product = |i| {
             let (columns, values) = a.row(i);
-            columns.iter().zip(values).map(|(&j, v)| v * x[j as usize]).sum::<f64>()
+            // Four sums: one addition need not wait for the last.
+            let mut sums = [0.0; 4];
+            let whole = columns.len() / 4 * 4;
+            for (columns, values) in columns[..whole].chunks_exact(4).zip(values.chunks_exact(4)) {
+                for c in 0..4 {
+                    sums[c] += values[c] * x[columns[c] as usize];
+                }
+            }
+            for (&j, v) in columns[whole..].iter().zip(&values[whole..]) {
+                sums[0] += v * x[j as usize];
+            }
+            (sums[0] + sums[1]) + (sums[2] + sums[3])
         };
         rows.map(product).collect::<Vec<f64>>()
     })?;

@@ -98,11 +98,24 @@ fn top_eigenvalue(diagonal: &[f64], off: &[f64]) -> Result<f64, CompletionError>
     Ok(eigh(t.view())?.values.last().copied().unwrap_or(0.0))
 }
 
+/// `x · y` in eight sums, which need not wait for each other.
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let whole = x.len() / 8 * 8;
+    for (x, y) in x[..whole].chunks_exact(8).zip(y[..whole].chunks_exact(8)) {
+        for c in 0..8 {
+            sums[c] += x[c] * y[c];
+        }
+    }
+    let rest: f64 = x[whole..].iter().zip(&y[whole..]).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
 /// Takes the span of `q` out of `x`, once.
 fn project(q: &Matrix<f64>, x: &mut [f64]) {
     for l in 0..q.columns() {
         let column = q.column(l);
-        let along: f64 = column.iter().zip(x.iter()).map(|(a, b)| a * b).sum();
+        let along = dot(column, x);
         for (b, a) in x.iter_mut().zip(column) {
             *b -= along * a;
         }
@@ -122,11 +135,7 @@ pub fn lanczos<M: Linear>(
 ) -> Result<Option<NormBound>, CompletionError> {
     let k = qv.columns();
     // Blocks with the deflated subspaces.
-    let (mut mq, mut mtq) = (Matrix::zeros(qu.rows(), k), Matrix::zeros(qv.rows(), k));
-    for l in 0..k {
-        mq.column_mut(l).copy_from_slice(&m.times(qv.column(l), monitor)?);
-        mtq.column_mut(l).copy_from_slice(&m.adjoint(qu.column(l), monitor)?);
-    }
+    let (mut mq, mut mtq) = (m.times_all(qv, monitor)?, m.adjoint_all(qu, monitor)?);
     let mut a = Matrix::zeros(k, k);
     gemm(&mut a, Onto::Replace, 1.0, qu.view().transpose(), mq.view());
     gemm(&mut mq, Onto::Add, -1.0, qu.view(), a.view());
@@ -169,10 +178,10 @@ pub fn lanczos<M: Linear>(
             project(far, &mut w);
             let mut w = if flip { m.times(&w, monitor)? } else { m.adjoint(&w, monitor)? };
             project(near, &mut w);
-            diagonal.push(last.iter().zip(&w).map(|(a, b)| a * b).sum());
+            diagonal.push(dot(last, &w));
             for _ in 0..2 {
                 for q in &basis {
-                    let along: f64 = q.iter().zip(&w).map(|(a, b)| a * b).sum();
+                    let along = dot(q, &w);
                     for (x, y) in w.iter_mut().zip(q) {
                         *x -= along * y;
                     }
@@ -262,13 +271,10 @@ impl Blocks {
         gemm(&mut corner, Onto::Replace, 1.0, left, right);
         gemm(&mut corner, Onto::Add, 1.0, tall.view().transpose(), tall.view());
         // The coupling, transposed: D^T C + B^T A, or D B^T + C A^T.
-        let mut coupling = Matrix::zeros(own.rows(), k);
-        for l in 0..k {
-            let mut image =
-                if columns { m.adjoint(tall.column(l), monitor)? } else { m.times(tall.column(l), monitor)? };
-            project(back, &mut image);
-            coupling.column_mut(l).copy_from_slice(&image);
-        }
+        let mut coupling = if columns { m.adjoint_all(tall, monitor)? } else { m.times_all(tall, monitor)? };
+        let mut along = Matrix::zeros(back.columns(), k);
+        gemm(&mut along, Onto::Replace, 1.0, back.view().transpose(), coupling.view());
+        gemm(&mut coupling, Onto::Add, -1.0, back.view(), along.view());
         gemm(&mut coupling, Onto::Add, 1.0, own.view(), right);
         let top = |x: f64| x.max(0.0);
         Ok(Self {

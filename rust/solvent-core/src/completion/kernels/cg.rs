@@ -1,22 +1,24 @@
 //! Warm-started conjugate gradients on `(P^T W P + ridge I + B) u = P^T W y`, P the gathered rows of the other factor.
 //!
+//! They are scaled by the diagonal that the system has on average: the sum of the weights times the design's mean squares,
+//! plus the ridge and the diagonal of B. Where the columns of the design are nearly orthogonal that is what a row of many
+//! entries has.
+//!
 //! A step is one pass over P that makes `s = P x` and `P^T W s` together: the rows are read once for both. P stays
 //! unweighted, so that weights cost one multiplication an entry, and what the row leaves unexplained is known at the end
 //! without another look at P: `y - P u` follows u step by step.
 
 use std::ops::Range;
 
-use solvent_simd::Lanes;
+use solvent_simd::{Lanes, prefetch};
 
 use super::gather::{AHEAD, ask, axpy, copy, dot, scaled};
+use super::pass::{Kind, apply};
 use super::row::Half;
 use crate::completion::entry::{Entry, LineKernel};
 
 /// Rows gathered at a time: they are still in the first-level cache when they are used.
 const TILE: usize = 32;
-/// How many rows of a tile go together: their horizontal sums overlap.
-const GROUP: usize = 4;
-
 /// Scratch of the solver.
 pub struct Descent<T> {
     /// Residual of the normal equations.
@@ -31,6 +33,8 @@ pub struct Descent<T> {
     w: Vec<T>,
     /// `P p`.
     along: Vec<T>,
+    /// One over the diagonal that the directions are scaled by.
+    inverse: Vec<T>,
 }
 
 impl<T: Entry> Descent<T> {
@@ -44,6 +48,7 @@ impl<T: Entry> Descent<T> {
             left: zero(most),
             w: zero(most),
             along: zero(most),
+            inverse: zero(stride),
         }
     }
 }
@@ -84,7 +89,7 @@ impl<T: Entry> LineKernel<T> for Descend<'_, '_, T> {
     #[inline(always)]
     fn run<V: Lanes<Scalar = T>>(self) -> Descended {
         let Self { half, range, panel, descent, ridge, steps, eta, u } = self;
-        let Descent { r, p, q, left, w, along } = descent;
+        let Descent { r, p, q, left, w, along, inverse } = descent;
         let (n, line) = (range.len(), half.line());
         let whole = n * line <= panel.len();
         // The constant column, where it is kept out of the panel: its coefficient is the line after the others.
@@ -97,9 +102,10 @@ impl<T: Entry> LineKernel<T> for Descend<'_, '_, T> {
             Some(weights) => w.copy_from_slice(&weights[range.clone()]),
             None => w.fill(T::ONE),
         }
-        let (mut rr, mut enough, mut taken) = (T::ZERO, T::ZERO, 0);
+        invert(half, n, w, ridge, inverse);
+        let (mut rz, mut enough, mut taken) = (T::ZERO, T::ZERO, 0);
         loop {
-            let first = taken == 0 && rr == T::ZERO;
+            let first = taken == 0 && rz == T::ZERO;
             let (x, to): (&[T], &mut [T]) = if first { (&*u, &mut *r) } else { (&*p, &mut *q) };
             let (s, sign) = if first { (&mut *left, -T::ONE) } else { (&mut *along, T::ONE) };
             scaled::<V, T>(sign * ridge, x, to);
@@ -127,31 +133,27 @@ impl<T: Entry> LineKernel<T> for Descend<'_, '_, T> {
                 to[bias] += constant * total;
             }
             if first {
-                p.copy_from_slice(r);
-                rr = dot::<V, T>(r, r);
-                enough = T::from_f64(eta * eta) * rr;
+                rz = turn::<V, T>(inverse, r, T::ZERO, p);
+                enough = T::from_f64(eta * eta) * rz;
             } else {
                 let pq = dot::<V, T>(p, q);
-                let alpha = rr / pq;
+                let alpha = rz / pq;
                 if pq <= T::ZERO || !alpha.to_f64().is_finite() {
                     break;
                 }
                 axpy::<V, T>(alpha, p, u);
                 axpy::<V, T>(-alpha, q, r);
-                for t in 0..n {
-                    left[t] -= alpha * along[t];
+                if half.measure {
+                    for t in 0..n {
+                        left[t] -= alpha * along[t];
+                    }
                 }
-                let next = dot::<V, T>(r, r);
-                let beta = V::splat(next / rr);
-                let mut c = 0;
-                while c + V::LANES <= r.len() {
-                    beta.mul_add(V::load(&p[c..]), V::load(&r[c..])).store(&mut p[c..]);
-                    c += V::LANES;
-                }
-                rr = next;
+                let next = square::<V, T>(inverse, r);
+                turn::<V, T>(inverse, r, next / rz, p);
+                rz = next;
                 taken += 1;
             }
-            let open = rr > enough && rr > T::ZERO;
+            let open = rz > enough && rz > T::ZERO;
             if !open || taken == steps as u64 {
                 break;
             }
@@ -161,34 +163,109 @@ impl<T: Entry> LineKernel<T> for Descend<'_, '_, T> {
     }
 }
 
+/// One over the diagonal that a row's system has on average; ones where the design's mean squares are not known.
+#[inline(always)]
+fn invert<T: Entry>(half: &Half<'_, T>, n: usize, w: &[T], ridge: T, inverse: &mut [T]) {
+    let Some(moment) = half.moment else { return inverse.fill(T::ONE) };
+    let mut total = T::from_f64(n as f64);
+    if !w.is_empty() {
+        let (mut sums, whole) = ([T::ZERO; 16], w.len() / 16 * 16);
+        let mut at = 0;
+        while at < whole {
+            let part = &w[at..at + 16];
+            for c in 0..16 {
+                sums[c] += part[c];
+            }
+            at += 16;
+        }
+        for t in whole..w.len() {
+            sums[t - whole] += w[t];
+        }
+        total = sums.into_iter().sum();
+    }
+    let (moment, stride) = (&moment[..inverse.len()], inverse.len());
+    let mut largest = T::ZERO;
+    for l in 0..stride {
+        inverse[l] = total * moment[l] + ridge + half.base.map_or(T::ZERO, |base| base[l * stride + l]);
+        largest = if inverse[l] > largest { inverse[l] } else { largest };
+    }
+    // Where there is next to nothing, the inverse stays finite.
+    let least = T::from_f64(T::UNIT) * largest;
+    for l in 0..stride {
+        inverse[l] = if inverse[l] > least { T::ONE / inverse[l] } else { T::ONE / (largest + T::ONE) };
+    }
+}
+
+/// `sum d r²`.
+#[inline(always)]
+fn square<V: Lanes<Scalar = T>, T: Entry>(d: &[T], r: &[T]) -> T {
+    let d = &d[..r.len()];
+    let mut sum = V::splat(T::ZERO);
+    let mut c = 0;
+    while c + V::LANES <= r.len() {
+        let x = V::load(&r[c..]);
+        sum = (V::load(&d[c..]) * x).mul_add(x, sum);
+        c += V::LANES;
+    }
+    sum.reduce_sum()
+}
+
+/// `p = d r + beta p` and `sum r p`.
+#[inline(always)]
+fn turn<V: Lanes<Scalar = T>, T: Entry>(d: &[T], r: &[T], beta: T, p: &mut [T]) -> T {
+    let (d, p) = (&d[..r.len()], &mut p[..r.len()]);
+    let first = beta == T::ZERO;
+    let beta = V::splat(beta);
+    let mut sum = V::splat(T::ZERO);
+    let mut c = 0;
+    while c + V::LANES <= r.len() {
+        let x = V::load(&r[c..]);
+        let z = V::load(&d[c..]) * x;
+        let z = if first { z } else { beta.mul_add(V::load(&p[c..]), z) };
+        z.store(&mut p[c..]);
+        sum = x.mul_add(z, sum);
+        c += V::LANES;
+    }
+    sum.reduce_sum()
+}
+
 /// `sum w l(r)` and `sum r²`, in eight sums each.
 #[inline(always)]
 fn losses<T: Entry>(half: &Half<'_, T>, range: Range<usize>, left: &[T]) -> (f64, f64) {
     let (mut loss, mut squares) = ([0.0; 8], [0.0; 8]);
+    let whole = left.len() / 8 * 8;
     match (half.weights, half.delta) {
-        (None, None) => {
-            let whole = left.len() / 8 * 8;
+        (weights, None) => {
+            let w = weights.map_or(&[][..], |w| &w[range]);
             let mut at = 0;
             while at < whole {
                 let part = &left[at..at + 8];
                 for c in 0..8 {
                     squares[c] += part[c].to_f64() * part[c].to_f64();
                 }
+                if !w.is_empty() {
+                    let w = &w[at..at + 8];
+                    for c in 0..8 {
+                        loss[c] += w[c].to_f64() * (part[c].to_f64() * part[c].to_f64());
+                    }
+                }
                 at += 8;
             }
             for t in whole..left.len() {
-                squares[t - whole] += left[t].to_f64() * left[t].to_f64();
+                let r2 = left[t].to_f64() * left[t].to_f64();
+                squares[t - whole] += r2;
+                loss[t - whole] += if w.is_empty() { 0.0 } else { w[t].to_f64() * r2 };
             }
-            loss = squares;
+            if weights.is_none() {
+                loss = squares;
+            }
         }
-        (weights, delta) => {
+        (weights, Some(delta)) => {
+            let delta = delta.to_f64();
             for t in 0..left.len() {
                 let r = left[t].to_f64();
                 squares[t % 8] += r * r;
-                let l = match delta.map(|d| d.to_f64()) {
-                    Some(delta) if r.abs() > delta => 2.0 * delta * r.abs() - delta * delta,
-                    _ => r * r,
-                };
+                let l = if r.abs() > delta { 2.0 * delta * r.abs() - delta * delta } else { r * r };
                 loss[t % 8] += weights.map_or(l, |w| w[range.start + t].to_f64() * l);
             }
         }
@@ -205,217 +282,72 @@ fn fetch<V: Lanes<Scalar = T>, T: Entry>(
     rows: &mut [T],
     targets: Option<&mut [T]>,
 ) {
-    let (stride, all) = (half.design.stride(), half.design.as_slice());
-    let columns = half.entries.indices();
-    let most = columns.len();
+    match line / V::LANES {
+        1 => bring::<V, T, 1>(half, part.clone(), rows),
+        2 => bring::<V, T, 2>(half, part.clone(), rows),
+        4 => bring::<V, T, 4>(half, part.clone(), rows),
+        8 => bring::<V, T, 8>(half, part.clone(), rows),
+        _ => bring_any::<V, T>(half, part.clone(), line, rows),
+    }
+    if let Some(targets) = targets {
+        let (targets, data) = (&mut targets[..part.len()], &half.entries.data()[part.clone()]);
+        for t in 0..targets.len() {
+            targets[t] = (data[t] - half.mean) * half.unit;
+        }
+        if let Some(offset) = half.offset {
+            let columns = &half.entries.indices()[part];
+            for t in 0..targets.len() {
+                targets[t] -= offset[columns[t] as usize];
+            }
+        }
+    }
+}
+
+/// Lines of `N` registers.
+#[inline(always)]
+fn bring<V: Lanes<Scalar = T>, T: Entry, const N: usize>(
+    half: &Half<'_, T>,
+    part: Range<usize>,
+    rows: &mut [T],
+) {
+    let (stride, all, columns) = (half.design.stride(), half.design.as_slice(), half.entries.indices());
+    let line = N * V::LANES;
+    let (near, soon) = (&columns[part.start..part.end], &columns[part.start..]);
+    let rows = &mut rows[..near.len() * line];
+    for t in 0..near.len() {
+        if t + AHEAD < soon.len() {
+            let next = soon[t + AHEAD] as usize * stride;
+            let mut l = 0;
+            while l < line {
+                prefetch(all, next + l);
+                l += T::LINE;
+            }
+        }
+        let from = near[t] as usize * stride;
+        let (from, to) = (&all[from..from + line], &mut rows[t * line..t * line + line]);
+        for c in 0..N {
+            V::load(&from[c * V::LANES..]).store(&mut to[c * V::LANES..]);
+        }
+    }
+}
+
+/// Lines of any length.
+#[inline(always)]
+fn bring_any<V: Lanes<Scalar = T>, T: Entry>(
+    half: &Half<'_, T>,
+    part: Range<usize>,
+    line: usize,
+    rows: &mut [T],
+) {
+    let (stride, all, columns) = (half.design.stride(), half.design.as_slice(), half.entries.indices());
     for t in 0..part.len() {
         let e = part.start + t;
-        if e + AHEAD < most {
+        if e + AHEAD < columns.len() {
             ask(all, columns[e + AHEAD] as usize, stride, line);
         }
         let from = columns[e] as usize * stride;
         copy::<V, T>(&all[from..from + line], &mut rows[t * line..t * line + line]);
     }
-    if let Some(targets) = targets {
-        let targets = &mut targets[..part.len()];
-        for t in 0..targets.len() {
-            let e = part.start + t;
-            targets[t] = half.target(e, columns[e] as usize);
-        }
-    }
-}
-
-/// What a pass is for.
-#[derive(Clone, Copy)]
-struct Kind<T> {
-    /// `s` holds targets and becomes `y - P x`; else it becomes `P x`.
-    first: bool,
-    /// Where a robust loss turns linear: its weights are those of the first pass.
-    delta: Option<T>,
-    /// What the constant column adds to `P x`.
-    shift: T,
-}
-
-/// `s` from the rows of a panel, `q += P^T W s`, and `sum w s`.
-#[inline(always)]
-fn apply<V: Lanes<Scalar = T>, T: Entry>(
-    panel: &[T],
-    line: usize,
-    kind: Kind<T>,
-    s: &mut [T],
-    w: Option<&mut [T]>,
-    x: &[T],
-    q: &mut [T],
-) -> T {
-    match line / V::LANES {
-        1 => fixed::<V, T, 1>(panel, kind, s, w, x, q),
-        2 => fixed::<V, T, 2>(panel, kind, s, w, x, q),
-        3 => fixed::<V, T, 3>(panel, kind, s, w, x, q),
-        4 => fixed::<V, T, 4>(panel, kind, s, w, x, q),
-        5 => fixed::<V, T, 5>(panel, kind, s, w, x, q),
-        6 => fixed::<V, T, 6>(panel, kind, s, w, x, q),
-        8 => fixed::<V, T, 8>(panel, kind, s, w, x, q),
-        _ => wide::<V, T>(panel, line, kind, s, w, x, q),
-    }
-}
-
-/// What the entries of a group are multiplied with, from their rows' products with x; `s` keeps them unweighted.
-#[inline(always)]
-fn settle<T: Entry, const G: usize>(
-    mut along: [T; G],
-    kind: Kind<T>,
-    s: &mut [T],
-    w: Option<&mut [T]>,
-) -> [T; G] {
-    let s = &mut s[..G];
-    for g in 0..G {
-        along[g] += kind.shift;
-    }
-    if kind.first {
-        for g in 0..G {
-            along[g] = s[g] - along[g];
-        }
-    }
-    s.copy_from_slice(&along);
-    if let Some(w) = w {
-        let w = &mut w[..G];
-        if let Some(delta) = kind.delta {
-            for g in 0..G {
-                let r = along[g].modulus();
-                if r > delta {
-                    w[g] *= delta / r;
-                }
-            }
-        }
-        for g in 0..G {
-            along[g] *= w[g];
-        }
-    }
-    along
-}
-
-/// `G` rows with `x` and `q` in `N` registers each.
-#[inline(always)]
-fn group<V: Lanes<Scalar = T>, T: Entry, const N: usize, const G: usize>(
-    rows: &[T],
-    kind: Kind<T>,
-    s: &mut [T],
-    w: Option<&mut [T]>,
-    x: &[V; N],
-    q: &mut [V; N],
-) -> T {
-    let stride = N * V::LANES;
-    let rows = &rows[..G * stride];
-    let mut along = [T::ZERO; G];
-    for g in 0..G {
-        let mut sum = V::load(&rows[g * stride..]) * x[0];
-        for c in 1..N {
-            sum = V::load(&rows[g * stride + c * V::LANES..]).mul_add(x[c], sum);
-        }
-        along[g] = sum.reduce_sum();
-    }
-    let factors = settle::<T, G>(along, kind, s, w);
-    let mut total = T::ZERO;
-    for g in 0..G {
-        total += factors[g];
-        let f = V::splat(factors[g]);
-        for c in 0..N {
-            q[c] = f.mul_add(V::load(&rows[g * stride + c * V::LANES..]), q[c]);
-        }
-    }
-    total
-}
-
-/// The weights from `t` on.
-#[inline(always)]
-fn after<'w, T>(w: &'w mut Option<&mut [T]>, t: usize) -> Option<&'w mut [T]> {
-    match w {
-        Some(w) => Some(&mut w[t..]),
-        None => None,
-    }
-}
-
-/// A panel whose lines are `N` registers long.
-#[inline(always)]
-fn fixed<V: Lanes<Scalar = T>, T: Entry, const N: usize>(
-    panel: &[T],
-    kind: Kind<T>,
-    s: &mut [T],
-    mut w: Option<&mut [T]>,
-    x: &[T],
-    q: &mut [T],
-) -> T {
-    let stride = N * V::LANES;
-    let (mut left, mut sums) = ([V::splat(T::ZERO); N], [V::splat(T::ZERO); N]);
-    for c in 0..N {
-        left[c] = V::load(&x[c * V::LANES..]);
-        sums[c] = V::load(&q[c * V::LANES..]);
-    }
-    let mut total = T::ZERO;
-    let (n, mut t) = (s.len(), 0);
-    while t + GROUP <= n {
-        let rows = &panel[t * stride..(t + GROUP) * stride];
-        total += group::<V, T, N, GROUP>(rows, kind, &mut s[t..], after(&mut w, t), &left, &mut sums);
-        t += GROUP;
-    }
-    while t < n {
-        let row = &panel[t * stride..(t + 1) * stride];
-        total += group::<V, T, N, 1>(row, kind, &mut s[t..], after(&mut w, t), &left, &mut sums);
-        t += 1;
-    }
-    for c in 0..N {
-        sums[c].store(&mut q[c * V::LANES..]);
-    }
-    total
-}
-
-/// Longer lines: `x` and `q` are read again for each group.
-#[inline(always)]
-fn wide<V: Lanes<Scalar = T>, T: Entry>(
-    panel: &[T],
-    line: usize,
-    kind: Kind<T>,
-    s: &mut [T],
-    mut w: Option<&mut [T]>,
-    x: &[T],
-    q: &mut [T],
-) -> T {
-    let (x, q) = (&x[..line], &mut q[..line]);
-    let mut total = T::ZERO;
-    let mut t = 0;
-    while (t + GROUP) * line <= panel.len() {
-        let rows = &panel[t * line..][..GROUP * line];
-        let mut sums = [V::splat(T::ZERO); GROUP];
-        let mut c = 0;
-        while c < line {
-            let x = V::load(&x[c..]);
-            for g in 0..GROUP {
-                sums[g] = x.mul_add(V::load(&rows[g * line + c..]), sums[g]);
-            }
-            c += V::LANES;
-        }
-        let along = [sums[0].reduce_sum(), sums[1].reduce_sum(), sums[2].reduce_sum(), sums[3].reduce_sum()];
-        let f = settle::<T, GROUP>(along, kind, &mut s[t..], after(&mut w, t));
-        let mut c = 0;
-        while c < line {
-            let mut sum = V::load(&q[c..]);
-            for g in 0..GROUP {
-                sum = V::splat(f[g]).mul_add(V::load(&rows[g * line + c..]), sum);
-            }
-            sum.store(&mut q[c..]);
-            c += V::LANES;
-        }
-        total += (f[0] + f[1]) + (f[2] + f[3]);
-        t += GROUP;
-    }
-    while (t + 1) * line <= panel.len() {
-        let row = &panel[t * line..(t + 1) * line];
-        let [f] = settle::<T, 1>([dot::<V, T>(row, x)], kind, &mut s[t..], after(&mut w, t));
-        axpy::<V, T>(f, row, q);
-        total += f;
-        t += 1;
-    }
-    total
 }
 
 /// Adds `sign` times the common Gram matrix's image of `x`.

@@ -18,6 +18,7 @@ pub mod gather;
 pub mod gram;
 pub mod nonneg;
 pub mod normal;
+pub mod pass;
 pub mod product;
 pub mod residual;
 pub mod row;

@@ -58,6 +58,9 @@ pub struct Half<'a, T> {
     pub base: Option<&'a [T]>,
     /// What the design's last column holds throughout, with biases.
     pub constant: Option<T>,
+    /// Mean squares of the design's columns, `stride` of them: conjugate gradients are scaled by what they say of a row's
+    /// system. `None`: they are not scaled.
+    pub moment: Option<&'a [T]>,
 }
 
 impl<T: Entry> Half<'_, T> {

@@ -110,8 +110,8 @@ pub struct Relax<'a> {
     pub p: &'a [f64],
     /// and their images.
     pub q: &'a [f64],
-    /// Solutions,
-    pub x: &'a mut [f64],
+    /// Solutions, where they are wanted,
+    pub x: Option<&'a mut [f64]>,
     /// residuals
     pub r: &'a mut [f64],
     /// and preconditioned residuals.
@@ -123,7 +123,7 @@ impl LineKernel<f64> for Relax<'_> {
     type Output = [f64; SIDES];
     #[inline(always)]
     fn run<V: Lanes<Scalar = f64>>(self) -> [f64; SIDES] {
-        let Self { triangles, width: k, step, p, q, x, r, z } = self;
+        let Self { triangles, width: k, step, p, q, mut x, r, z } = self;
         let line = k * SIDES;
         let step = [V::load(step), V::load(&step[V::LANES..])];
         let mut sums = [V::splat(0.0); 2];
@@ -132,40 +132,210 @@ impl LineKernel<f64> for Relax<'_> {
             let l = &triangles[i * size..(i + 1) * size];
             let own = i * line..(i + 1) * line;
             let (p, q) = (&p[own.clone()], &q[own.clone()]);
-            let (x, r, z) = (&mut x[own.clone()], &mut r[own.clone()], &mut z[own]);
+            if let Some(x) = &mut x {
+                let x = &mut x[own.clone()];
+                let mut at = 0;
+                while at < line {
+                    for h in 0..2 {
+                        let place = at + h * V::LANES;
+                        step[h].mul_add(V::load(&p[place..]), V::load(&x[place..])).store(&mut x[place..]);
+                    }
+                    at += SIDES;
+                }
+            }
+            let (r, z) = (&mut r[own.clone()], &mut z[own]);
             for h in 0..2 {
                 let mut at = h * V::LANES;
                 while at < line {
-                    step[h].mul_add(V::load(&p[at..]), V::load(&x[at..])).store(&mut x[at..]);
                     let left = (-step[h]).mul_add(V::load(&q[at..]), V::load(&r[at..]));
                     left.store(&mut r[at..]);
                     left.store(&mut z[at..]);
                     at += SIDES;
                 }
-                // Forward, then back.
-                for c in 0..k {
-                    let row = &l[c * (c + 1) / 2..];
-                    let at = c * SIDES + h * V::LANES;
-                    let mut sum = V::load(&z[at..]);
-                    for d in 0..c {
-                        sum = V::splat(-row[d]).mul_add(V::load(&z[d * SIDES + h * V::LANES..]), sum);
-                    }
-                    (sum * V::splat(1.0 / row[c])).store(&mut z[at..]);
-                }
-                for c in (0..k).rev() {
-                    let row = &l[c * (c + 1) / 2..];
-                    let at = c * SIDES + h * V::LANES;
-                    let sum = V::load(&z[at..]) * V::splat(1.0 / row[c]);
-                    sum.store(&mut z[at..]);
-                    for d in 0..c {
-                        let at = d * SIDES + h * V::LANES;
-                        V::splat(-row[d]).mul_add(sum, V::load(&z[at..])).store(&mut z[at..]);
-                    }
-                }
+                settle::<V>(l, k, h, z);
             }
             accumulate::<V>(&mut sums, r, z);
         }
         both(sums)
+    }
+}
+
+/// Solves `L L^T z = z` in place for half `h` of the right sides: forward, then back.
+#[inline(always)]
+fn settle<V: Lanes<Scalar = f64>>(l: &[f64], k: usize, h: usize, z: &mut [f64]) {
+    for c in 0..k {
+        let row = &l[c * (c + 1) / 2..];
+        let at = c * SIDES + h * V::LANES;
+        let mut sum = V::load(&z[at..]);
+        for d in 0..c {
+            sum = V::splat(-row[d]).mul_add(V::load(&z[d * SIDES + h * V::LANES..]), sum);
+        }
+        (sum * V::splat(1.0 / row[c])).store(&mut z[at..]);
+    }
+    for c in (0..k).rev() {
+        let row = &l[c * (c + 1) / 2..];
+        let at = c * SIDES + h * V::LANES;
+        let sum = V::load(&z[at..]) * V::splat(1.0 / row[c]);
+        sum.store(&mut z[at..]);
+        for d in 0..c {
+            let at = d * SIDES + h * V::LANES;
+            V::splat(-row[d]).mul_add(sum, V::load(&z[at..])).store(&mut z[at..]);
+        }
+    }
+}
+
+/// What couples the sides: `sum_j w_ij (a_i · db_j) b_j` for the rows i of a range. The side that is eliminated wants it
+/// solved by the rows' triangles; the other side takes it from its own part.
+pub struct Couple<'a> {
+    /// The pattern by the rows of this side.
+    pub entries: SparseView<'a, f64>,
+    /// Weights, in its order.
+    pub weights: Option<&'a [f64]>,
+    /// This side's factor, row-major of `width`.
+    pub a: &'a [f64],
+    /// The other side's.
+    pub b: &'a [f64],
+    /// Columns.
+    pub width: usize,
+    /// The other side's directions.
+    pub db: &'a [f64],
+    /// Which rows.
+    pub rows: Range<usize>,
+    /// What becomes of the sums.
+    pub then: Then<'a>,
+    /// The results.
+    pub out: &'a mut [f64],
+}
+
+/// What becomes of the coupled sums of a row.
+#[derive(Clone, Copy)]
+pub enum Then<'a> {
+    /// `D^-1` times them: triangles of all rows.
+    Solve(&'a [f64]),
+    /// What is left of the first when they are taken away; it is multiplied with the second.
+    Subtract(&'a [f64], &'a [f64]),
+}
+
+impl LineKernel<f64> for Couple<'_> {
+    /// The products with the second of [`Then::Subtract`], one a side.
+    type Output = [f64; SIDES];
+    #[inline(always)]
+    fn run<V: Lanes<Scalar = f64>>(self) -> [f64; SIDES] {
+        let mut sums = [V::splat(0.0); 2];
+        let (k, line) = (self.width, self.width * SIDES);
+        let size = k * (k + 1) / 2;
+        let first = self.rows.start;
+        for i in self.rows.clone() {
+            let out = &mut self.out[(i - first) * line..(i - first + 1) * line];
+            let range = self.entries.range(i);
+            let columns = &self.entries.indices()[range.clone()];
+            let row = Row {
+                columns,
+                weights: self.weights.map(|w| &w[range]),
+                a: &self.a[i * k..(i + 1) * k],
+                b: self.b,
+                db: self.db,
+            };
+            match k {
+                1 => row.fixed::<V, 1>(out),
+                2 => row.fixed::<V, 2>(out),
+                3 => row.fixed::<V, 3>(out),
+                4 => row.fixed::<V, 4>(out),
+                5 => row.fixed::<V, 5>(out),
+                6 => row.fixed::<V, 6>(out),
+                _ => row.any::<V>(out),
+            }
+            match self.then {
+                Then::Solve(triangles) => {
+                    let l = &triangles[i * size..(i + 1) * size];
+                    settle::<V>(l, k, 0, out);
+                    settle::<V>(l, k, 1, out);
+                }
+                Then::Subtract(own, p) => {
+                    let own = &own[i * line..(i + 1) * line];
+                    let mut at = 0;
+                    while at + V::LANES <= line {
+                        (V::load(&own[at..]) - V::load(&out[at..])).store(&mut out[at..]);
+                        at += V::LANES;
+                    }
+                    accumulate::<V>(&mut sums, &p[i * line..(i + 1) * line], out);
+                }
+            }
+        }
+        both(sums)
+    }
+}
+
+/// One row of [`Couple`].
+struct Row<'a> {
+    columns: &'a [i32],
+    weights: Option<&'a [f64]>,
+    a: &'a [f64],
+    b: &'a [f64],
+    db: &'a [f64],
+}
+
+impl Row<'_> {
+    /// `K` columns: the sums stay in registers.
+    #[inline(always)]
+    fn fixed<V: Lanes<Scalar = f64>, const K: usize>(&self, out: &mut [f64]) {
+        let mut sums = [[V::splat(0.0); 2]; K];
+        let a = &self.a[..K];
+        for e in 0..self.columns.len() {
+            let j = self.columns[e] as usize;
+            let (b, db) = (&self.b[j * K..(j + 1) * K], &self.db[j * K * SIDES..(j + 1) * K * SIDES]);
+            let mut t = [V::splat(0.0); 2];
+            for l in 0..K {
+                let x = V::splat(a[l]);
+                for h in 0..2 {
+                    t[h] = x.mul_add(V::load(&db[l * SIDES + h * V::LANES..]), t[h]);
+                }
+            }
+            if let Some(w) = self.weights {
+                let w = V::splat(w[e]);
+                t = [w * t[0], w * t[1]];
+            }
+            for l in 0..K {
+                let y = V::splat(b[l]);
+                for h in 0..2 {
+                    sums[l][h] = y.mul_add(t[h], sums[l][h]);
+                }
+            }
+        }
+        for l in 0..K {
+            for h in 0..2 {
+                sums[l][h].store(&mut out[l * SIDES + h * V::LANES..]);
+            }
+        }
+    }
+
+    /// Any number of them.
+    #[inline(always)]
+    fn any<V: Lanes<Scalar = f64>>(&self, out: &mut [f64]) {
+        let k = self.a.len();
+        out.fill(0.0);
+        for e in 0..self.columns.len() {
+            let j = self.columns[e] as usize;
+            let (b, db) = (&self.b[j * k..(j + 1) * k], &self.db[j * k * SIDES..(j + 1) * k * SIDES]);
+            let mut t = [V::splat(0.0); 2];
+            for l in 0..k {
+                let x = V::splat(self.a[l]);
+                for h in 0..2 {
+                    t[h] = x.mul_add(V::load(&db[l * SIDES + h * V::LANES..]), t[h]);
+                }
+            }
+            if let Some(w) = self.weights {
+                let w = V::splat(w[e]);
+                t = [w * t[0], w * t[1]];
+            }
+            for l in 0..k {
+                let y = V::splat(b[l]);
+                for h in 0..2 {
+                    let at = l * SIDES + h * V::LANES;
+                    y.mul_add(t[h], V::load(&out[at..])).store(&mut out[at..]);
+                }
+            }
+        }
     }
 }
 

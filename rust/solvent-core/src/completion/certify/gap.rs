@@ -20,7 +20,7 @@ use super::{Depth, Evidence, U, gamma};
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::dense::{Matrix, Onto, Qr, Triangle, gemm, solve_triangular, svd};
 use crate::base::monitor::Monitor;
-use crate::base::sum::Sum;
+use crate::base::sum::{Sum, two_sum};
 use crate::completion::CompletionError;
 use crate::completion::entry::Entry;
 use crate::completion::factor::Factor;
@@ -151,13 +151,13 @@ fn row_sums<T: Copy>(entries: &crate::base::sparse::SparseView<'_, T>, z: &[f64]
         if range.is_empty() {
             continue;
         }
-        let (mut sum, mut moduli) = (Sum::new(), 0.0);
+        // The errors of the additions are known exactly; only their own sum is rounded.
+        let (mut sum, mut error, mut moduli) = (0.0, 0.0, 0.0);
         for &z in &z[range.clone()] {
-            sum.add(z);
-            moduli += z.abs();
+            let (next, lost) = two_sum(sum, z);
+            (sum, error, moduli) = (next, error + lost, moduli + lost.abs());
         }
-        let count = range.len() as f64;
-        let value = sum.value().abs() * (1.0 + 4.0 * U) + 4.0 * (count * U) * (count * U) * moduli;
+        let value = (sum + error).abs() * (1.0 + 4.0 * U) + 2.0 * gamma(range.len() as f64) * moduli;
         total += value * value / a[i];
     }
     total * (1.0 + 2.0 * gamma(entries.rows() as f64 + 8.0))

@@ -20,6 +20,8 @@ const LOOSE: f64 = 1e-5;
 const PATIENCE: u32 = 5;
 /// Halpern blocks without a better gap, at least.
 const PATIENT_BLOCKS: u64 = 50_000 / CHECK;
+/// How often the primal weight is taken back before the iteration counts as stalled.
+const RESETS: u32 = 3;
 /// The polish is tried below this many max|M|, and with full effort below the second.
 const EARLY: f64 = 1e-3;
 const LATE: f64 = 1e-9;
@@ -465,7 +467,7 @@ impl Method<1> for Averaged<'_> {
             let products = (halpern.products.0.as_slice(), halpern.products.1.as_slice());
             self.extra += self.scale.update(self.game, products, monitor)?;
         } else if self.blocks - self.best_at > PATIENT_BLOCKS.max(self.blocks / 2) {
-            if self.resets > 0 {
+            if self.resets == RESETS {
                 self.over = Some(Status::Stalled);
             } else {
                 self.resets += 1;
@@ -497,7 +499,7 @@ impl Method<1> for Averaged<'_> {
 
     fn finish(self, status: Status, monitor: Monitor<'_>) -> Result<Solution, GameError> {
         let message = (status == Status::Stalled).then(|| {
-            "no better gap in half of the iterations, nor after a reset of the primal weight; the bound is the best that was \
+            "no better gap in half of the iterations, nor after resets of the primal weight; the bound is the best that was \
              reached"
                 .to_owned()
         });

@@ -44,7 +44,7 @@ def as_float_array(
     """Return `a` as a float32 or float64 array, without a copy where it is one already.
 
     float32 and float64 stay, float16 becomes float32, integers and bools become float64. Strides, order and
-    the writeable flag are kept. Subclasses (`numpy.matrix`) come back as plain arrays.
+    the writeable flag are kept, but for entries that are not aligned, which are copied. Subclasses (`numpy.matrix`) come back as plain arrays.
 
     Raises
     ------
@@ -66,6 +66,8 @@ def as_float_array(
         raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers (float32 or float64)")
     elif not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
+    elif not array.flags.aligned:  # out of a file or off a wire
+        array = array.copy()
     if ndim is not None and array.ndim not in (ndim if isinstance(ndim, tuple) else (ndim,)):
         wanted = " or ".join(map(str, ndim)) if isinstance(ndim, tuple) else str(ndim)
         plural = "" if wanted == "1" else "s"

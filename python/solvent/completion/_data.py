@@ -145,7 +145,9 @@ def _canonical(A: Any, weights: Any, allow_empty: bool) -> Entries | None:
         and data.dtype.isnative
         and indices.dtype == np.int32
         and data.flags.c_contiguous
+        and data.flags.aligned
         and indices.flags.c_contiguous
+        and indices.flags.aligned
         and indptr.size == m + 1
         and 0 not in (m, n)
     )
@@ -157,7 +159,7 @@ def _canonical(A: Any, weights: Any, allow_empty: bool) -> Entries | None:
         return None
     if weights is not None:
         flat = isinstance(weights, np.ndarray) and weights.shape == (count,) and weights.dtype == data.dtype
-        if not flat or not weights.flags.c_contiguous:
+        if not flat or not (weights.flags.c_contiguous and weights.flags.aligned):
             return None
     starts = np.unique(offsets[1:-1])
     for at in range(0, count, _BLOCK):

@@ -79,7 +79,7 @@ class DaskRows:
             return _part(name, numbers, empty[0], empty[1 : 2 + self.weighted], 0)
         while len(sums) > 1:
             sums = [join(name, told, sums[i : i + FAN_IN]) for i in range(0, len(sums), FAN_IN)]
-        return np.ascontiguousarray(sums[0].compute())
+        return _received(sums[0].compute())
 
 
 def _part(
@@ -98,13 +98,17 @@ def _part(
         seed=0,
         rcond=0.0,
     )
-    return _core.regression.pass_part(name, np.ascontiguousarray(numbers), data.rows, setting, first)
+    return _core.regression.pass_part(name, _received(numbers), data.rows, setting, first)
 
 
 def _join(name: str, numbers: NDArray[np.float64], parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     """What several sums make together."""
-    held = [np.ascontiguousarray(part) for part in parts]
-    return _core.regression.pass_merge(name, np.ascontiguousarray(numbers), held)
+    return _core.regression.pass_merge(name, _received(numbers), [_received(part) for part in parts])
+
+
+def _received(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What has travelled need not lie where the core reads it."""
+    return np.require(numbers, requirements=["C", "A"])
 
 
 def accepts_dask(function: F) -> F:

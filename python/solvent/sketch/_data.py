@@ -42,6 +42,4 @@ def as_table(a: Any, name: str = "a") -> tuple[Table, tuple[int, int]]:
     array = as_float_array(a, name, finite=False)
     if array.ndim != 2:
         raise ValueError(f"{name} has shape {array.shape}; expected a 2-D array (n_rows, n_columns)")
-    if not array.flags.aligned:
-        array = array.copy()
     return array, (array.shape[0], array.shape[1])

@@ -82,7 +82,7 @@ class _Sketch(LinearOperator):  # type: ignore[misc]
         else:
             a = as_float_array(X, "A", ndim=2, finite=False)
             single = a.dtype == np.float32
-            out = _core.sketch.sketch_apply(self._named, a if a.flags.aligned else a.copy(), None)
+            out = _core.sketch.sketch_apply(self._named, a, None)
         return out.astype(np.float32) if single else out
 
     def _matvec(self, x: Any) -> NDArray[Any]:

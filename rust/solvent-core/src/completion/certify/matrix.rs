@@ -6,6 +6,11 @@ use crate::base::monitor::Monitor;
 use crate::base::sparse::{Sparse, SparseView};
 use crate::completion::factor::Factor;
 use crate::completion::step::{chunks, product};
+use solvent_simd::{F64s, Kernel, Simd, dispatch};
+use std::ops::Range;
+
+/// The most lanes that a register has.
+const WIDEST: usize = 8;
 
 /// What the norm bound needs of a matrix.
 pub trait Linear {
@@ -112,22 +117,49 @@ fn all(a: &SparseView<'_, f64>, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> R
 
 fn apply(a: &SparseView<'_, f64>, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
     let parts = monitor.map_items(chunks(a).into_iter(), |rows| {
-        let product = |i| {
-            let (columns, values) = a.row(i);
-            // Four sums: one addition need not wait for the last.
-            let mut sums = [0.0; 4];
-            let whole = columns.len() / 4 * 4;
-            for (columns, values) in columns[..whole].chunks_exact(4).zip(values.chunks_exact(4)) {
-                for c in 0..4 {
-                    sums[c] += values[c] * x[columns[c] as usize];
-                }
-            }
-            for (&j, v) in columns[whole..].iter().zip(&values[whole..]) {
-                sums[0] += v * x[j as usize];
-            }
-            (sums[0] + sums[1]) + (sums[2] + sums[3])
-        };
-        rows.map(product).collect::<Vec<f64>>()
+        let mut out = vec![0.0; rows.len()];
+        dispatch(Rows { a, rows, x, out: &mut out });
+        out
     })?;
     Ok(parts.concat())
+}
+
+/// Products of these rows with x.
+struct Rows<'a> {
+    a: &'a SparseView<'a, f64>,
+    rows: Range<usize>,
+    x: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl Kernel for Rows<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, out) in self.rows.zip(self.out) {
+            let (columns, values) = self.a.row(i);
+            *out = gathered::<S::F64>(columns, values, self.x);
+        }
+    }
+}
+
+/// `sum_e values_e x[columns_e]`.
+#[inline(always)]
+fn gathered<V: F64s>(columns: &[i32], values: &[f64], x: &[f64]) -> f64 {
+    let values = &values[..columns.len()];
+    let body = columns.len() - columns.len() % V::LANES;
+    let (mut sum, mut at) = (V::splat(0.0), [0_u32; WIDEST]);
+    let mut e = 0;
+    while e < body {
+        for c in 0..V::LANES {
+            at[c] = columns[e + c] as u32;
+        }
+        sum = V::load(&values[e..e + V::LANES]).mul_add(V::gather(x, &at), sum);
+        e += V::LANES;
+    }
+    let mut rest = 0.0;
+    for e in body..columns.len() {
+        rest += values[e] * x[columns[e] as usize];
+    }
+    sum.reduce_sum() + rest
 }

@@ -8,6 +8,7 @@ use crate::base::monitor::Monitor;
 use crate::base::rng::Philox;
 use crate::base::sum::norm2;
 use crate::completion::CompletionError;
+use solvent_simd::{F64s, Kernel, Simd, dispatch};
 
 /// An upper bound of `|M|_2`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -98,28 +99,81 @@ fn top_eigenvalue(diagonal: &[f64], off: &[f64]) -> Result<f64, CompletionError>
     Ok(eigh(t.view())?.values.last().copied().unwrap_or(0.0))
 }
 
-/// `x · y` in eight sums, which need not wait for each other.
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let whole = x.len() / 8 * 8;
-    for (x, y) in x[..whole].chunks_exact(8).zip(y[..whole].chunks_exact(8)) {
-        for c in 0..8 {
-            sums[c] += x[c] * y[c];
-        }
-    }
-    let rest: f64 = x[whole..].iter().zip(&y[whole..]).map(|(x, y)| x * y).sum();
-    sums.iter().sum::<f64>() + rest
+/// Takes the span of orthonormal columns out of x, once: all inner products first.
+struct TakeOut<'a> {
+    columns: &'a [&'a [f64]],
+    x: &'a mut [f64],
 }
 
-/// Takes the span of `q` out of `x`, once.
-fn project(q: &Matrix<f64>, x: &mut [f64]) {
-    for l in 0..q.columns() {
-        let column = q.column(l);
-        let along = dot(column, x);
-        for (b, a) in x.iter_mut().zip(column) {
-            *b -= along * a;
+/// Columns that share a read of x.
+const ABREAST: usize = 4;
+
+impl Kernel for TakeOut<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let mut along = Vec::with_capacity(self.columns.len() + ABREAST);
+        for group in self.columns.chunks(ABREAST) {
+            along.extend_from_slice(&dots::<S::F64>(group, self.x)[..group.len()]);
+        }
+        for (group, along) in self.columns.chunks(ABREAST).zip(along.chunks(ABREAST)) {
+            subtract::<S::F64>(group, along, self.x);
         }
     }
+}
+
+#[inline(always)]
+fn dots<V: F64s>(group: &[&[f64]], x: &[f64]) -> [f64; ABREAST] {
+    // Fewer than four are filled up with the last, which costs little and is not looked at.
+    let mut columns = [group[group.len() - 1]; ABREAST];
+    columns[..group.len()].copy_from_slice(group);
+    let body = x.len() - x.len() % V::LANES;
+    let (mut sums, mut out) = ([V::splat(0.0); ABREAST], [0.0; ABREAST]);
+    let mut i = 0;
+    while i < body {
+        let x = V::load(&x[i..i + V::LANES]);
+        for c in 0..ABREAST {
+            sums[c] = V::load(&columns[c][i..i + V::LANES]).mul_add(x, sums[c]);
+        }
+        i += V::LANES;
+    }
+    for c in 0..ABREAST {
+        out[c] = sums[c].reduce_sum();
+        for i in body..x.len() {
+            out[c] += columns[c][i] * x[i];
+        }
+    }
+    out
+}
+
+#[inline(always)]
+fn subtract<V: F64s>(group: &[&[f64]], along: &[f64], x: &mut [f64]) {
+    let (mut columns, mut by) = ([group[0]; ABREAST], [0.0; ABREAST]);
+    columns[..group.len()].copy_from_slice(group);
+    by[..group.len()].copy_from_slice(&along[..group.len()]);
+    let body = x.len() - x.len() % V::LANES;
+    let mut i = 0;
+    while i < body {
+        let mut y = V::load(&x[i..i + V::LANES]);
+        for c in 0..ABREAST {
+            y = V::load(&columns[c][i..i + V::LANES]).mul_add(V::splat(-by[c]), y);
+        }
+        y.store(&mut x[i..i + V::LANES]);
+        i += V::LANES;
+    }
+    for i in body..x.len() {
+        for c in 0..ABREAST {
+            x[i] -= by[c] * columns[c][i];
+        }
+    }
+}
+
+fn columns(q: &Matrix<f64>) -> Vec<&[f64]> {
+    (0..q.columns()).map(|l| q.column(l)).collect()
+}
+
+fn project(columns: &[&[f64]], x: &mut [f64]) {
+    dispatch(TakeOut { columns, x });
 }
 
 /// `|M|_2` with the subspaces of `qu` and `qv` deflated: M = [[A, B], [C, D]] in these bases and their complements.
@@ -151,6 +205,7 @@ pub fn lanczos<M: Linear>(
     let flip = m.shape().1 > m.shape().0;
     let (near, far) = if flip { (qu, qv) } else { (qv, qu) };
     let n = near.rows();
+    let (near, far) = (columns(near), columns(far));
     let dimension = n - k.min(n);
     let e = f64::from(evaluation);
     let delta = 1e-10 / (e * (e + 1.0));
@@ -163,8 +218,8 @@ pub fn lanczos<M: Linear>(
         failure = delta;
         let mut rng = Philox::new(seed, evaluation, 0);
         let mut q: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
-        project(near, &mut q);
-        project(near, &mut q);
+        project(&near, &mut q);
+        project(&near, &mut q);
         let size = norm2(&q);
         q.iter_mut().for_each(|x| *x /= size);
         let mut basis = vec![q];
@@ -175,19 +230,12 @@ pub fn lanczos<M: Linear>(
         loop {
             let last = &basis[steps];
             let mut w = if flip { m.adjoint(last, monitor)? } else { m.times(last, monitor)? };
-            project(far, &mut w);
+            project(&far, &mut w);
             let mut w = if flip { m.times(&w, monitor)? } else { m.adjoint(&w, monitor)? };
-            project(near, &mut w);
-            diagonal.push(dot(last, &w));
-            for _ in 0..2 {
-                for q in &basis {
-                    let along = dot(q, &w);
-                    for (x, y) in w.iter_mut().zip(q) {
-                        *x -= along * y;
-                    }
-                }
-                project(near, &mut w);
-            }
+            diagonal.push(last.iter().zip(&w).map(|(x, y)| x * y).sum());
+            // First what the recurrence takes out, then what rounding has brought back of the rest.
+            project(&basis[steps.saturating_sub(1)..].iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut w);
+            project(&near.iter().copied().chain(basis.iter().map(Vec::as_slice)).collect::<Vec<_>>(), &mut w);
             let norm = norm2(&w);
             off.push(norm);
             steps += 1;

@@ -79,7 +79,7 @@ def linprog_batch(
 
     Notes
     -----
-    Certificates as in `linprog`. Time: about a quarter of that of k calls on one thread where the matrix has several
+    Certificates as in `linprog`. Time: a quarter to a third of that of k calls on one thread where the matrix has several
     entries a row; groups of sixteen are shared out among threads.
 
     Examples

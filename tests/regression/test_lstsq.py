@@ -142,7 +142,8 @@ def test_blocks_are_read_again_or_once(rng):
     once = lstsq(iter(blocks(a, b, [640])), tol=1e-6)
     assert once.success, once
     assert (once.method, once.n_passes) == ("single-pass", 1)
-    close(once, whole.x)
+    # One read is one Gram matrix: its answer is good to cond^2 u = 1e-8 times a few, and is not refined.
+    close(once, whole.x, 10)
     strict = lstsq(iter(blocks(a, b, [640])), tol=1e-15)
     assert (strict.success, strict.status) == (False, "max_iterations")
     assert "one pass" in strict.message

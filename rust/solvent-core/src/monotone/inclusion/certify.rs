@@ -111,7 +111,7 @@ pub fn judge(
     let allowance = if told { allowance } else { f64::NAN };
     // The norm itself, the sum and the division: a few roundings more.
     let absolute = residual * (1.0 + gamma(8)) + if told { allowance } else { 0.0 };
-    let bound = absolute / terms.scale * (1.0 + gamma(3));
+    let bound = above(absolute, terms.scale);
     let bound = if bound.is_nan() { f64::INFINITY } else { bound };
     let mut certificate = Certificate::new(Kind::OperatorResidual, bound)
         .part("residual", residual)
@@ -122,7 +122,7 @@ pub fn judge(
     }
     if let Some(mu) = terms.mu {
         // |y - u*| <= |v|/mu by strong monotonicity, and x is not far from y.
-        let distance = (absolute / mu + infeasibility.unwrap_or(0.0)) * (1.0 + gamma(4));
+        let distance = (above(absolute, mu) + infeasibility.unwrap_or(0.0)) * (1.0 + gamma(4));
         certificate = certificate.part("distance", distance);
     }
     if !terms.relative {
@@ -132,6 +132,12 @@ pub fn judge(
         certificate = certificate.estimate();
     }
     Ok(Judged { certificate, residual, allowance, noise, evaluations })
+}
+
+/// A quotient from above: what underflows is not 0, and nan stays nan.
+fn above(a: f64, b: f64) -> f64 {
+    let quotient = a / b * (1.0 + gamma(3));
+    if a > 0.0 && quotient < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { quotient }
 }
 
 /// Allowances below this stand for underflow.

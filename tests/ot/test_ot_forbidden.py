@@ -48,7 +48,7 @@ def test_random_patterns(rng):
             check_ray(C, a, b, result)
             assert "rows" in result.message
         else:
-            assert result.ray is None
+            assert result.ray is None and result.status == "converged", result.message
     assert min(seen.values()) > 2, seen
 
 
@@ -141,9 +141,40 @@ def test_large_sparse_pattern(rng):
     for _ in range(3):
         C[np.arange(n), rng.permutation(n)] = rng.random(n)
     result = ot.solve(C, reg=0.05)
-    assert result.status != "infeasible"
+    assert result.status == "converged", result.message
     C[0] = C[1] = np.inf
     C[0, 7] = C[1, 7] = 0.5
     result = ot.solve(C, reg=0.05)
     assert result.status == "infeasible"
     check_ray(C, np.full(n, 1 / n), np.full(n, 1 / n), result)
+
+
+@pytest.mark.parametrize("reg", [5e-2, 5e-3])
+def test_blocks_that_give_nothing_to_each_other(rng, reg):
+    """Arcs between blocks go one way, and each block balances by itself: potentials diverge, the plan does not."""
+    for _ in range(20):
+        sizes = rng.integers(1, 8, rng.integers(2, 6))
+        block = np.repeat(np.arange(len(sizes)), sizes)
+        C = rng.random((len(block), len(block)))
+        C[block[:, None] > block] = np.inf
+        a, b = rng.random((2, len(block))) + 0.1
+        total = np.bincount(block, a)
+        b *= (total / np.bincount(block, b))[block]
+        result = ot.solve(C, a, b, reg=reg)
+        assert result.status == "converged", result.message
+        plan = result.rounded(dense=True)
+        assert plan.min() >= 0 and (plan[np.isinf(C)] == 0).all()
+        assert abs(plan.sum(1) - a).sum() + abs(plan.sum(0) - b).sum() <= 1e-13 * a.sum()
+        held = plan > 0
+        P, ab = plan[held], np.outer(a, b)[held]
+        # The plan attains the upper bounds.
+        cost = P @ C[held]
+        value = cost + reg * (P @ np.log(P / ab) - a.sum() + a.sum() * b.sum())
+        slack = 1e-12 * a.sum()
+        assert result.lower - slack <= value <= result.upper + slack
+        assert cost <= result.unreg_upper + slack
+        rows, columns = np.nonzero(np.isfinite(C))
+        A = np.zeros((2 * len(a), len(rows)))
+        A[rows, np.arange(len(rows))] = A[len(a) + columns, np.arange(len(rows))] = 1
+        best = linprog(C[rows, columns], A_eq=A, b_eq=np.concatenate([a, b]), method="highs").fun
+        assert result.unreg_lower - 1e-7 <= best <= result.unreg_upper + 1e-7

@@ -150,6 +150,8 @@ class Plan:
         if raw["flows"]:
             i, j, flow = zip(*raw["flows"], strict=True)
             scaled = scaled + coo_array((flow, (i, j)), shape=shape).tocsr()
+            # What is taken away as a whole may leave a rounding error.
+            scaled.data = np.maximum(scaled.data, 0.0)
         scaled = scaled.astype(dtype)
         return (
             scaled if 2 * scaled.nnz <= shape[0] * shape[1] else scaled.toarray(),

@@ -37,6 +37,7 @@
 //! | [`level`] | which instruction set runs, and [`dispatch`] |
 //! | [`pack`] | several registers side by side, so that long dependent chains overlap |
 //! | [`slice`] | walking over slices: full registers, padded tails, gathers, partitions |
+//! | `short` | numbers of sixteen bits, as they are stored |
 //! | `prefetch` | a hint to the memory system |
 //! | `exp`, `ln`, ... | one elementary function a file |
 
@@ -50,6 +51,7 @@ pub mod pack;
 mod poly;
 mod prefetch;
 pub mod real;
+mod short;
 mod sinpi;
 pub mod slice;
 #[allow(clippy::approx_constant, reason = "generated")]
@@ -63,5 +65,6 @@ pub use ln::{asinh, ln, ln_normal, log1p, log1p_normal};
 pub use pack::Pack;
 pub use poly::poly;
 pub use prefetch::prefetch;
+pub use short::{from_short, load_short, store_short, to_short};
 pub use sinpi::sinpi;
 pub use slice::{Map, MapF32, Test, map, map_f32, partition};

@@ -118,7 +118,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
     ) -> Self {
         let mass = problem.a.mass();
         // Without a target: as far as rounding allows.
-        let goal = if tol > 0.0 { 0.45 * tol * mass } else { 1e-11 * mass };
+        let goal = if tol > 0.0 { 0.8 * tol * mass } else { 1e-11 * mass };
         Self {
             problem,
             schedule: Schedule::new(problem.reg, first, problem.spread()),

@@ -8,7 +8,7 @@ use super::linsys::{Laplacian, solve};
 use super::passes::{Precision, Thresholds, probe};
 use super::problem::Problem;
 use super::side::Side;
-use super::support::Support;
+use super::support::{self, Support};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 
@@ -43,8 +43,8 @@ pub struct Point {
     pub error: f64,
     /// How far `sums` may be off, in l1.
     pub doubt: f64,
-    /// Row sums of the plan that `support` was taken from.
-    taken: Vec<f64>,
+    /// Row and column sums of the plan that `support` was taken from.
+    taken: (Vec<f64>, Vec<f64>),
     /// From that plan's columns to the exact ones.
     factors: Vec<f64>,
     support: Support,
@@ -94,7 +94,8 @@ impl Point {
         let (n, m) = (f.len(), g.len());
         let drop = (0.1 * expected).min(DROP);
         let columns: Vec<f64> = (0..m).map(|j| drop / n as f64 * problem.b.target(j, g[j], reg)).collect();
-        let thresholds = Thresholds { row: drop / m as f64, columns: &columns, room: room(problem) };
+        let thresholds =
+            Thresholds { row: drop / m as f64, columns: &columns, room: room(problem), exact: false };
         let probed = if blur > 0.0 {
             probe::<f32>(problem.cost(), &f, &g, reg, thresholds, monitor)?
         } else {
@@ -114,8 +115,10 @@ impl Point {
         let error = problem.a.error(&f, &sums, reg);
         let total: f64 = sums.iter().sum();
         // Where columns were far off, what was dropped at the trial point may matter at the exact ones.
-        let doubt = if farthest > 0.5 { f64::INFINITY } else { (drop + 4e-7) * farthest * total };
-        let (taken, support) = (probed.rows, probed.support);
+        let moved: f64 = probed.columns.iter().zip(&off).map(|(c, k)| c * k.abs()).sum();
+        let doubt = drop * farthest * total + support::ROUNDING * moved;
+        let doubt = if farthest > 0.5 { f64::INFINITY } else { doubt };
+        let (taken, support) = ((probed.rows, probed.columns), probed.support);
         Ok(Trial::Point(Self { blur, f, g: exact, sums, error, doubt, taken, factors, support }))
     }
 
@@ -169,15 +172,18 @@ pub fn step(
     let mass = problem.a.mass();
     let relative = (from.error / mass).max(1e-12);
     let System { diagonal, weights, residual } = from.system(problem, reg);
-    let matrix = Laplacian::new(&from.support, &from.taken, &diagonal, &weights);
+    let (rows, columns) = &from.taken;
+    let matrix = Laplacian::new(&from.support, rows, columns, &diagonal, &weights);
     let mut rhs = residual.clone();
     if problem.balanced() {
         // 1 is in the kernel.
         let mean = rhs.iter().sum::<f64>() / rhs.len() as f64;
         rhs.iter_mut().for_each(|r| *r -= mean);
     }
-    // Newton's own error is squared; more than the goal nobody asks for.
-    let accuracy = relative.sqrt().max(0.1 * goal / from.error).min(0.1);
+    // Newton's own error is squared; more than the goal nobody asks for, but all of it where a single step can reach it.
+    let rest = goal / from.error;
+    let accuracy = relative.sqrt().max(0.1 * rest).min(0.1);
+    let accuracy = if 0.2 * rest > relative { accuracy.min(0.2 * rest) } else { accuracy };
     let (mut x, iterations) = solve(&matrix, &rhs, accuracy, ITERATIONS, monitor)?;
     let mut middle = median(&x);
     if problem.balanced() {

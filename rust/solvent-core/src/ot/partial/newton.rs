@@ -10,7 +10,7 @@ use super::super::newton::{HALVINGS, adapted, bent, room};
 use super::super::passes::{Thresholds, probe};
 use super::super::problem::Problem;
 use super::super::side::Side;
-use super::super::support::Support;
+use super::super::support::{self, Support};
 use super::level::level;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -142,7 +142,8 @@ pub struct Point {
     /// How far the rows' sums may be off, in l1.
     pub doubt: f64,
     sums: Vec<f64>,
-    taken: Vec<f64>,
+    /// Row and column sums of the plan that `support` was taken from.
+    taken: (Vec<f64>, Vec<f64>),
     factors: Vec<f64>,
     support: Support,
 }
@@ -164,7 +165,8 @@ impl Point {
         // Caps and an even share of the mass: a column far below both keeps fewer entries than it might.
         let even = setting.mass / m as f64;
         let least: Vec<f64> = problem.b.weights().iter().map(|b| drop / n as f64 * b.min(even)).collect();
-        let thresholds = Thresholds { row: drop / m as f64, columns: &least, room: room(problem) };
+        let thresholds =
+            Thresholds { row: drop / m as f64, columns: &least, room: room(problem), exact: false };
         let probed = probe::<f64>(problem.cost(), &f, &near.psi, reg, thresholds, monitor)?;
         if probed.support.overflowed() {
             return Ok(None);
@@ -176,14 +178,16 @@ impl Point {
         let added = probed.support.times(&off);
         let sums: Vec<f64> = probed.rows.iter().zip(&added).map(|(r, v)| r * (1.0 + v)).collect();
         // Where columns were far off, what was dropped at the trial point may matter at the exact ones.
-        let doubt = if farthest > 0.5 { f64::INFINITY } else { (drop + 4e-7) * farthest * setting.mass };
+        let moved: f64 = probed.columns.iter().zip(&off).map(|(c, k)| c * k.abs()).sum();
+        let doubt = drop * farthest * setting.mass + support::ROUNDING * moved;
+        let doubt = if farthest > 0.5 { f64::INFINITY } else { doubt };
         let mut it = Self {
             f,
             columns,
             error: f64::NAN,
             doubt,
             sums,
-            taken: probed.rows,
+            taken: (probed.rows, probed.columns),
             factors,
             support: probed.support,
         };
@@ -201,7 +205,22 @@ impl Point {
         } else {
             0.0
         };
-        Reduced { point: self, weights: b, rest, fixed: vec![false; self.f.len()] }
+        let mut it = Reduced {
+            point: self,
+            weights: b,
+            rest,
+            diagonal: self.sums.clone(),
+            fixed: vec![false; self.f.len()],
+        };
+        if self.support.rounded() {
+            // The columns' sums are not what they are without rounding: that goes to the diagonal.
+            let (rows, columns) = &self.taken;
+            let mut off = self.support.transposed_times(rows);
+            off.iter_mut().zip(columns).for_each(|(held, c)| *held -= c);
+            let back = it.back(it.respond(off).0);
+            it.diagonal.iter_mut().zip(&back).for_each(|(d, b)| *d = (*d + b).max(f64::MIN_POSITIVE));
+        }
+        it
     }
 }
 
@@ -210,6 +229,7 @@ struct Reduced<'a> {
     point: &'a Point,
     weights: &'a [f64],
     rest: f64,
+    diagonal: Vec<f64>,
     /// Rows that are sent to 0.
     fixed: Vec<bool>,
 }
@@ -217,10 +237,13 @@ struct Reduced<'a> {
 impl Reduced<'_> {
     /// What a move x of the rows is answered with: a move of each column, but for its sign, and of the level.
     fn answer(&self, x: &[f64]) -> (Vec<f64>, f64) {
+        let scaled: Vec<f64> = x.iter().zip(&self.point.taken.0).map(|(x, r)| x * r).collect();
+        self.respond(self.point.support.transposed_times(&scaled))
+    }
+
+    /// What a change of the columns' sums, as they were taken, is answered with.
+    fn respond(&self, mut y: Vec<f64>) -> (Vec<f64>, f64) {
         let it = self.point;
-        let scaled: Vec<f64> = x.iter().zip(&it.taken).map(|(x, r)| x * r).collect();
-        let mut y = vec![0.0; self.weights.len()];
-        it.support.blocks().iter().for_each(|block| block.add_transposed(&scaled, &mut y));
         y.iter_mut().zip(&it.factors).for_each(|(y, k)| *y *= k);
         let together: f64 = (0..y.len()).filter(|&j| !it.columns.filled[j]).map(|j| y[j]).sum();
         let level = if self.rest > 0.0 { together / self.rest } else { 0.0 };
@@ -230,20 +253,26 @@ impl Reduced<'_> {
         (y, level)
     }
 
-    /// The whole matrix times x.
-    fn apply(&self, x: &[f64]) -> Vec<f64> {
+    /// What moves of the columns do to the rows' sums.
+    fn back(&self, mut y: Vec<f64>) -> Vec<f64> {
         let it = self.point;
-        let (mut y, _) = self.answer(x);
         y.iter_mut().zip(&it.factors).for_each(|(y, k)| *y *= k);
-        let back = it.support.times(&y);
-        (0..x.len()).map(|i| it.sums[i] * x[i] - it.taken[i] * back[i]).collect()
+        let mut back = it.support.times(&y);
+        back.iter_mut().zip(&it.taken.0).for_each(|(b, r)| *b *= r);
+        back
     }
 
-    fn diagonal(&self) -> Vec<f64> {
+    /// The whole matrix times x.
+    fn apply(&self, x: &[f64]) -> Vec<f64> {
+        let back = self.back(self.answer(x).0);
+        (0..x.len()).map(|i| self.diagonal[i] * x[i] - back[i]).collect()
+    }
+
+    fn preconditioner(&self) -> Vec<f64> {
         let it = self.point;
         let (mut squares, mut together) = (vec![0.0; it.f.len()], vec![0.0; it.f.len()]);
         it.support.each(|i, j, v| {
-            let p = it.taken[i] * v * it.factors[j];
+            let p = it.taken.0[i] * v * it.factors[j];
             if it.columns.filled[j] {
                 squares[i] += p * p / self.weights[j];
             } else {
@@ -252,7 +281,7 @@ impl Reduced<'_> {
         });
         let each = (0..it.f.len()).map(|i| {
             let rest = if self.rest > 0.0 { together[i] * together[i] / self.rest } else { 0.0 };
-            (it.sums[i] - squares[i] - rest).max(1e-14 * it.sums[i]).max(f64::MIN_POSITIVE)
+            (self.diagonal[i] - squares[i] - rest).max(1e-14 * it.sums[i]).max(f64::MIN_POSITIVE)
         });
         each.collect()
     }
@@ -312,7 +341,8 @@ pub fn step(
         rhs.iter_mut().for_each(|r| *r -= mean);
     }
     let accuracy = relative.sqrt().min(0.1);
-    let (mut x, iterations) = cg::solve(&matrix, &matrix.diagonal(), &rhs, accuracy, ITERATIONS, monitor)?;
+    let (mut x, iterations) =
+        cg::solve(&matrix, &matrix.preconditioner(), &rhs, accuracy, ITERATIONS, monitor)?;
     x.iter_mut().zip(&fixed_move).filter(|(_, m)| **m != 0.0).for_each(|(x, m)| *x = *m);
     if !setting.capped {
         let middle = x.iter().sum::<f64>() / n as f64;

@@ -136,14 +136,14 @@ mod tests {
             }
             // Everything is kept, shares of the rows' sums.
             let none = vec![0.0; m];
-            let thresholds = Thresholds { row: 0.0, columns: &none, room: usize::MAX };
+            let thresholds = Thresholds { row: 0.0, columns: &none, room: usize::MAX, exact: true };
             let probed = probe::<f64>(&cost, &f, &g, reg, thresholds, &mut monitor).unwrap();
             close(&probed.rows, &rows);
             close(&probed.columns, &by_column);
             let mut back = vec![0.0; m];
             probed.support.each(|i, j, share| back[j] += share * rows[i]);
             for (x, y) in back.iter().zip(&by_column) {
-                assert!((x - y).abs() <= 2e-7 * y);
+                assert!((x - y).abs() <= 1e-12 * y);
             }
             let minima = column_minima(&cost, &f, &mut monitor).unwrap();
             for j in 0..m {
@@ -169,7 +169,7 @@ mod tests {
         let mut silent = Silent;
         let mut monitor = Monitor::new(Budget::new(0.0, 1), &mut silent, &[]);
         let none = vec![0.0; 40];
-        let thresholds = Thresholds { row: 0.0, columns: &none, room: 1000 };
+        let thresholds = Thresholds { row: 0.0, columns: &none, room: 1000, exact: false };
         let probed = probe::<f64>(&cost, &f, &g, 0.05, thresholds, &mut monitor).unwrap();
         assert!(probed.support.overflowed() && probed.support.entries() == 0 && probed.rows.len() == 50);
     }

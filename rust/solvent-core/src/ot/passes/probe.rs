@@ -18,6 +18,8 @@ pub struct Thresholds<'a> {
     pub columns: &'a [f64],
     /// How many bytes the support may take. Beyond that none is kept.
     pub room: usize,
+    /// Whether entries must not be rounded.
+    pub exact: bool,
 }
 
 /// What was found.
@@ -41,6 +43,7 @@ struct Block<'a, P> {
     thresholds: &'a [P],
     buffer: Vec<P>,
     positions: Vec<u32>,
+    exact: bool,
     /// What is left of the room.
     room: &'a AtomicUsize,
     rows: Vec<f64>,
@@ -48,7 +51,7 @@ struct Block<'a, P> {
     support: support::Block,
 }
 
-impl<P: Precision> Visit for Block<'_, P> {
+impl<P: Precision + Entry> Visit for Block<'_, P> {
     fn group<T: Entry>(&mut self, first: usize, rows: &[&[T]]) {
         let m = self.g.len();
         let mut sums = [0.0; super::GROUP];
@@ -67,7 +70,7 @@ impl<P: Precision> Visit for Block<'_, P> {
             }
             let (row, columns) = (P::of(self.row * sum), self.thresholds);
             let kept = dispatch(Keep { p, row, columns, out: &mut self.positions });
-            self.support.push(p, sum, &self.positions[..kept]);
+            self.support.push(p, sum, &self.positions[..kept], self.exact);
         }
         let more = self.support.bytes() - before;
         let taken =
@@ -86,7 +89,7 @@ impl<P: Precision> Visit for Block<'_, P> {
 }
 
 /// Row sums, column sums and support of the plan at (f, g).
-pub fn probe<P: Precision>(
+pub fn probe<P: Precision + Entry>(
     cost: &Cost<'_>,
     f: &[f64],
     g: &[f64],
@@ -106,6 +109,7 @@ pub fn probe<P: Precision>(
         thresholds: &columns,
         buffer: vec![P::ZERO; super::together(m) * m],
         positions: vec![0; m + SLACK],
+        exact: thresholds.exact,
         room: &room,
         rows: Vec::with_capacity(range.len()),
         columns: vec![P::ZERO; m],

@@ -1,5 +1,6 @@
 """About 2000 new points a run against Arb: every region, seam and zero curve, scaled convergents, subnormal and huge arguments."""
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -158,6 +159,39 @@ def test_ratios(name, kind, limit, lowest, rng):
         if np.isfinite(true):
             e = abs(got[k] / true - 1)
             assert e <= limit, f"v={v[k]!r} x={x[k]!r} got {got[k]!r} true {true!r} error {e:.2e}"
+
+
+def test_complement_below_one(rng):
+    """1 - A passes through 0 for all large x at v = 1/2: the absolute error stays small, and there it is 2/(e^(2 x) + 1)."""
+    n = 25
+    near = 0.5 + rng.choice([-1, 1], n) * regions.log_uniform(rng, 1e-15, 0.4, n)
+    v = np.concatenate([rng.uniform(0, 1, n), near, np.zeros(5)])
+    x = np.concatenate([regions.log_uniform(rng, 1e-2, 1e3, n), rng.uniform(1, 60, n), rng.uniform(1, 60, 5)])
+    got = call("iv_ratio_c", v, x)[0]
+    for k in range(len(v)):
+        true = arb_reference.ratio(v[k], x[k], complement=True)[0]
+        e = abs(got[k] - true)
+        assert e <= 1e-14 * (1 + 1 / x[k]), f"v={v[k]!r} x={x[k]!r} got {got[k]!r} true {true!r}"
+    x = regions.log_uniform(rng, 1e-6, 340, n)
+    with mpmath.workdps(30):
+        closed = np.array([float(2 / (mpmath.exp(2 * mpmath.mpf(y)) + 1)) for y in x])
+    np.testing.assert_allclose(call("iv_ratio_c", np.full(n, 0.5), x)[0], closed, rtol=5e-15)
+
+
+def test_inverse_next_to_one_half(rng):
+    """Where 1 - A falls as an exponential before it does as 1/x; at v = 1/2 the inverse is artanh."""
+    n = 60
+    less = regions.log_uniform(rng, 1e-15, 0.5, n)
+    r = 1 - less
+    with mpmath.workdps(30):
+        inverse = np.array([float(mpmath.atanh(mpmath.mpf(y))) for y in r])
+    # (1 - r is a multiple of 1e-16, and so is what 1 - A is compared with.)
+    np.testing.assert_allclose(call("iv_ratio_inv", np.full(n, 0.5), r)[0], inverse, rtol=1e-14)
+    v = 0.5 + regions.log_uniform(rng, 1e-15, 0.5, n)
+    x = call("iv_ratio_inv", v, r)[0]
+    for a, b, c in zip(v, x, r, strict=True):
+        e = abs(oracle.ratio_residual(a, b, c)) / c
+        assert e <= 1e-14, f"v={a!r} r={c!r} x={b!r} backward error {e:.2e}"
 
 
 def test_inverse_ratio(rng):

@@ -91,7 +91,9 @@ Notes
 With q = I_{v-1}(x)/I_v(x) - 1 the result is q / (1 + q). For v^2 + x^2 >= 25^2, q comes from the expansion of
 `iv_ratio` with its leading 1 taken out by hand; below, from Perron's continued fraction [1]_.
 
-The relative error is at most 5e-14 for v >= 1.
+The relative error is at most 5e-14 for v >= 1 and at v = 1/2, where the complement is 2/(exp(2 x) + 1). Between
+these and below 1/2, where it is negative for large x, the absolute error is at most 1e-14 times (1 + 1/x), and the
+relative error grows as 1/|v - 1/2|.
 
 Special values: x = 0 gives 1 for v > 0 and -inf for v = 0; x = inf gives 0.
 

@@ -1,6 +1,6 @@
 //! Ratios of neighbouring orders.
 
-use solvent_simd::F64s;
+use solvent_simd::{F64s, Mask, exp};
 
 use super::block::evaluate;
 use super::function::Function;
@@ -69,16 +69,14 @@ impl Function for IvRatioC {
         let (_, dx) = o.correction_slopes(1.0);
         // q x, so that nothing overflows at small x.
         let qx = o.v + o.v * (o.v / (o.w + o.x)) + o.x * dx;
-        // At v = 1/2 it is 2 x/(e^(2 x) - 1), less than the rounding of its terms.
-        let qx = V::splat(0.0).max(qx);
-        let y = qx / (qx + o.x);
+        let y = at_half(o.v, o.x, qx / (qx + o.x));
         (y, y)
     }
 
     #[inline(always)]
     fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
         let (_, b, c) = inner_i::ratio_parts::<V, PIECE>(v, x);
-        (c / b, b)
+        (at_half(v, x, c / b), b)
     }
 
     fn limit(v: f64, x: f64) -> (f64, f64) {
@@ -88,6 +86,17 @@ impl Function for IvRatioC {
     fn negative(_: &[f64], _: &[f64], out: &mut [f64], _: &mut [f64]) {
         undefined(out);
     }
+}
+
+/// `y`, but at v = 1/2 what is there less than the rounding of its terms: 1 - tanh x = 2/(e^(2 x) + 1).
+#[inline(always)]
+fn at_half<V: F64s>(v: V, x: V, y: V) -> V {
+    let half = v.eq(V::splat(0.5));
+    if half.any() {
+        let (one, two) = (V::splat(1.0), V::splat(2.0));
+        return V::select(half, two / (exp(two * x) + one), y);
+    }
+    y
 }
 
 /// K_v(x)/K_{v-1}(x).

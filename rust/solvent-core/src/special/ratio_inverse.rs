@@ -1,8 +1,9 @@
 //! The x with A(x) = I_v(x)/I_{v-1}(x) = r: the maximum-likelihood equation of von Mises-Fisher.
 //!
 //! Newton's method in log x, on log A where r <= 1/2 and on log(1 - A) beyond: both are nearly straight lines there
-//! (A ~ x/(2v) for small x, 1 - A ~ (v - 1/2)/x for large), so that few steps do. It is kept inside the bracket that
-//! inverting Amos's bounds gives (Amos, Math. Comp. 28, 1974, v >= 1/2),
+//! (A ~ x/(2v) for small x, 1 - A ~ (v - 1/2)/x for large), so that few steps do. Where v is next to 1/2, 1 - A falls as
+//! exp(-2x) before it does as 1/x: there steps are taken in x itself. They are kept inside the bracket that inverting
+//! Amos's bounds gives (Amos, Math. Comp. 28, 1974, v >= 1/2),
 //!
 //! ```text
 //! x/(v - 1/2 + hypot(x, v + 1/2)) <= A <= x/(v - 1/2 + hypot(x, v - 1/2)).
@@ -11,8 +12,12 @@
 use super::block::{BLOCK, evaluate};
 use super::ratio::{IvRatio, IvRatioC};
 
-/// Steps at most; three or four are common.
+/// Newton's steps at most; three or four are common.
 const STEPS: usize = 12;
+/// Halvings of the bracket after those, at most.
+const HALVINGS: usize = 100;
+/// Where 1 - A falls faster than this power of x, it falls as an exponential.
+const POWER: f64 = 2.0;
 /// From here on the two leading terms of the expansion give A' to a part in a thousand.
 const EXPANSION_FROM: f64 = 1e3;
 
@@ -43,7 +48,7 @@ fn invert_block(v: &[f64], r: &[f64], out: &mut [f64]) {
         (out[i], searches[i]) = start(v[i], r[i]);
     }
     let (mut ratio, mut complement) = ([0.0; BLOCK], [0.0; BLOCK]);
-    for _ in 0..STEPS {
+    for k in 0..STEPS + HALVINGS {
         if !searches[..n].iter().any(|s| s.active) {
             return;
         }
@@ -51,7 +56,7 @@ fn invert_block(v: &[f64], r: &[f64], out: &mut [f64]) {
         evaluate::<IvRatioC>(v, out, &mut complement[..n], &mut []);
         for i in 0..n {
             if searches[i].active {
-                out[i] = searches[i].step(v[i], r[i], out[i], ratio[i], complement[i]);
+                out[i] = searches[i].step(k, v[i], r[i], out[i], ratio[i], complement[i]);
             }
         }
     }
@@ -90,8 +95,8 @@ fn invert_amos(v: f64, h: f64, r: f64) -> f64 {
 }
 
 impl Search {
-    /// The next x, from A and 1 - A at the present one.
-    fn step(&mut self, v: f64, r: f64, x: f64, a: f64, c: f64) -> f64 {
+    /// The next x, from A and 1 - A at the present one, which took `taken` steps.
+    fn step(&mut self, taken: usize, v: f64, r: f64, x: f64, a: f64, c: f64) -> f64 {
         // Distance in the log of what is solved for, and the slope of that log in log x.
         let near_one = r > 0.5;
         let slope = a_slope(v, x, a, c);
@@ -106,11 +111,15 @@ impl Search {
             self.low = self.low.max(x);
         }
         let step = distance / slope;
-        let mut next = x + x * step.exp_m1();
+        let exponential = near_one && slope > POWER;
+        let mut next = if exponential { x + x * step } else { x + x * step.exp_m1() };
         // An ulp beyond the bracket is rounding, more is a step not to be trusted (nan fails both tests).
         let room = 4.0 * f64::EPSILON;
-        if !(next >= self.low * (1.0 - room) && next <= self.high * (1.0 + room)) {
-            next = 0.5 * self.low + 0.5 * self.high;
+        let inside = next >= self.low * (1.0 - room) && next <= self.high * (1.0 + room);
+        if !inside || taken >= STEPS {
+            let wide = self.low > 0.0 && self.high > 4.0 * self.low;
+            let middle = 0.5 * self.low + 0.5 * self.high;
+            next = if wide { self.low.sqrt() * self.high.sqrt() } else { middle };
             self.active = self.high - self.low > room * self.high;
         } else {
             self.active = step.abs() > f64::EPSILON;

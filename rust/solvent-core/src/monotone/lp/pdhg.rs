@@ -98,7 +98,7 @@ impl<'a> Pdhg<'a> {
         options: Options,
         tol: f64,
     ) -> Self {
-        let exact = options.polish.wanted(tol) && tol > 0.0 && proximal::suits(lift.original);
+        let exact = options.polish != Polish::Never && tol > 0.0 && proximal::suits(lift.original);
         let begin = start.as_ref().map(|pair| lift.start(pair));
         let given = begin.as_ref().map(|pair| (pair.x.as_slice(), pair.y.as_slice()));
         let run = Run::new(lift.iterated(), &engine, given);
@@ -122,7 +122,7 @@ impl<'a> Pdhg<'a> {
             misses: 0,
             exact_at: exact.then_some(EXACT_AFTER),
             exact: None,
-            lean_at: (options.polish != Polish::Never && tol > 0.0 && polish::lopsided(lift.original))
+            lean_at: (options.polish != Polish::Never && tol > 0.0 && polish::has_far_bounds(lift.original))
                 .then_some(EXACT_AFTER),
             leaned: f64::INFINITY,
             misfit: false,
@@ -203,7 +203,7 @@ impl<'a> Pdhg<'a> {
             return Ok(Some(bound));
         }
         // No pair of this precision is sure to do better than the roundings of its reduced costs.
-        let floor = polish::far_rounding(self.lift.original, &pair);
+        let floor = polish::far_rounding(self.lift.original, &pair, &judged);
         let size = 1.0 + judged.objective.abs() + judged.dual_objective.abs();
         if floor > self.tol * size && bound > 0.5 * self.leaned {
             self.verdict = Some(Status::RoundingFloor);

@@ -24,36 +24,47 @@ const STEPS: usize = 3000;
 const PER_SIZE: usize = 4;
 /// A residual below this share of the first one is solved.
 const SOLVED: f64 = 1e-13;
-/// A bound is far if it is so many times further away than the other one, or than 1.
+/// A bound is far if it is so many times further away than 1, or than the other one where that is asked.
 const FAR: f64 = (1u64 << 20) as f64;
 /// Roundings of a reduced cost's terms that it leans by.
 const LEAN: f64 = 4.0;
 
-/// 1 or −1 where x_j has its upper or lower bound far away, but finite, and the other one near; 0 elsewhere.
+/// What the gap pays, at x, for a unit of the reduced cost of column j that points to the upper bound, and to the lower one;
+/// an infinite bound costs no gap, but the dual residual.
+fn prices(bounds: &Limits, j: usize, x: f64) -> (f64, f64) {
+    let price = |distance: f64| if distance.is_finite() { distance.max(1.0) } else { 1.0 };
+    (price(bounds.upper[j] - x), price(x - bounds.lower[j]))
+}
+
+/// The sign that a reduced cost should rather have: 1 or −1 where one bound is far and the other one is not, 0 elsewhere.
 fn lean(bounds: &Limits, j: usize, x: f64) -> f64 {
-    let (below, above) = (x - bounds.lower[j], bounds.upper[j] - x);
-    let far = |far: f64, near: f64| far.is_finite() && far > FAR * near.max(1.0);
-    f64::from(i8::from(far(above, below)) - i8::from(far(below, above)))
+    let (above, below) = prices(bounds, j, x);
+    f64::from(i8::from(above > FAR * below) - i8::from(below > FAR * above))
 }
 
 /// Whether some bound is finite and far.
-pub fn lopsided(problem: &Problem) -> bool {
+pub fn has_far_bounds(problem: &Problem) -> bool {
     let bounds = &problem.columns;
-    (0..problem.n()).any(|j| lean(bounds, j, bounds.clip(j, 0.0)) != 0.0)
+    (0..problem.n()).any(|j| {
+        let (above, below) = prices(bounds, j, bounds.clip(j, 0.0));
+        above.max(below) > FAR
+    })
 }
 
-/// What the dual objective pays where the reduced cost of a variable inside its bounds is off by one rounding of its terms
-/// towards a far bound.
-pub fn far_rounding(problem: &Problem, pair: &Pair) -> f64 {
+/// What the gap pays where the reduced costs that are to vanish are off by one rounding of their terms, in the direction
+/// that they cannot be made to avoid: those of variables inside their bounds, and those that point to a far bound from a
+/// near one.
+pub fn far_rounding(problem: &Problem, pair: &Pair, judged: &Judgement) -> f64 {
     let bounds = &problem.columns;
-    let paid = |j: usize| match lean(bounds, j, pair.x[j]) {
-        sign if sign > 0.0 && pair.x[j] > bounds.lower[j] => {
-            U * terms(problem, j, &pair.y) * bounds.upper[j].abs()
+    let paid = |j: usize| {
+        let (x, lean) = (pair.x[j], lean(bounds, j, pair.x[j]));
+        let inside = x > bounds.lower[j] && x < bounds.upper[j];
+        if !inside && lean * judged.reduced_costs[j] >= 0.0 {
+            return 0.0;
         }
-        sign if sign < 0.0 && pair.x[j] < bounds.upper[j] => {
-            U * terms(problem, j, &pair.y) * bounds.lower[j].abs()
-        }
-        _ => 0.0,
+        let (above, below) = prices(bounds, j, x);
+        let price = if lean == 0.0 { above.min(below) } else { above.max(below) };
+        U * terms(problem, j, &pair.y) * price
     };
     (0..problem.n()).map(paid).sum()
 }

@@ -5,7 +5,7 @@ use super::certify::{Judgement, certify};
 use super::clean::feasible_point;
 use super::lift::{Lift, Reductions};
 use super::pdhg::{EXTRAS, MARGIN, Pair, Pdhg};
-use super::polish::{lopsided, polish};
+use super::polish::{has_far_bounds, polish};
 use super::presolve::{Presolve, Verdict};
 use super::problem::Problem;
 use super::proximal::proximal;
@@ -286,7 +286,7 @@ pub(super) fn finish(
 
 /// With the remedy where far bounds are what rounding does not bear.
 fn told(outcome: Outcome, problem: &Problem) -> Outcome {
-    if outcome.status != Status::RoundingFloor || !lopsided(problem) {
+    if outcome.status != Status::RoundingFloor || !has_far_bounds(problem) {
         return outcome;
     }
     outcome.with_message(

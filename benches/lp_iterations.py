@@ -138,10 +138,10 @@ def main(arguments: list[str]) -> None:
             f"| {1e3 * ours / entries:.2f} |",
             flush=True,
         )
+        if options.json:  # after each: the large ones take minutes
+            options.json.write_text(json.dumps(rows, indent=1) + "\n")
     ratios = [row["ortools"] / row["solvent"] for row in rows if {"ortools", "solvent"} <= row.keys()]
     print(f"\ngeometric mean {np.exp(np.mean(np.log(ratios))):.2f}" if ratios else "\nno peer")
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

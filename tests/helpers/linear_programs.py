@@ -230,6 +230,15 @@ def with_solution(rng, m, n, density=0.5):
     return (c, A, lc, uc, lv, uv), x, y, r
 
 
+def far(rng, m, n):
+    """As `with_solution`, with most of the infinite bounds finite but far: 1e4 to 1e19."""
+    (c, A, lc, uc, lv, uv), x, _, _ = with_solution(rng, m, n)
+    size = 10.0 ** rng.uniform(4, 19, n)
+    uv = np.where((uv == INF) & (rng.random(n) < 0.8), size, uv)
+    lv = np.where((lv == -INF) & (rng.random(n) < 0.5), -size, lv)
+    return (c, A, lc, uc, lv, uv), x
+
+
 def hostile(rng):
     """A small program of any kind: feasible or not, bounded or not, with free, fixed and boxed variables, equations,
     duplicated, empty and scaled rows."""

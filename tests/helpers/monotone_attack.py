@@ -132,6 +132,27 @@ def solvable(kind):
     return run
 
 
+def far(rng):
+    """Bounds that are finite but far: converged, or at the rounding of the reduced costs, and never more than is true."""
+    judge = Judge()
+    m, n = int(rng.integers(1, 16)), int(rng.integers(2, 24))
+    data, x = lp.far(rng, m, n)
+    result = linprog(**lp.keywords(data), presolve=bool(rng.random() < 0.5), maxiter=200_000, workers=1)
+    ended = result.status_name in ("converged", "rounding_floor")
+    judge.claim(ended, f"missed: {result.status_name}, bound {result.certificate.bound:.1e}")
+    judge_program(judge, data, result)
+    # The active set's own reduced costs, and such as point either way by a few roundings.
+    for y in (result.y, result.y * (1 + 4e-16 * rng.normal(size=m))):
+        judged = judge_point(judge, data, result, result.x, y)
+        lower = judged.parts["objective_lower"]
+        upper = sum(
+            (Fraction(float(a)) * Fraction(float(b)) for a, b in zip(data[0], x, strict=True)), Fraction(0)
+        )
+        if np.isfinite(lower) and lp.is_feasible(data, x):
+            judge.claim(Fraction(lower) <= upper, "objective_lower")
+    return judge.found(result.status_name)
+
+
 # --- games ----------------------------------------------------------------------------------------------------
 
 
@@ -218,5 +239,6 @@ FAMILIES = {
     "game": game,
     "inclusion": inclusion,
     "players": players,
+    "lp far": far,
     **{f"lp {kind}": solvable(kind) for kind in lp.BOUNDED},
 }

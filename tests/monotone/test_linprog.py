@@ -183,6 +183,39 @@ def test_costs_that_decide_nothing_do_not_hide_those_that_do(cost, presolve, rng
         assert abs(result.fun - exact.fun) <= 1.01 * worth + 1e-6 * (1 + abs(exact.fun))
 
 
+def with_vertex(rng, k=8, others=6):
+    """A covering program whose primal and dual solutions are one vertex, of condition 10 or so; and that vertex."""
+    basis = 4 * np.eye(k) + 0.3 * rng.uniform(-1, 1, (k, k))
+    A = np.hstack([basis, rng.uniform(-1, 1, (k, others))])
+    x = np.concatenate([rng.uniform(1, 2, k), np.zeros(others)])
+    y = rng.uniform(0.5, 1.5, k)
+    r = np.concatenate([np.zeros(k), rng.uniform(0.5, 1.5, others)])
+    return A.T @ y + r, A, A @ x, x
+
+
+@pytest.mark.parametrize("presolve", [True, False])
+@pytest.mark.parametrize("far", [1e6, 1e10, 1e14, 1e19])
+def test_bounds_that_are_finite_but_far_cost_nothing(far, presolve, rng):
+    c, A, lc, x = with_vertex(rng)
+    result = linprog(c, A=A, lc=lc, bounds=(0, far), presolve=presolve)
+    assert result.success and result.nit <= 50_000
+    np.testing.assert_allclose(result.x, x, atol=1e-3)  # the gap of 1e-6 is relative to objectives of 40
+    program = (c, A, lc, np.full(8, INF), np.zeros(14), np.full(14, far))
+    assert max(kkt(program, result.x, result.y)) <= result.certificate.bound <= 1e-6
+    # The mirror image: the lower bounds are far.
+    mirrored = linprog(-c, A=-A, lc=lc, bounds=(-far, 0), presolve=presolve)
+    assert mirrored.success and abs(mirrored.fun - result.fun) <= 1e-5 * (1 + abs(result.fun))
+
+
+def test_far_bounds_on_both_sides_end_at_the_rounding_of_reduced_costs(rng):
+    c, A, lc, _ = with_vertex(rng)
+    bounds = [(-1e19, 1e19)] * 8 + [(0, 1e19)] * 6
+    result = linprog(c, A=A, lc=lc, bounds=bounds)
+    if not result.success:  # an exact 0 in each of eight reduced costs is not impossible
+        assert result.status_name == "rounding_floor" and "inf" in result.message and result.nit <= 100_000
+    assert linprog(c, A=A, lc=lc, bounds=[(None, None)] * 8 + [(0, None)] * 6).success
+
+
 @pytest.mark.parametrize("unit", [1e-100, 1e-30, 1e-8, 1e8, 1e30, 1e100])
 def test_units_of_a_row_do_not_matter(unit):
     """Limits that are large only because their row is."""

@@ -5,7 +5,14 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from solvent.monotone import DROLogistic, FiniteSum, LogisticRegression, MatrixGame, Quadratic
+from solvent.monotone import (
+    DROLogistic,
+    FiniteSum,
+    LogisticRegression,
+    MatrixGame,
+    Quadratic,
+    solve_inclusion,
+)
 
 
 def logistic_components(A, b, reg, u):
@@ -116,6 +123,25 @@ def test_kinds():
     assert tilted.kind == "cocoercive" and abs(tilted.L - 2) < 1e-12
     assert Quadratic([np.eye(2) + rotation, np.eye(2) - rotation]).kind == "cocoercive"
     assert Quadratic([[0.0]]).kind == "gradient"
+
+
+@pytest.mark.parametrize("unit", [1e-290, 1e-160, 1e160, 1e290])
+def test_units_of_matrices_do_not_matter(unit):
+    turn = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    assert Quadratic(unit * np.eye(3)).kind == "gradient"
+    F = Quadratic(np.stack([unit * turn, 3 * unit * turn]), np.ones((2, 3)))
+    assert F.kind == "monotone"
+    assert_allclose([F.L / unit, F.L_avg / unit], [2, np.sqrt(5)], rtol=1e-12)
+    result = solve_inclusion(F, x0=np.zeros(3))
+    assert result.success
+    assert_allclose(unit * (2 * turn @ result.x), -np.ones(3), atol=1e-5)
+
+
+def test_sums_that_overflow_are_told():
+    with pytest.raises(
+        ValueError, match=r"Q has entries up to 1e\+308; expected entries whose sums are finite"
+    ):
+        Quadratic(np.full((4, 3, 3), 1e308))
 
 
 def test_extreme_margins_neither_overflow_nor_vanish():

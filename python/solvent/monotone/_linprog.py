@@ -106,8 +106,9 @@ def linprog(
     norm : {2}
         The norm of the residuals.
     polish : bool or "auto", default "auto"
-        Improve the point at the end by the equations of its active set, and let exact proximal steps (small programs) end a
-        run that turns for long: with "auto" where `tol` <= 1e-6 and the iterations alone do not meet it.
+        Improve the point at the end by the equations of its active set: with "auto" where `tol` <= 1e-6 and the iterations
+        alone do not meet it. Unless False, exact proximal steps (small programs) may end a run that turns for long, and
+        these equations one whose bounds are finite but far.
     precision : {"mixed", "double"}, default "mixed"
         "mixed" iterates with a matrix whose scaled entries are rounded to single precision, if it is large; residuals,
         certificate and the end of the run use double precision.
@@ -151,8 +152,9 @@ def linprog(
     given; parts ``primal, dual, gap``. These three numbers say nothing about the distance from a solution.
     ``parts["objective_lower"]`` is a lower bound on the optimum, -inf where y gives none [2]_. All three are relative to the
     largest data: a limit of 1e12 that no row reaches allows the others violations of ``1e12 tol``, and a finite bound of a
-    variable enters the dual objective times what rounding leaves of a reduced cost, so that with bounds beyond 1e8 no small
-    gap can be shown.
+    variable enters the dual objective times what rounding leaves of a reduced cost. Where only one bound of a variable is
+    far that is avoided if the active set allows it; else the status is ``rounding_floor``: give None for a bound that is not
+    meant to be reached.
 
     Kind "farkas": `ray` is y; ``parts["value"]`` > 0 with ``parts["violation"]`` = 0, both exact, prove that no point is
     feasible (status 2, bound 0); otherwise no feasible x has an entry sum of ``|r_j|``-weighted size below value, and

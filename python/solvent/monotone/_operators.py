@@ -436,6 +436,9 @@ class Quadratic(Operator):
             check_shape(shift, "c", shape[:-1], f"Q has shape {shape}")
             self._c = np.ascontiguousarray(shift, dtype=np.float64).reshape(self.n, self.dim)
         smallest, scale, kind, self._constant = _core.monotone.symmetry(self._Q)
+        if not np.isfinite([smallest, scale, self._constant]).all():
+            largest = np.abs(self._Q).max()
+            raise ValueError(f"Q has entries up to {largest:.3g}; expected entries whose sums are finite")
         if smallest < -1e-12 * scale:
             raise ValueError(
                 f"Quadratic: symmetric part has eigenvalue {smallest:.6g}; the operator is not monotone"

@@ -2,6 +2,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
+//! | [`binary`] | powers of two |
 //! | [`vector`], [`operator`], [`prox`] | what an inclusion is made of |
 //! | [`scheme`], [`halpern`], [`variance`] | iterations: deterministic, and with variance reduction |
 //! | [`inclusion`] | `0 in F(u) + G(u)`: choice of the iteration, guard, certificate |
@@ -9,6 +10,7 @@
 //! | [`game`] | zero-sum matrix games |
 //! | [`lp`] | linear programs |
 
+pub mod binary;
 pub mod fixed_point;
 pub mod game;
 pub mod halpern;

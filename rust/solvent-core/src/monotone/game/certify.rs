@@ -11,12 +11,13 @@
 //! nothing at all is rounded: a saddle point in pure strategies has bound 0. The one rounding that shows is the last, of
 //! the bound to a double, upwards.
 
-use super::problem::{Form, Payoff, Products, ldexp};
+use super::problem::{Form, Payoff, Products};
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::sum::{Dd, Sum};
 use crate::base::view::Real;
+use crate::monotone::binary::ldexp;
 
 const U: f64 = <f64 as Real>::UNIT;
 

@@ -140,8 +140,7 @@ impl<'a> Halpern<'a> {
         }
         let (xp, yp) = &self.next;
         let (h, g) = &mut self.products;
-        self.game.product(Form::Plain, yp, Precision::Double, h, monitor)?;
-        self.game.product(Form::Transposed, xp, Precision::Double, g, monitor)?;
+        self.game.both((xp, yp), (&mut *h, &mut *g), monitor)?;
         self.matvecs += 2;
         let pair = Pair { x: xp.clone(), y: yp.clone(), gap: spread(h, g) };
         if pair.gap < SINGLE * self.game.magnitude() {

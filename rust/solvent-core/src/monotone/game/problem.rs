@@ -10,6 +10,7 @@ use crate::base::monitor::Monitor;
 use crate::base::sparse::{Sparse, SparseView};
 use crate::base::sum::{Dd, Sum};
 use crate::base::view::{MatrixView, Real};
+use crate::monotone::binary::{exponent_of, ldexp};
 use std::sync::OnceLock;
 
 /// How entries are read while iterating; certificates always read them in full.
@@ -80,6 +81,17 @@ pub trait Payoff: Sync {
         monitor: &mut Monitor<'_>,
     ) -> Result<(), Aborted>;
 
+    /// `M y` and `Mᵀ x` in double precision; one read of M where that can be.
+    fn both(
+        &self,
+        (x, y): (&[f64], &[f64]),
+        (of_rows, of_columns): (&mut [f64], &mut [f64]),
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), Aborted> {
+        self.product(Form::Plain, y, Precision::Double, of_rows, monitor)?;
+        self.product(Form::Transposed, x, Precision::Double, of_columns, monitor)
+    }
+
     /// `M y` and `Mᵀ x` for a certificate.
     fn exactly(&self, x: &[f64], y: &[f64], monitor: &mut Monitor<'_>) -> Result<Products, Aborted>;
 
@@ -88,28 +100,6 @@ pub trait Payoff: Sync {
 
     /// A pair of pure strategies that no player leaves: the largest entry of its row and the smallest of its column.
     fn saddle(&self) -> Option<(usize, usize)>;
-}
-
-/// `x 2^e`, rounded once, for |e| <= 2200.
-pub fn ldexp(x: f64, e: i32) -> f64 {
-    let mut x = x;
-    let mut left = e;
-    while left != 0 {
-        let step = left.clamp(-1000, 1000);
-        // Downwards the last step alone may round: the ones before stay among the normal numbers or are 0 anyway.
-        x *= 2f64.powi(step);
-        left -= step;
-    }
-    x
-}
-
-/// e with `2^e <= x < 2^(e+1)`; 0 for 0.
-fn exponent_of(x: f64) -> i32 {
-    match x {
-        0.0 => 0,
-        x if x < f64::MIN_POSITIVE => exponent_of(x * 2f64.powi(200)) - 200,
-        x => ((x.to_bits() >> 52) & 0x7ff) as i32 - 1023,
-    }
 }
 
 /// The largest magnitude, or the place of the first entry that is not finite.
@@ -252,6 +242,15 @@ impl Payoff for Dense {
             (Precision::Single, Form::Plain) => Rows::new(self.single(), m).apply(v, out, monitor),
             (Precision::Single, Form::Transposed) => Rows::new(self.single(), m).adjoint(v, out, monitor),
         }
+    }
+
+    fn both(
+        &self,
+        (x, y): (&[f64], &[f64]),
+        (of_rows, of_columns): (&mut [f64], &mut [f64]),
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), Aborted> {
+        self.rows().both(x, y, of_rows, of_columns, monitor)
     }
 
     fn exactly(&self, x: &[f64], y: &[f64], monitor: &mut Monitor<'_>) -> Result<Products, Aborted> {
@@ -493,16 +492,6 @@ mod tests {
 
     fn dense(entries: &[f64], rows: usize, columns: usize) -> Dense {
         Dense::new(MatrixView::row_major(entries, rows, columns).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn powers_of_two_over_the_whole_range() {
-        for e in [-1074, -1022, -1021, -3, 0, 1, 1023] {
-            assert_eq!(exponent_of(ldexp(1.0, e)), e);
-            assert_eq!(ldexp(ldexp(1.0, e), -e), 1.0);
-        }
-        assert_eq!((exponent_of(1.75), exponent_of(0.0), exponent_of(f64::MAX)), (0, 0, 1023));
-        assert_eq!(ldexp(3.0, 2100), f64::INFINITY);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::base::sum::Sum;
 use solvent_simd::{F64s, Kernel, Lanes, Simd, dispatch};
 use std::ops::Range;
 
-/// Entries a block: half a megabyte of doubles.
-const BLOCK: usize = 1 << 16;
+/// Bytes a block: half of L2.
+const BLOCK: usize = 1 << 19;
 
 /// What entries are kept in; all arithmetic is in double precision.
 pub trait Stored: Copy + Send + Sync {
@@ -63,7 +63,7 @@ impl<'a, E: Stored> Rows<'a, E> {
 
     /// Rows a block.
     fn block(&self) -> usize {
-        (BLOCK / self.columns).max(8)
+        (BLOCK / (size_of::<E>() * self.columns)).max(8)
     }
 
     fn part(&self, rows: &Range<usize>) -> &'a [E] {

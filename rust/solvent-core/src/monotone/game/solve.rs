@@ -6,11 +6,12 @@ use super::halpern::{CHECK, Halpern};
 use super::ipm::{Ipm, Stepped};
 use super::pair::Pair;
 use super::polish::{Effort, FULL, QUICK, polish, target};
-use super::problem::{Compressed, Dense, Form, Opaque, Payoff, Precision, ldexp};
+use super::problem::{Compressed, Dense, Form, Opaque, Payoff, Precision};
 use crate::base::error::Aborted;
 use crate::base::monitor::{Budget, Method, Monitor, Observer, Progress, drive};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
+use crate::monotone::binary::ldexp;
 
 /// Games with more strategies than this for both players are too large to factorise.
 const DENSE: usize = 4000;

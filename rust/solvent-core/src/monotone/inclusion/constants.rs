@@ -1,11 +1,11 @@
-//! Constants of an operator of which only values are known.
+//! Constants of an operator: the caller's, its own, or estimates from values.
 
-use super::options::Problem;
+use super::options::{Options, Problem};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::rng::Philox;
 use crate::monotone::operator::{Constants, Kind, Pick};
-use crate::monotone::scheme::{Context, PROBES};
+use crate::monotone::scheme::{Context, PROBES, Point};
 use crate::monotone::vector::{difference, dot, norm};
 
 /// Pairs that are looked at.
@@ -104,4 +104,39 @@ pub fn cosine(x: &[f64], y: &[f64]) -> f64 {
     }
     let product = dot(x, y) / a / b;
     if product.is_finite() { product } else { 0.0 }
+}
+
+/// Constants that the caller gave.
+pub fn known(options: &Options) -> Option<Constants> {
+    let full = options.lipschitz?;
+    Some(Constants { full, average: options.average.unwrap_or(full) })
+}
+
+/// The caller's constants, else the operator's own, else estimates.
+pub fn settle(
+    problem: Problem<'_>,
+    options: &Options,
+    at: &Point,
+    context: &mut Context<'_>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Constants, Aborted> {
+    let own = match (options.lipschitz, options.average) {
+        (Some(full), Some(average)) => return Ok(Constants { full, average }),
+        _ => problem.operator.constants(monitor)?,
+    };
+    let full = match (options.lipschitz, own) {
+        (Some(full), _) => full,
+        (None, Some(own)) => own.full,
+        (None, None) => estimate(problem, &at.u, &at.f, options.seed, context, monitor)?,
+    };
+    // F is constant as far as can be seen: any step will do.
+    let full = if full > 0.0 && full.is_finite() { full } else { 1.0 };
+    let average = match (options.average, own) {
+        (Some(average), _) => average,
+        (None, Some(own)) => own.average.max(full),
+        (None, None) => {
+            return estimate_average(problem, &at.u, full, options.seed, context, monitor);
+        }
+    };
+    Ok(Constants { full, average })
 }

@@ -2,16 +2,15 @@
 
 use super::InclusionError;
 use super::certify::{Judged, Payload, Terms, judge};
-use super::constants::{cosine, estimate, estimate_average, ratio};
+use super::constants::{cosine, estimate, known, ratio, settle};
 use super::options::{Method, Options, Problem};
+use super::solve::Solution;
 use super::stages::{self, Stage};
-use crate::base::certificate::Certificate;
 use crate::base::error::Aborted;
-use crate::base::monitor::{self, Budget, Monitor, Observer, Progress, drive};
+use crate::base::monitor::{self, Monitor, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
 use crate::monotone::operator::Constants;
-use crate::monotone::prox::{Prox, Rescaled};
 use crate::monotone::scheme::{Context, Point, Scheme};
 use crate::monotone::vector::{difference, norm};
 
@@ -30,56 +29,6 @@ const NEW: f64 = 1.0 - 1e-9;
 /// A failed certificate is tried again where the residual has fallen by this.
 const AGAIN: f64 = 0.7;
 
-/// An answer.
-#[derive(Debug, Clone)]
-pub struct Solution {
-    /// x.
-    pub x: Vec<f64>,
-    /// An element of G(x); none where G = 0.
-    pub g: Option<Vec<f64>>,
-    /// Norm of an element of F(x) + G(x).
-    pub residual: f64,
-    /// Evaluations of components.
-    pub evaluations: u64,
-    /// Products of the data with a vector.
-    pub products: f64,
-    /// New anchors.
-    pub restarts: u64,
-    /// The method that ran last.
-    pub method: &'static str,
-    /// Constants as used at the end.
-    pub constants: Constants,
-    /// Step of the resolvent that g belongs to.
-    pub eta: f64,
-    /// The common fields.
-    pub outcome: Outcome,
-}
-
-/// Solves `0 ∈ F(u) + G(u)` from `start`.
-pub fn solve(
-    problem: Problem<'_>,
-    options: &Options,
-    start: Vec<f64>,
-    observer: &mut dyn Observer,
-) -> Result<Solution, InclusionError> {
-    let mut monitor =
-        Monitor::new(options.budget, observer, const { &<Engine<'_> as monitor::Method<3>>::EXTRAS });
-    let rescaled = if options.rescale { problem.operator.rescaled() } else { None };
-    let (inner, scale) = match &rescaled {
-        Some((operator, scale)) => (&**operator, Some(scale.as_slice())),
-        None => (problem.operator, None),
-    };
-    let prox = match (problem.prox, scale) {
-        (Some(prox), Some(scale)) => Some(Rescaled::new(prox, scale)),
-        _ => None,
-    };
-    let prox = prox.as_ref().map_or(problem.prox, |it| Some(it as &dyn Prox));
-    let run = Run { caller: problem, inner: Problem { operator: inner, prox, ..problem }, scale };
-    let mut engine = Engine::prepare(run, options, start, &mut monitor)?;
-    let status = drive(&mut engine, &mut monitor)?;
-    monitor::Method::finish(engine, status, monitor)
-}
-
 /// A pair that was judged.
 struct Candidate {
     x: Vec<f64>,
@@ -90,10 +39,13 @@ struct Candidate {
 
 /// The problem as the caller sees it, and in the coordinates `û = u/scale` of the run.
 #[derive(Clone, Copy)]
-struct Run<'a> {
-    caller: Problem<'a>,
-    inner: Problem<'a>,
-    scale: Option<&'a [f64]>,
+pub(super) struct Run<'a> {
+    /// As the caller sees it.
+    pub caller: Problem<'a>,
+    /// In the run's coordinates.
+    pub inner: Problem<'a>,
+    /// What they are scaled by.
+    pub scale: Option<&'a [f64]>,
 }
 
 impl Run<'_> {
@@ -106,7 +58,8 @@ impl Run<'_> {
     }
 }
 
-struct Engine<'a> {
+/// A run, as the one loop sees it.
+pub(super) struct Engine<'a> {
     run: Run<'a>,
     problem: Problem<'a>,
     options: &'a Options,
@@ -138,7 +91,7 @@ struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     /// Evaluates F at the start, settles constants, scale and method.
-    fn prepare(
+    pub fn prepare(
         run: Run<'a>,
         options: &'a Options,
         mut start: Vec<f64>,
@@ -175,32 +128,8 @@ impl<'a> Engine<'a> {
             let root = context.root() + 1;
             context.arrange(options.batch.unwrap_or(root).max(root), options.memory_limit);
         }
-        let scale = if options.relative {
-            let (mut value, mut origin) = (at.f.clone(), start);
-            run.convert(&mut value, false);
-            run.convert(&mut origin, true);
-            let mut terms = vec![0.0; origin.len()];
-            if run.caller.operator.terms(&origin, &mut terms, monitor)? {
-                value = terms;
-            }
-            let reach = f64::EPSILON.sqrt() * norm(&origin);
-            let mut lipschitz = context.constants.full;
-            if options.lipschitz.is_some() && reach * lipschitz > at.measured {
-                // A caller's constant that is far too large must not make everything small beside it.
-                let own = problem.operator.constants(monitor)?.map(|own| own.full);
-                let own = match own {
-                    Some(own) => own,
-                    None => estimate(problem, &at.u, &at.f, options.seed, &mut context, monitor)?,
-                };
-                lipschitz = lipschitz.min(own);
-            }
-            let size = norm(&value) + lipschitz * norm(&origin);
-            // An earlier run's scale holds on, but not beyond what these data are of the size of.
-            at.measured.max(f64::EPSILON.sqrt() * size).max(options.earlier.map_or(0.0, |it| it.min(size)))
-        } else {
-            1.0
-        };
-        let scale = if scale > 0.0 && scale.is_finite() { scale } else { 1.0 };
+        let scale =
+            if options.relative { scale(&run, options, &at, &start, &mut context, monitor)? } else { 1.0 };
         let mut engine = Self {
             run,
             problem,
@@ -450,43 +379,43 @@ impl<'a> Engine<'a> {
     }
 }
 
-fn judged_bound(candidate: &Candidate) -> f64 {
-    candidate.judged.certificate.bound
-}
-
-/// Constants that the caller gave.
-fn known(options: &Options) -> Option<Constants> {
-    let full = options.lipschitz?;
-    Some(Constants { full, average: options.average.unwrap_or(full) })
-}
-
-/// The caller's constants, else the operator's own, else estimates.
-fn settle(
-    problem: Problem<'_>,
+/// What residuals are divided by: the start's, or what rounding makes of the terms there if that is more.
+fn scale(
+    run: &Run<'_>,
     options: &Options,
     at: &Point,
+    start: &[f64],
     context: &mut Context<'_>,
     monitor: &mut Monitor<'_>,
-) -> Result<Constants, Aborted> {
-    let own = match (options.lipschitz, options.average) {
-        (Some(full), Some(average)) => return Ok(Constants { full, average }),
-        _ => problem.operator.constants(monitor)?,
-    };
-    let full = match (options.lipschitz, own) {
-        (Some(full), _) => full,
-        (None, Some(own)) => own.full,
-        (None, None) => estimate(problem, &at.u, &at.f, options.seed, context, monitor)?,
-    };
-    // F is constant as far as can be seen: any step will do.
-    let full = if full > 0.0 && full.is_finite() { full } else { 1.0 };
-    let average = match (options.average, own) {
-        (Some(average), _) => average,
-        (None, Some(own)) => own.average.max(full),
-        (None, None) => {
-            return estimate_average(problem, &at.u, full, options.seed, context, monitor);
-        }
-    };
-    Ok(Constants { full, average })
+) -> Result<f64, Aborted> {
+    let problem = run.inner;
+    let (mut value, mut origin) = (at.f.clone(), start.to_vec());
+    run.convert(&mut value, false);
+    run.convert(&mut origin, true);
+    let mut terms = vec![0.0; origin.len()];
+    if run.caller.operator.terms(&origin, &mut terms, monitor)? {
+        value = terms;
+    }
+    let reach = f64::EPSILON.sqrt() * norm(&origin);
+    let mut lipschitz = context.constants.full;
+    if options.lipschitz.is_some() && reach * lipschitz > at.measured {
+        // A caller's constant that is far too large must not make everything small beside it.
+        let own = problem.operator.constants(monitor)?.map(|own| own.full);
+        let own = match own {
+            Some(own) => own,
+            None => estimate(problem, &at.u, &at.f, options.seed, context, monitor)?,
+        };
+        lipschitz = lipschitz.min(own);
+    }
+    let size = norm(&value) + lipschitz * norm(&origin);
+    // An earlier run's scale holds on, but not beyond what these data are of the size of.
+    let scale =
+        at.measured.max(f64::EPSILON.sqrt() * size).max(options.earlier.map_or(0.0, |it| it.min(size)));
+    Ok(if scale > 0.0 && scale.is_finite() { scale } else { 1.0 })
+}
+
+fn judged_bound(candidate: &Candidate) -> f64 {
+    candidate.judged.certificate.bound
 }
 
 fn not_finite(at: &Point, passes: f64) -> String {
@@ -580,15 +509,4 @@ impl monitor::Method<3> for Engine<'_> {
             outcome,
         })
     }
-}
-
-/// A certificate of any pair, for the bindings.
-pub fn certificate(
-    problem: Problem<'_>,
-    payload: Payload<'_>,
-    terms: Terms,
-    observer: &mut dyn Observer,
-) -> Result<Certificate, InclusionError> {
-    let mut monitor = Monitor::new(Budget::new(0.0, 1), observer, &[]);
-    Ok(judge(problem.operator, problem.prox, payload, terms, &mut monitor)?.certificate)
 }

@@ -6,7 +6,7 @@
 //! | vr-halpern | the same with a recursive estimator of F; for F that is only monotone, on the resolvent of F + G | [`variance`](crate::monotone::variance) |
 //! | l-svrg, extragradient, ogda | variance reduction or extrapolation without an anchor | [`variance`](crate::monotone::variance) |
 //!
-//! A [`Scheme`](crate::monotone::scheme::Scheme) works from one exact evaluation of the full F to the next; the [`engine`](solve) measures
+//! A [`Scheme`](crate::monotone::scheme::Scheme) works from one exact evaluation of the full F to the next; the [`engine`](solve()) measures
 //! the residual there (it is free), repairs constants, watches for stalls, and asks the
 //! [certificate](certify::judge) where the residual is small enough.
 //!
@@ -17,9 +17,10 @@ pub mod certify;
 pub mod constants;
 mod engine;
 pub mod options;
+mod solve;
 mod stages;
 
-pub use engine::{Solution, certificate, solve};
+pub use solve::{Solution, certificate, solve};
 
 use crate::base::error::{Aborted, ArgumentError};
 

@@ -206,7 +206,14 @@ fn over_columns(problem: &Problem, x: &[f64], y: &[f64], columns: Range<usize>) 
             part.dual.add(r, if r > 0.0 { lower } else { upper });
         }
         let finite = |v: f64| if v.is_finite() { v.abs() } else { 0.0 };
-        part.dual_error += error * finite(lower).max(finite(upper));
+        // Of a sign that is certain one bound takes part.
+        part.dual_error += if r > error {
+            error * finite(lower)
+        } else if r < -error {
+            error * finite(upper)
+        } else {
+            (error + r.abs()) * finite(lower).max(finite(upper))
+        };
         // s x_j is least at an end of the interval, or at 0 inside it.
         let least = [r - error, r + error].map(|s| {
             let s = s + (s - r) * 4.0 * U;
@@ -323,6 +330,16 @@ mod tests {
         let free = problem(&[1.0], &[&[1.0]], &[(1.0, INF)], &[(-INF, INF)]);
         assert!((judge(&free, &[1.0], &[0.25]).dual - 0.375).abs() < 1e-15);
         assert_eq!(judge(&free, &[1.0], &[0.25]).certificate.get("objective_lower"), Some(-INF));
+    }
+
+    #[test]
+    fn a_far_bound_costs_nothing_where_the_sign_is_certain() {
+        let far = problem(&[1.0, 1.1], &[&[0.7, 0.3]], &[(1.0, INF)], &[(0.0, 1e30), (0.0, 1e30)]);
+        // r = (0.5, ...) > 0 or an exact 0: no share of 1e30 enters the gap.
+        let judged = judge(&far, &[1.0 / 0.7, 0.0], &[0.5]);
+        assert!(judged.gap < 1.0 && judged.gap > 0.3);
+        // A sign that points to the far bound is paid for.
+        assert!(judge(&far, &[1.0 / 0.7, 0.0], &[1.5]).gap > 0.99);
     }
 
     #[test]

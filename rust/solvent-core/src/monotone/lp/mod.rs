@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `problem` | the data, checked |
 //! | `scale` | Ruiz's and Pock and Chambolle's diagonal scaling |
-//! | `spmv` | sparse products, rows side by side |
+//! | `sell`, `spmv`, `spmm` | the matrix, eight rows side by side; its products with a vector, and with many |
 //! | `step` | one iteration |
 //! | `restart`, `weight` | when to begin anew, and with which primal weight |
 //! | `run`, `pdhg` | one run, and the same as a method of the one loop |
@@ -16,7 +16,7 @@
 //! | `polish` | the equations of the active set |
 //! | `proximal` | exact proximal steps, for what turns |
 //! | `solve` | from beginning to end |
-//! | `batch` | many problems with one matrix |
+//! | `batch`, `lockstep` | many problems with one matrix; sixteen of them iterated together |
 //!
 //! Sources: H. Lu & J. Yang, "Restarted Halpern PDHG for linear programming", arXiv 2407.16144; D. Applegate et al.,
 //! "Practical large-scale linear programming using primal-dual hybrid gradient", NeurIPS 2021.
@@ -26,6 +26,7 @@ mod certify;
 mod clean;
 mod exact;
 mod lift;
+mod lockstep;
 mod pdhg;
 mod polish;
 mod postsolve;
@@ -36,7 +37,9 @@ mod rays;
 mod restart;
 mod run;
 mod scale;
+mod sell;
 mod solve;
+mod spmm;
 mod spmv;
 mod step;
 mod weight;

@@ -4,10 +4,11 @@ use super::LpError;
 use super::certify::certify;
 use super::clean::feasible_point;
 use super::lift::Lift;
+use super::polish;
 use super::proximal::{self, proximal};
 use super::rays::{Proof, Ray};
 use super::run::{Measures, Run};
-use super::solve::Options;
+use super::solve::{Options, Polish};
 use super::step::Engine;
 use crate::base::monitor::{Method, Monitor, Progress};
 use crate::base::status::Status;
@@ -80,6 +81,10 @@ pub struct Pdhg<'a> {
     exact_at: Option<u64>,
     /// What they came to, where that meets the tolerance.
     exact: Option<Pair>,
+    /// When a pair whose gap alone is too large is polished next, for bounds that are far; `None`: never.
+    lean_at: Option<u64>,
+    /// The bound that the last one came to.
+    leaned: f64,
     /// Whether the run ended because the reduced problem's answers do not serve the original.
     pub misfit: bool,
 }
@@ -93,7 +98,7 @@ impl<'a> Pdhg<'a> {
         options: Options,
         tol: f64,
     ) -> Self {
-        let exact = options.polish.wanted(tol) && tol > 0.0 && proximal::suits(lift.original);
+        let exact = options.polish != Polish::Never && tol > 0.0 && proximal::suits(lift.original);
         let begin = start.as_ref().map(|pair| lift.start(pair));
         let given = begin.as_ref().map(|pair| (pair.x.as_slice(), pair.y.as_slice()));
         let run = Run::new(lift.iterated(), &engine, given);
@@ -117,6 +122,9 @@ impl<'a> Pdhg<'a> {
             misses: 0,
             exact_at: exact.then_some(EXACT_AFTER),
             exact: None,
+            lean_at: (options.polish != Polish::Never && tol > 0.0 && polish::has_far_bounds(lift.original))
+                .then_some(EXACT_AFTER),
+            leaned: f64::INFINITY,
             misfit: false,
         }
     }
@@ -171,6 +179,37 @@ impl<'a> Pdhg<'a> {
         };
         self.exact = Some(pair);
         Ok(Some(judged.certificate.bound))
+    }
+
+    /// The equations of the active set, where the gap alone is too large and bounds are far: the dual objective then pays
+    /// for the last digits of the reduced costs.
+    fn end_leaning(
+        &mut self,
+        measures: &Measures,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Option<f64>, LpError> {
+        if measures.primal.max(measures.dual) > self.tol || self.lean_at.is_none_or(|at| self.run.total < at)
+        {
+            return Ok(None);
+        }
+        self.lean_at = Some(EXACT_AGAIN * self.run.total);
+        let pair = self.pair();
+        let judged = certify(self.lift.original, &pair.x, &pair.y, monitor)?;
+        let found = polish::polish(self.lift.original, &pair, &judged, monitor)?;
+        let (pair, judged) = found.unwrap_or((pair, judged));
+        let bound = judged.certificate.bound;
+        if bound <= self.tol {
+            self.exact = Some(pair);
+            return Ok(Some(bound));
+        }
+        // No pair of this precision is sure to do better than the roundings of its reduced costs.
+        let floor = polish::far_rounding(self.lift.original, &pair, &judged);
+        let size = 1.0 + judged.objective.abs() + judged.dual_objective.abs();
+        if floor > self.tol * size && bound > 0.5 * self.leaned {
+            self.verdict = Some(Status::RoundingFloor);
+        }
+        self.leaned = bound;
+        Ok(None)
     }
 
     /// Patience: a reset of the weight, then the end.
@@ -258,6 +297,11 @@ impl<'a> Pdhg<'a> {
         let error = self.run.fixed_point_error(&self.engine);
         let measures = self.run.measure(self.lift.iterated(), &self.engine);
         let mut bound = self.bound(&measures, monitor)?;
+        if bound > self.tol
+            && let Some(better) = self.end_leaning(&measures, monitor)?
+        {
+            bound = better;
+        }
         if bound > self.tol
             && let Some(better) = self.end_exactly(monitor)?
         {

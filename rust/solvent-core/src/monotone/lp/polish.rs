@@ -5,10 +5,14 @@
 //! min ‖A_TB δ − (b_T − A_T x)‖ moves x_B and min ‖A_TBᵀ ε − r_B‖ moves y_T, both by conjugate gradients on the normal
 //! equations (CGLS), which gives the least-norm solution where A_TB is not square or not of full rank: a degenerate
 //! problem needs no basis. Residuals are computed anew, in compensated sums, for each round. The certificate decides.
+//!
+//! A bound that is finite but far, say 1e12, makes the dual objective pay 1e12 for each unit of a reduced cost that points to
+//! it, rounding included. Where the other bound is near, reduced costs are not aimed at 0 but at the few roundings by which
+//! they then point to the near one.
 
-use super::certify::{Judgement, certify};
+use super::certify::{Judgement, U, certify};
 use super::pdhg::Pair;
-use super::problem::Problem;
+use super::problem::{Limits, Problem};
 use super::scale::Scaling;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -20,6 +24,50 @@ const STEPS: usize = 3000;
 const PER_SIZE: usize = 4;
 /// A residual below this share of the first one is solved.
 const SOLVED: f64 = 1e-13;
+/// A bound is far if it is so many times further away than 1, or than the other one where that is asked.
+const FAR: f64 = (1u64 << 20) as f64;
+/// Roundings of a reduced cost's terms that it leans by.
+const LEAN: f64 = 4.0;
+
+/// What the gap pays, at x, for a unit of the reduced cost of column j that points to the upper bound, and to the lower one;
+/// an infinite bound costs no gap, but the dual residual.
+fn prices(bounds: &Limits, j: usize, x: f64) -> (f64, f64) {
+    let price = |distance: f64| if distance.is_finite() { distance.max(1.0) } else { 1.0 };
+    (price(bounds.upper[j] - x), price(x - bounds.lower[j]))
+}
+
+/// The sign that a reduced cost should rather have: 1 or −1 where one bound is far and the other one is not, 0 elsewhere.
+fn lean(bounds: &Limits, j: usize, x: f64) -> f64 {
+    let (above, below) = prices(bounds, j, x);
+    f64::from(i8::from(above > FAR * below) - i8::from(below > FAR * above))
+}
+
+/// Whether some bound is finite and far.
+pub fn has_far_bounds(problem: &Problem) -> bool {
+    let bounds = &problem.columns;
+    (0..problem.n()).any(|j| {
+        let (above, below) = prices(bounds, j, bounds.clip(j, 0.0));
+        above.max(below) > FAR
+    })
+}
+
+/// What the gap pays where the reduced costs that are to vanish are off by one rounding of their terms, in the direction
+/// that they cannot be made to avoid: those of variables inside their bounds, and those that point to a far bound from a
+/// near one.
+pub fn far_rounding(problem: &Problem, pair: &Pair, judged: &Judgement) -> f64 {
+    let bounds = &problem.columns;
+    let paid = |j: usize| {
+        let (x, lean) = (pair.x[j], lean(bounds, j, pair.x[j]));
+        let inside = x > bounds.lower[j] && x < bounds.upper[j];
+        if !inside && lean * judged.reduced_costs[j] >= 0.0 {
+            return 0.0;
+        }
+        let (above, below) = prices(bounds, j, x);
+        let price = if lean == 0.0 { above.min(below) } else { above.max(below) };
+        U * terms(problem, j, &pair.y) * price
+    };
+    (0..problem.n()).map(paid).sum()
+}
 
 /// The part of the scaled matrix that belongs to the active set, by rows and by columns.
 struct Active {
@@ -31,12 +79,12 @@ struct Active {
 }
 
 impl Active {
-    fn new(problem: &Problem, scaling: &Scaling, pair: &Pair) -> Self {
-        let (limits, bounds) = (&problem.rows, &problem.columns);
+    /// With the columns that `chosen` says.
+    fn new(problem: &Problem, scaling: &Scaling, pair: &Pair, chosen: impl Fn(usize) -> bool) -> Self {
+        let limits = &problem.rows;
         let tight = |&i: &usize| pair.y[i] != 0.0 || limits.lower[i] == limits.upper[i];
-        let inside = |&j: &usize| pair.x[j] > bounds.lower[j] && pair.x[j] < bounds.upper[j];
         let rows: Vec<usize> = (0..problem.m()).filter(tight).collect();
-        let columns: Vec<usize> = (0..problem.n()).filter(inside).collect();
+        let columns: Vec<usize> = (0..problem.n()).filter(|&j| chosen(j)).collect();
         let mut place = vec![usize::MAX; problem.n()];
         columns.iter().enumerate().for_each(|(p, &j)| place[j] = p);
         let a = problem.a.view();
@@ -144,7 +192,10 @@ fn correct(
     judged: &Judgement,
     monitor: &mut Monitor<'_>,
 ) -> Result<Pair, Aborted> {
-    let active = Active::new(problem, scaling, pair);
+    let bounds = &problem.columns;
+    let inside = |j: usize| pair.x[j] > bounds.lower[j] && pair.x[j] < bounds.upper[j];
+    let lean = |j: usize| lean(bounds, j, pair.x[j]);
+    let active = Active::new(problem, scaling, pair, inside);
     let (e, d) = (&scaling.e, &scaling.d);
     let target = |&i: &usize| {
         let limit = if pair.y[i] < 0.0 { problem.rows.upper[i] } else { problem.rows.lower[i] };
@@ -153,16 +204,29 @@ fn correct(
     let rest: Vec<f64> = active.rows.iter().map(target).collect();
     let delta =
         least_squares(|x| active.forward(x), |y| active.backward(y), rest, active.columns.len(), monitor)?;
-    let rest: Vec<f64> = active.columns.iter().map(|&j| judged.reduced_costs[j] / d[j]).collect();
-    let epsilon =
-        least_squares(|y| active.backward(y), |x| active.forward(x), rest, active.rows.len(), monitor)?;
     let mut moved = pair.clone();
     for (&j, delta) in active.columns.iter().zip(delta) {
-        moved.x[j] = problem.columns.clip(j, moved.x[j] + delta / d[j]);
+        moved.x[j] = bounds.clip(j, moved.x[j] + delta / d[j]);
     }
+    // At a near bound only what points to the far one has to be moved.
+    let r = &judged.reduced_costs;
+    let active = Active::new(problem, scaling, pair, |j| inside(j) || lean(j) * r[j] < 0.0);
+    let aim = |j: usize| match lean(j) {
+        0.0 => 0.0,
+        sign => sign * LEAN * U * terms(problem, j, &pair.y),
+    };
+    let rest: Vec<f64> = active.columns.iter().map(|&j| (r[j] - aim(j)) / d[j]).collect();
+    let epsilon =
+        least_squares(|y| active.backward(y), |x| active.forward(x), rest, active.rows.len(), monitor)?;
     for (&i, epsilon) in active.rows.iter().zip(epsilon) {
         moved.y[i] += epsilon / e[i];
     }
     problem.clip_dual(&mut moved.y);
     Ok(moved)
+}
+
+/// Σ of the magnitudes that a reduced cost is summed from.
+fn terms(problem: &Problem, j: usize, y: &[f64]) -> f64 {
+    let (indices, values) = problem.at.view().row(j);
+    problem.c[j].abs() + indices.iter().zip(values).map(|(&i, a)| (a * y[i as usize]).abs()).sum::<f64>()
 }

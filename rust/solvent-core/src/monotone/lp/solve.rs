@@ -5,7 +5,7 @@ use super::certify::{Judgement, certify};
 use super::clean::feasible_point;
 use super::lift::{Lift, Reductions};
 use super::pdhg::{EXTRAS, MARGIN, Pair, Pdhg};
-use super::polish::polish;
+use super::polish::{has_far_bounds, polish};
 use super::presolve::{Presolve, Verdict};
 use super::problem::Problem;
 use super::proximal::proximal;
@@ -266,7 +266,7 @@ pub(super) fn finish(
     let Judgement { certificate, primal, dual, gap, objective, dual_objective, .. } = judged;
     let ending = monitor.end(reached.status);
     let (outcome, ray) = match ray {
-        None => (Outcome::new(ending, Some(certificate)), None),
+        None => (told(Outcome::new(ending, Some(certificate)), problem), None),
         Some(ray) => (unsolved(ending, &ray), Some(ray.vector)),
     };
     Ok(Solution {
@@ -282,6 +282,16 @@ pub(super) fn finish(
         products: counts.products,
         outcome,
     })
+}
+
+/// With the remedy where far bounds are what rounding does not bear.
+fn told(outcome: Outcome, problem: &Problem) -> Outcome {
+    if outcome.status != Status::RoundingFloor || !has_far_bounds(problem) {
+        return outcome;
+    }
+    outcome.with_message(
+        "the dual objective pays for the rounding of reduced costs at bounds that are finite but far; raise tol, or give inf where a bound is not meant to be reached".to_owned(),
+    )
 }
 
 /// The outcome of a run that ended with a ray: never a success.

@@ -10,9 +10,10 @@
 //! (x⁺, y⁺) is what the method returns; the averages x and y never are. Source: H. Lu & J. Yang, "Restarted Halpern PDHG
 //! for linear programming", arXiv 2407.16144, with the reflection of its section 5.
 
+use super::problem::Problem;
 use super::scale::{Factors, Scaling};
-use super::spmv::{Matrix, Order, Update, threads};
-use super::{problem::Problem, spmv};
+use super::sell::{C, Order};
+use super::spmv::{Matrix, Update, threads, tree};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::rng::Philox;
@@ -112,15 +113,15 @@ impl Engine {
 
 /// Plain dot product in eight interleaved sums; the order is fixed.
 pub fn dot(x: &[f64], y: &[f64]) -> f64 {
-    let mut sums = [0.0; spmv::C];
-    let (xs, ys) = (x.chunks_exact(spmv::C), y.chunks_exact(spmv::C));
+    let mut sums = [0.0; C];
+    let (xs, ys) = (x.chunks_exact(C), y.chunks_exact(C));
     let rest: f64 = xs.remainder().iter().zip(ys.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in xs.zip(ys) {
-        for l in 0..spmv::C {
+        for l in 0..C {
             sums[l] += x[l] * y[l];
         }
     }
-    spmv::tree(sums) + rest
+    tree(sums) + rest
 }
 
 /// One side (primal or dual) of a run, in the order of its engine.
@@ -318,7 +319,7 @@ impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        let count = self.blocks.next()?.len() * spmv::C;
+        let count = self.blocks.next()?.len() * C;
         let rest = &mut self.rest;
         Some(Piece {
             x: take_mut(&mut rest.x, count),

@@ -6,7 +6,7 @@
 
 use super::blocks::Blocks;
 use super::logistic::gram_norm;
-use super::margins::{Loss, OfMargins, Slope};
+use super::margins::{Loss, OfMargins, Slope, margins_twice, steepest};
 use super::{Constants, Operator, Pick, Rows, gamma, twice};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -236,7 +236,6 @@ impl Operator for DroLogistic<'_> {
     ) -> Result<bool, Aborted> {
         let (n, d) = (self.labels.len(), self.rows.columns());
         let (w, q) = u.split_at(d);
-        let dots = twice::error(self.rows.longest());
         let sums = gamma(9) + twice::error(self.blocks.chain(n, 1));
         let mut total = vec![Sum::new(); d];
         slack[..d].fill(0.0);
@@ -244,22 +243,16 @@ impl Operator for DroLogistic<'_> {
         let part = |range: std::ops::Range<usize>| {
             let pick = Pick::Run { first: range.start, len: range.len() };
             let count = range.len();
-            let mut exact = vec![Sum::new(); count];
-            let mut size = vec![0.0; count];
-            self.rows.dots_twice(pick, w, &mut exact);
-            self.rows.dots_of_magnitudes(pick, w, &mut size);
-            let mut c: Vec<f64> = exact.iter().map(|z| z.value()).collect();
+            let (mut c, delta) = margins_twice(&self.rows, pick, w);
             let mut l = c.clone();
             let labels = &self.labels[range.clone()];
             dispatch(OfMargins { f: Loss, labels, z: &mut l });
-            let delta: Vec<f64> =
-                c.iter().zip(&size).map(|(z, size)| gamma(1) * z.abs() + dots * size).collect();
             dispatch(OfMargins { f: Slope, labels, z: &mut c });
             let (mut partial, mut errors) = (vec![Sum::new(); d], vec![0.0; d]);
-            let mut of_losses = vec![0.0; count];
+            let (mut size, mut of_losses) = (vec![0.0; count], vec![0.0; count]);
             for k in 0..count {
                 let (slope, weight) = (c[k].abs(), self.unit * q[range.start + k]);
-                let steep = 1.01 * slope * delta[k].exp_m1();
+                let steep = steepest(slope, delta[k]);
                 c[k] *= weight;
                 size[k] = weight.abs() * (slope * sums + (0.25 * delta[k]).min(steep) + 1e-300);
                 of_losses[k] = 1.001 * self.unit * (delta[k].min(steep) + gamma(7) * l[k]) + 1e-300;

@@ -2,7 +2,7 @@
 //! `log(1 + exp(-b_i a_i.u)) + (reg/2) |u|²`.
 
 use super::blocks::Blocks;
-use super::margins::{OfMargins, Slope};
+use super::margins::{OfMargins, Slope, margins_twice, steepest};
 use super::{Constants, Operator, Pick, Rows, gamma, twice};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
@@ -182,26 +182,18 @@ impl Operator for Logistic<'_> {
         monitor: &mut Monitor<'_>,
     ) -> Result<bool, Aborted> {
         let (n, d) = (self.components, out.len());
-        let dots = twice::error(self.rows.longest());
         let sums = gamma(6) + twice::error(self.blocks.chain(n, 1));
         let mut total = vec![Sum::new(); d];
         slack.fill(0.0);
         let part = |range: std::ops::Range<usize>| {
             let pick = Pick::Run { first: range.start, len: range.len() };
-            let (mut c, mut size) = (vec![0.0; range.len()], vec![0.0; range.len()]);
-            let mut exact = vec![Sum::new(); range.len()];
-            self.rows.dots_twice(pick, u, &mut exact);
-            self.rows.dots_of_magnitudes(pick, u, &mut size);
-            for ((c, size), z) in c.iter_mut().zip(&mut size).zip(&exact) {
-                *c = z.value();
-                *size = gamma(1) * c.abs() + dots * *size;
-            }
+            let (mut c, delta) = margins_twice(&self.rows, pick, u);
             dispatch(OfMargins { f: Slope, labels: &self.labels[range], z: &mut c });
             let (mut partial, mut errors) = (vec![Sum::new(); d], vec![0.0; d]);
             self.rows.accumulate_twice(pick, &c, &mut partial);
-            for (c, delta) in c.iter_mut().zip(&size) {
+            for (c, &delta) in c.iter_mut().zip(&delta) {
                 let slope = c.abs();
-                *c = slope * sums + (0.25 * delta).min(1.01 * slope * delta.exp_m1()) + 1e-300;
+                *c = slope * sums + (0.25 * delta).min(steepest(slope, delta)) + 1e-300;
             }
             self.rows.accumulate_magnitudes(pick, &c, &mut errors);
             (partial, errors)

@@ -1,5 +1,7 @@
 //! Functions of the margins `b_i z_i` of logistic models, elementwise on lanes.
 
+use super::{Pick, Rows, gamma, twice};
+use crate::base::sum::Sum;
 use solvent_simd::{F64s, Kernel, Lanes, Simd, exp, log1p};
 
 /// A function of a label b and a product z.
@@ -58,4 +60,21 @@ impl<M: Margin> Kernel for OfMargins<'_, M> {
             self.z[body..].copy_from_slice(&z[..rest]);
         }
     }
+}
+
+/// `a_i . w` of the rows picked, by sums in twice the precision, and what each can be off.
+pub fn margins_twice(rows: &Rows<'_>, pick: Pick<'_>, w: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let (mut exact, mut size) = (vec![Sum::new(); pick.len()], vec![0.0; pick.len()]);
+    rows.dots_twice(pick, w, &mut exact);
+    rows.dots_of_magnitudes(pick, w, &mut size);
+    let dots = twice::error(rows.longest());
+    let z: Vec<f64> = exact.iter().map(|z| z.value()).collect();
+    size.iter_mut().zip(&z).for_each(|(size, z)| *size = gamma(1) * z.abs() + dots * *size);
+    (z, size)
+}
+
+/// By how much a slope of this magnitude changes, relative to its own size at most, where its margin moves by `delta`:
+/// `σ(t ± δ)` is at most `exp(δ)` times `σ(t)`.
+pub fn steepest(slope: f64, delta: f64) -> f64 {
+    1.01 * slope * delta.exp_m1()
 }

@@ -6,6 +6,7 @@ use crate::base::dense::{DenseError, Matrix, Onto, eigh, gemm};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::sum::Sum;
+use crate::monotone::binary::{exponent_of, ldexp};
 use crate::monotone::vector::{difference, norm};
 use std::borrow::Cow;
 
@@ -14,12 +15,20 @@ use std::borrow::Cow;
 pub struct Symmetry {
     /// Smallest eigenvalue of the symmetric part of the mean; below 0 (by more than rounding) F is not monotone.
     pub smallest: f64,
-    /// Largest magnitude of its eigenvalues, or of an entry of the mean: the scale of `smallest`.
+    /// Largest magnitude of its eigenvalues, or of the mean's singular values: the scale of `smallest`; inf where sums overflow.
     pub scale: f64,
     /// The kind, if it is monotone.
     pub kind: Kind,
     /// Lipschitz constant, or the cocoercivity constant where the kind says so.
     pub constant: f64,
+}
+
+impl Symmetry {
+    /// That of a matrix `2^e` times as large.
+    fn scaled(self, e: i32) -> Self {
+        let up = |x| ldexp(x, e);
+        Self { smallest: up(self.smallest), scale: up(self.scale), constant: up(self.constant), ..self }
+    }
 }
 
 /// An operator counts as cocoercive only if its constant is at most this many times its norm: methods for cocoercive
@@ -65,10 +74,17 @@ impl<'a> Quadratic<'a> {
             }
         })?;
         mean.iter_mut().for_each(|x| *x /= n as f64);
+        // In units of a power of two, so that squares of entries neither overflow nor vanish.
+        let exponent = exponent_of(mean.iter().fold(0.0, |m: f64, x| m.max(x.abs())));
+        mean.iter_mut().for_each(|x| *x = ldexp(*x, -exponent));
         let odd = monitor.map_blocks(n, 64, |range| {
             range.into_iter().any(|i| !symmetric(&data[i * size..(i + 1) * size], dim))
         })?;
-        Ok(judge(&mean, dim, !odd.contains(&true)))
+        if mean.iter().any(|x| !x.is_finite()) {
+            let scale = f64::INFINITY;
+            return Ok(Ok(Symmetry { smallest: 0.0, scale, kind: Kind::Monotone, constant: scale }));
+        }
+        Ok(judge(&mean, dim, !odd.contains(&true)).map(|found| found.scaled(exponent)))
     }
 }
 
@@ -190,10 +206,12 @@ impl Operator for Quadratic<'_> {
         let d = self.dim;
         let stride = self.components.div_ceil(256);
         let sample: Vec<usize> = (0..self.components).step_by(stride).collect();
+        // In units of a power of two, as for the mean.
+        let exponent = exponent_of(self.constant);
         let squares = monitor.map_blocks(sample.len(), 8, |range| {
-            range.into_iter().map(|k| self.square_norm(sample[k] * d)).sum::<f64>()
+            range.into_iter().map(|k| self.square_norm(sample[k] * d, exponent)).sum::<f64>()
         })?;
-        let average = (squares.iter().sum::<f64>() / sample.len() as f64).sqrt();
+        let average = ldexp((squares.iter().sum::<f64>() / sample.len() as f64).sqrt(), exponent);
         Ok(Some(Constants { full: self.constant, average: average.max(self.constant) }))
     }
 
@@ -254,8 +272,8 @@ impl Operator for Quadratic<'_> {
 }
 
 impl Quadratic<'_> {
-    /// `|B|₂²` of the matrix whose rows begin at `first`: 20 steps of power iteration on `BᵀB`.
-    fn square_norm(&self, first: usize) -> f64 {
+    /// `|B/2^e|₂²` of the matrix whose rows begin at `first`: 20 steps of power iteration on `BᵀB`.
+    fn square_norm(&self, first: usize, exponent: i32) -> f64 {
         let d = self.dim;
         let pick = Pick::Run { first, len: d };
         let mut v: Vec<f64> =
@@ -269,8 +287,10 @@ impl Quadratic<'_> {
             }
             v.iter_mut().for_each(|v| *v /= size);
             self.rows.dots(pick, &v, &mut image);
+            image.iter_mut().for_each(|x| *x = ldexp(*x, -exponent));
             v.fill(0.0);
             self.rows.accumulate(pick, &image, &mut v);
+            v.iter_mut().for_each(|x| *x = ldexp(*x, -exponent));
             top = norm(&v);
         }
         top
@@ -299,6 +319,12 @@ mod tests {
         assert_eq!(tilted.kind, Kind::Cocoercive);
         assert!((tilted.constant - 2.0).abs() < 1e-13);
         assert!(symmetry(&[0.1, 0.0, 0.0, -0.3], 2).smallest < -0.29);
+        // Neither squares that overflow nor such that vanish tell otherwise.
+        for size in [1e300, 1e-300] {
+            let turned = symmetry(&[0.0, size, -size, 0.0], 2);
+            assert!(turned.kind == Kind::Monotone && (turned.constant / size - 1.0).abs() < 1e-14);
+            assert_eq!(symmetry(&[size, 0.0, 0.0, size], 2).kind, Kind::Gradient);
+        }
         // The mean is the identity, the components are not symmetric.
         assert_eq!(symmetry(&[1.0, 1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0], 2).kind, Kind::Cocoercive);
     }

@@ -61,7 +61,10 @@ impl<T: Field> Matrix<T> {
 
     /// Element by element.
     pub fn from_fn(rows: usize, columns: usize, f: impl Fn(usize, usize) -> T) -> Self {
-        let data = (0..columns).flat_map(|j| (0..rows).map(move |i| (i, j))).map(|(i, j)| f(i, j)).collect();
+        let mut data = Vec::with_capacity(rows * columns);
+        for j in 0..columns {
+            data.extend((0..rows).map(|i| f(i, j)));
+        }
         Self { data, rows, columns }
     }
 

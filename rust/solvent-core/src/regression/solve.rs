@@ -6,7 +6,7 @@ use super::certify::{
 use super::error::RegressionError;
 use super::finding::Finding;
 pub use super::finding::Solution;
-use super::gradients;
+use super::gradients::{self, Goal};
 use super::message::{Facts, describe};
 use super::options::{Accuracy, Options, Route};
 use super::problem::Problem;
@@ -53,7 +53,7 @@ pub fn certify(
         return wide.certify(x, &mut monitor);
     }
     let mut method = Refinement::new(problem, options);
-    method.prepare(&mut monitor)?;
+    method.prepare(false, &mut monitor)?;
     let moments = method.moments();
     let (n, k) = (moments.order(), x.len());
     let balance = |x: &[Vec<f64>]| -> Vec<Vec<f64>> {
@@ -79,6 +79,10 @@ struct Refinement<'p, 'a> {
     options: &'p Options,
     moments: Option<Moments>,
     found: Option<route::Found>,
+    /// Where the refinement starts, if something better than zero is known.
+    start: Option<Vec<Vec<f64>>>,
+    /// Rounds of corrections.
+    rounds: usize,
     next: Points,
     /// Of the least bound so far.
     best: Finding,
@@ -93,6 +97,10 @@ struct Refinement<'p, 'a> {
 /// Passes after which a factor that was expected to need four or five is measured.
 const SLOW: usize = 7;
 
+/// Passes after which the Gram matrix is read that a route did without: the first one finds where a correction leads, the
+/// second one what it has brought.
+const BRIEF: usize = 2;
+
 /// Passes without a better bound after which rounding is blamed.
 const PATIENCE: usize = 3;
 
@@ -101,6 +109,9 @@ const PLAUSIBLE: f64 = 1e-6;
 
 /// Corrections of a point ahead, at most.
 const COMPANIONS: usize = 6;
+
+/// The share of the tolerance that conjugate gradients leave in a gradient which alone certifies its point.
+const SUFFICIENT: f64 = 0.25;
 
 /// Steps with the moments' own gradient, where the rows cannot be read again.
 const SINGLE_PASS_STEPS: usize = 3;
@@ -112,6 +123,8 @@ impl<'p, 'a> Refinement<'p, 'a> {
             options,
             moments: None,
             found: None,
+            start: None,
+            rounds: 0,
             next: Points::default(),
             best: Finding::default(),
             booked: 0,
@@ -136,9 +149,14 @@ impl<'p, 'a> Refinement<'p, 'a> {
 
     /// A factor that was measured in place of one of which the usual was expected; it then gets its own patience.
     fn mistrust(&mut self, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
-        let trusted =
-            matches!(&self.found().core, Core::Full(f) if f.eta.is_infinite() && f.preconditioner.is_none());
-        if trusted && !self.found().iterative && self.options.route == Route::Auto && !self.exhausted {
+        if self.moments().gram.is_none() {
+            // What the Gram matrix proves is the sharpest there is.
+            let mut moments = self.moments.take().expect("read by prepare");
+            let read = moments.complete(self.problem, monitor);
+            self.moments = Some(moments);
+            read?;
+            self.idle = 0;
+        } else if self.found().trusted && self.options.route != Route::Gram && !self.exhausted {
             let moments = self.moments.as_ref().expect("read by prepare");
             self.found = Some(route::find(self.problem, moments, self.options, false, monitor)?);
             self.idle = 0;
@@ -146,18 +164,26 @@ impl<'p, 'a> Refinement<'p, 'a> {
         Ok(())
     }
 
-    /// Moments and factor.
-    fn prepare(&mut self, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
+    /// Moments and factor. `brief`: without the Gram matrix where the route does not need it.
+    fn prepare(&mut self, brief: bool, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
+        if brief && let Some(opening) = route::open(self.problem, self.options, monitor)? {
+            let route::Opening { mut moments, r0, start } = opening;
+            if let Some(found) = route::opened(self.problem, &mut moments, self.options, r0, monitor)? {
+                (self.moments, self.found, self.start) = (Some(moments), Some(found), Some(start));
+                return Ok(());
+            }
+        }
         let moments = Moments::read(self.problem, monitor)?;
         self.found = Some(route::find(self.problem, &moments, self.options, true, monitor)?);
         self.moments = Some(moments);
         Ok(())
     }
 
-    /// `(Aᵀ A)⁺ g` for all right sides, nearly.
+    /// `(Aᵀ A)⁺ g` for all right sides, nearly. `lengths` are the norms of their residuals, where known.
     fn corrections(
         &mut self,
         gradients: &[Vec<f64>],
+        lengths: &[f64],
         monitor: &mut Monitor<'_>,
     ) -> Result<Vec<Vec<f64>>, RegressionError> {
         let found = self.found.as_ref().expect("found by prepare");
@@ -166,8 +192,15 @@ impl<'p, 'a> Refinement<'p, 'a> {
             Core::Empty => vec![Vec::new(); gradients.len()],
             Core::Full(factor) if found.iterative => {
                 // The first round aims at the whole answer, later ones at what rounding left of it.
-                let reduction = if self.evaluations == 0 { 1e-10 } else { 1e-5 };
-                gradients::solve(self.problem, moments, factor, gradients, reduction, monitor)?
+                let reduction = if self.rounds == 0 { 1e-10 } else { 1e-5 };
+                self.rounds += 1;
+                // Without a Gram matrix the gradient alone has to certify the point.
+                let share =
+                    if moments.gram.is_none() { SUFFICIENT * monitor.budget().tol * moments.frobenius } else { 0.0 };
+                let mut left = vec![0.0; gradients.len()];
+                left.iter_mut().zip(lengths).for_each(|(left, length)| *left = share * length);
+                let goal = Goal { reduction, left: &left };
+                gradients::solve(self.problem, moments, factor, gradients, goal, monitor)?
             }
             Core::Full(factor) => gradients.iter().map(|g| factor.solve(g)).collect(),
             Core::Dependent(range) => gradients.iter().map(|g| range.solve(g, moments)).collect(),
@@ -275,7 +308,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
                         |g: &Vec<Dd>| factor.unwhiten(&factor.whiten(g)).iter().map(|v| v.hi).collect();
                     doubles.iter().map(solve).collect()
                 }
-                _ => self.corrections(&gradients, monitor)?,
+                _ => self.corrections(&gradients, &[], monitor)?,
             };
             for (lo, step) in ahead.lo.iter_mut().zip(&steps) {
                 lo.iter_mut().zip(step).for_each(|(lo, step)| *lo += step);
@@ -367,7 +400,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
             return Ok(self.stored(ahead.clone()));
         }
         let mut points = finding.points.clone();
-        let steps = self.corrections(&finding.gradients, monitor)?;
+        let steps = self.corrections(&finding.gradients, &finding.lengths, monitor)?;
         for c in 0..points.y.len() {
             for (j, &step) in steps[c].iter().enumerate() {
                 let moved = Dd::new(points.y[c][j], points.lo[c][j]) + Dd::from(step);
@@ -438,7 +471,7 @@ impl Method<2> for Refinement<'_, '_> {
     const EXTRAS: [&'static str; 2] = ["n_passes", "residual_norm"];
 
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, RegressionError> {
-        self.prepare(monitor)?;
+        self.prepare(true, monitor)?;
         let moments = self.moments();
         let (n, k) = (moments.order(), self.problem.sides);
         let points = match &self.options.start {
@@ -448,7 +481,11 @@ impl Method<2> for Refinement<'_, '_> {
             }
             None => {
                 let products = moments.products.clone();
-                Points { y: self.corrections(&products, monitor)?, lo: vec![vec![0.0; n]; k] }
+                let y = match self.start.take() {
+                    Some(start) => start,
+                    None => self.corrections(&products, &[], monitor)?,
+                };
+                Points { y, lo: vec![vec![0.0; n]; k] }
             }
         };
         self.next = self.stored(points);
@@ -469,7 +506,8 @@ impl Method<2> for Refinement<'_, '_> {
         let bound = finding.bound();
         self.idle = if bound < 0.5 * self.best_bound() { 0 } else { self.idle + 1 };
         let met = bound <= tol;
-        if !met && (self.idle + 1 >= PATIENCE || self.evaluations == SLOW) {
+        let brief = self.moments().gram.is_none() && self.evaluations > BRIEF;
+        if !met && (self.idle + 1 >= PATIENCE || self.evaluations == SLOW || brief) {
             self.mistrust(monitor)?;
         }
         // What meets the target with more than rounding in it may have a better point a step away, at no pass.
@@ -512,7 +550,12 @@ impl Method<2> for Refinement<'_, '_> {
     fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution, RegressionError> {
         if self.best.judged.len() < self.problem.sides {
             let points = std::mem::take(&mut self.next);
-            self.best = self.judged_by_moments(points);
+            self.best = if self.moments().gram.is_some() {
+                self.judged_by_moments(points)
+            } else {
+                // What has no Gram matrix to judge it is read, whatever the budget says.
+                self.evaluate(points, true, &mut monitor)?
+            };
         }
         if self.best.hasty {
             let mut best = std::mem::take(&mut self.best);

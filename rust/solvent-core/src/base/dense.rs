@@ -324,6 +324,11 @@ impl<T: Field> Cholesky<T> {
         Self { lower }
     }
 
+    /// `L` alone.
+    pub fn into_lower(self) -> Matrix<T> {
+        self.lower
+    }
+
     /// `L`; zeros above the diagonal.
     pub fn lower(&self) -> &Matrix<T> {
         &self.lower

@@ -8,7 +8,7 @@
 //!
 //! All numbers are in global coordinates (see [`scaling`](super::scaling)).
 
-use super::factor::Factor;
+use super::factor::{Factor, SUPPOSED};
 use super::minimum_norm::Range;
 use super::passes::residual::{GRADIENT_TERMS, dot_terms};
 use super::scaling::{Moments, gamma};
@@ -217,9 +217,6 @@ pub fn backward(
     }
     out
 }
-
-/// The eta that is supposed where none below 1/2 is proven.
-const SUPPOSED: f64 = 0.75;
 
 /// A point near one that was read, judged without a pass of its own.
 #[derive(Debug, Clone)]
@@ -526,7 +523,7 @@ pub fn forward(
 ) -> Judgement {
     let s = Sizes::new(moments, e.y, e.side);
     let rigorous = factor.eta < 0.5;
-    let eta = if rigorous { factor.eta } else { 0.75 };
+    let eta = if rigorous { factor.eta } else { SUPPOSED };
     let (c2, c3) = doubled(columns, flushes);
     // The plain residual norm is only a size here.
     let high = e.residual * (1.0 + gamma(GRADIENT_TERMS + 3)) + c2 * (s.reach + s.b);

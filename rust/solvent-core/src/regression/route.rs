@@ -33,10 +33,21 @@ pub struct Found {
     pub name: &'static str,
     /// Whether the factor only preconditions, so that corrections take conjugate gradients.
     pub iterative: bool,
-    /// R of the core, balanced: `A'ᵀ A' ~ Rᵀ R`.
-    pub r: Matrix<f64>,
+    /// R, balanced: `A'ᵀ A' ~ Rᵀ R`; `None` where it is the core's.
+    r: Option<Matrix<f64>>,
     /// Whether the factor was not measured, because the usual is expected of it.
     pub trusted: bool,
+}
+
+impl Found {
+    /// R, balanced: `A'ᵀ A' ~ Rᵀ R`.
+    pub fn into_r(self) -> Matrix<f64> {
+        match (self.r, self.core) {
+            (Some(r), _) => r,
+            (None, Core::Full(factor)) => factor.into_r(),
+            (None, _) => Matrix::zeros(0, 0),
+        }
+    }
 }
 
 /// What a read of the rows that begins with the sketch found.
@@ -57,14 +68,16 @@ pub fn open(
     options: &Options,
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Opening>, RegressionError> {
+    let (n, high) = (problem.order(), options.accuracy == Accuracy::High);
     let multiple = match options.route {
         Route::SketchGram => FEW,
-        Route::SketchCg => MANY,
-        Route::Gram | Route::Auto => return Ok(None),
+        Route::SketchCg if !high => MANY,
+        // A sketch tells the condition at a small part of what the first Gram matrix costs, if that would not do.
+        Route::Auto if high && n >= GRADIENTS_FROM => FEW,
+        _ => return Ok(None),
     };
-    let n = problem.order();
     let Some(operator) = operator(problem, options, multiple) else { return Ok(None) };
-    if options.accuracy == Accuracy::High || n == 0 || !problem.is_dense() {
+    if n == 0 || !problem.is_dense() {
         return Ok(None);
     }
     let (columns, intercept, sides) = (problem.columns, problem.intercept, problem.sides);
@@ -74,6 +87,11 @@ pub fn open(
         return Ok(None);
     };
     let found = triangle(&pass.1, &sketched, &moments, monitor)?;
+    let found = found.filter(|(r0, _)| {
+        let slack = gamma(moments.terms) * moments.norms.iter().map(|n| n * n).sum::<f64>();
+        let least = Factor::sketched(r0.clone(), false).least(|_| 1.0);
+        options.route != Route::Auto || slack > options.eta() * least * least
+    });
     Ok(found.map(|(r0, start)| Opening { moments, r0, start }))
 }
 
@@ -109,6 +127,9 @@ pub fn opened(
         let Ok(factor) = factor else { return Ok(None) };
         let good = factor.eta <= options.eta();
         if !good {
+            if options.accuracy == Accuracy::High {
+                return Ok(None);
+            }
             moments.complete(problem, monitor)?;
             if !converging(&factor, moments) {
                 return Ok(None);
@@ -142,8 +163,7 @@ pub fn find(
     monitor: &mut Monitor<'_>,
 ) -> Result<Found, RegressionError> {
     if moments.order() == 0 {
-        let r = Matrix::zeros(0, 0);
-        return Ok(Found { core: Core::Empty, name: "gram", iterative: false, r, trusted: false });
+        return Ok(Found { core: Core::Empty, name: "gram", iterative: false, r: None, trusted: false });
     }
     let trusting = trusting && options.accuracy == Accuracy::Backward;
     let good = |factor: &Factor| factor.eta <= options.eta();
@@ -167,7 +187,7 @@ pub fn find(
         let zero = Matrix::zeros(gram.rows(), gram.rows());
         let range = Range::new(&zero, moments, problem.intercept, options.rcond)?;
         let core = Core::Dependent(range);
-        return Ok(Found { core, name: "gram", iterative: false, r: zero, trusted: false });
+        return Ok(Found { core, name: "gram", iterative: false, r: Some(zero), trusted: false });
     }
     // Every coefficient's bound needs a factor that is measured, so the high accuracy pays for the second Gram matrix.
     let many = options.route == Route::Auto
@@ -228,7 +248,7 @@ pub fn find(
     let factor = if preconditioned { times(&half, &r) } else { half };
     let range = Range::new(&factor, moments, problem.intercept, options.rcond)?;
     let core = Core::Dependent(range);
-    Ok(Found { core, name: "sketch-gram", iterative: false, r: factor, trusted: false })
+    Ok(Found { core, name: "sketch-gram", iterative: false, r: Some(factor), trusted: false })
 }
 
 /// A factor of all columns, unless their singular values say that they are dependent.
@@ -245,13 +265,16 @@ fn settle(
         0.0 => factor.least(|_| 1.0) > f64::EPSILON,
         rcond => factor.least(|j| moments.weight(j)) > SURE * rcond * moments.frobenius,
     };
-    let r = factor.r().clone();
+    let found = |core, r| Found { core, name, iterative: false, r, trusted: false };
     if sure {
-        return Ok(Found { core: Core::Full(factor), name, iterative: false, r, trusted: false });
+        return Ok(found(Core::Full(factor), None));
     }
-    let range = Range::new(&r, moments, problem.intercept, options.rcond)?;
-    let core = if range.rank == problem.columns { Core::Full(factor) } else { Core::Dependent(range) };
-    Ok(Found { core, name, iterative: false, r, trusted: false })
+    let range = Range::new(factor.r(), moments, problem.intercept, options.rcond)?;
+    Ok(if range.rank == problem.columns {
+        found(Core::Full(factor), None)
+    } else {
+        found(Core::Dependent(range), Some(factor.into_r()))
+    })
 }
 
 /// The estimate may be too large by a small factor.
@@ -356,11 +379,14 @@ fn shifted(gram: &Matrix<f64>, terms: usize) -> Result<Matrix<f64>, RegressionEr
 /// blow that rounding up until it drowns the other directions; what lies below the floor is measured by the next factor.
 fn inverted(r: Matrix<f64>, triangular: bool) -> Result<(Matrix<f64>, Matrix<f64>, bool), RegressionError> {
     let n = r.rows();
-    let floor = FLOOR * n as f64 * f64::EPSILON;
+    let floor = (FLOOR * n as f64).min(FLOOR_ROOT * (n as f64).sqrt()) * f64::EPSILON;
     if triangular {
         let mut t = Matrix::identity(n);
         solve_triangular(r.view(), Triangle::Upper, &mut t);
-        if frobenius(&t) * frobenius(&r) * floor < 1.0 {
+        let size = frobenius(&r);
+        // A triangle is half the work of a full matrix. The estimate of its least singular value is from above.
+        let clear = || Factor::sketched(r.clone(), false).least(|_| 1.0) > 2.0 * floor * size;
+        if frobenius(&t) * size * floor < 1.0 || clear() {
             return Ok((r, t, true));
         }
     }
@@ -374,6 +400,9 @@ fn inverted(r: Matrix<f64>, triangular: bool) -> Result<(Matrix<f64>, Matrix<f64
 
 /// Singular values below this many units of rounding an unknown are not told from zero by a preconditioner.
 const FLOOR: f64 = 4.0;
+
+/// Of many unknowns most roundings average out: as many units times the root of their number.
+const FLOOR_ROOT: f64 = 16.0;
 
 fn times(a: &Matrix<f64>, b: &Matrix<f64>) -> Matrix<f64> {
     let mut out = Matrix::zeros(a.rows(), b.columns());

@@ -4,6 +4,7 @@ use super::certify::{
     Core, Evidence, Judgement, backward, backward_near, by_companion, energy, forward, from_moments, least,
 };
 use super::error::RegressionError;
+use super::factor::frobenius;
 use super::finding::Finding;
 pub use super::finding::Solution;
 use super::gradients::{self, Goal};
@@ -15,7 +16,6 @@ use super::route;
 use super::scaling::{Moments, ldexp};
 use super::wide::Wide;
 use crate::base::certificate::{Certificate, Kind};
-use crate::base::dense::Matrix;
 use crate::base::monitor::{self, Budget, Method, Monitor, Observer, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
@@ -97,9 +97,12 @@ struct Refinement<'p, 'a> {
 /// Passes after which a factor that was expected to need four or five is measured.
 const SLOW: usize = 7;
 
-/// Passes after which the Gram matrix is read that a route did without: the first one finds where a correction leads, the
-/// second one what it has brought.
+/// Passes after which the Gram matrix is read that a route did without, unless corrections take conjugate gradients: there
+/// the first pass after a round already shows all that the residual alone can prove.
 const BRIEF: usize = 2;
+
+/// Bounds up to so many times the target are near it.
+const CLOSE: f64 = 1e3;
 
 /// Passes without a better bound after which rounding is blamed.
 const PATIENCE: usize = 3;
@@ -112,6 +115,12 @@ const COMPANIONS: usize = 6;
 
 /// The share of the tolerance that conjugate gradients leave in a gradient which alone certifies its point.
 const SUFFICIENT: f64 = 0.25;
+
+/// Rounding of the preconditioned rows against their condition, which is in Frobenius' norm, as it usually is.
+const TYPICAL: f64 = 0.05 * f64::EPSILON;
+
+/// Probability that a sketch of eight rows an unknown is worse than supposed.
+const UNLUCKY: f64 = 1e-9;
 
 /// Steps with the moments' own gradient, where the rows cannot be read again.
 const SINGLE_PASS_STEPS: usize = 3;
@@ -149,7 +158,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
 
     /// A factor that was measured in place of one of which the usual was expected; it then gets its own patience.
     fn mistrust(&mut self, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
-        if self.moments().gram.is_none() {
+        if self.moments().gram.is_none() && !self.high() {
             // What the Gram matrix proves is the sharpest there is.
             let mut moments = self.moments.take().expect("read by prepare");
             let read = moments.complete(self.problem, monitor);
@@ -169,7 +178,8 @@ impl<'p, 'a> Refinement<'p, 'a> {
         if brief && let Some(opening) = route::open(self.problem, self.options, monitor)? {
             let route::Opening { mut moments, r0, start } = opening;
             if let Some(found) = route::opened(self.problem, &mut moments, self.options, r0, monitor)? {
-                (self.moments, self.found, self.start) = (Some(moments), Some(found), Some(start));
+                self.start = found.iterative.then_some(start);
+                (self.moments, self.found) = (Some(moments), Some(found));
                 return Ok(());
             }
         }
@@ -192,7 +202,10 @@ impl<'p, 'a> Refinement<'p, 'a> {
             Core::Empty => vec![Vec::new(); gradients.len()],
             Core::Full(factor) if found.iterative => {
                 // The first round aims at the whole answer, later ones at what rounding left of it.
-                let reduction = if self.rounds == 0 { 1e-10 } else { 1e-5 };
+                let aim = if self.rounds == 0 { 1e-10 } else { 1e-5 };
+                // A round gains no more than the rounding of the preconditioned rows allows.
+                let condition = frobenius(&factor.r1) / factor.least(|_| 1.0);
+                let reduction = (TYPICAL * condition).clamp(aim, 0.1);
                 self.rounds += 1;
                 // Without a Gram matrix the gradient alone has to certify the point.
                 let share =
@@ -246,7 +259,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
             let quick = backward(moments, core, self.problem.columns, evidence, false);
             // The damped norm costs d³: only where it can decide.
             let decided = quick.bound <= tol;
-            let hasty = !(decided || thorough || quick.bound <= 1e3 * tol);
+            let hasty = !(decided || thorough || quick.bound <= CLOSE * tol);
             finding.hasty |= hasty;
             let judged = if decided || hasty {
                 quick
@@ -260,6 +273,17 @@ impl<'p, 'a> Refinement<'p, 'a> {
         }
         finding.points = points;
         Ok(finding)
+    }
+
+    /// Judges what was read again, with all that is known now.
+    fn rejudge(&self, finding: &mut Finding) {
+        for c in 0..finding.judged.len() {
+            let (y, gradient) = (&finding.points.y[c], &finding.gradients[c]);
+            let evidence = Evidence { y, gradient, residual: finding.lengths[c], side: c };
+            finding.judged[c] =
+                backward(self.moments(), &self.found().core, self.problem.columns, evidence, true);
+        }
+        finding.hasty = false;
     }
 
     /// Where plain passes see no more than their own rounding: a judgement by a point ahead, a correction away, whose
@@ -440,6 +464,10 @@ impl<'p, 'a> Refinement<'p, 'a> {
         let kind = if high { Kind::ForwardError } else { Kind::BackwardError };
         let mut certificate = Certificate::new(kind, finding.bound());
         certificate.rigorous = finding.judged.iter().all(|j| j.rigorous);
+        if !certificate.rigorous && self.found().iterative {
+            // The theory of embeddings, for the sketch's rows.
+            certificate.failure_probability = UNLUCKY;
+        }
         for (c, judged) in finding.judged.iter().enumerate() {
             certificate = certificate.part(format!("bound_{c}"), judged.bound);
         }
@@ -481,11 +509,14 @@ impl Method<2> for Refinement<'_, '_> {
             }
             None => {
                 let products = moments.products.clone();
-                let y = match self.start.take() {
-                    Some(start) => start,
-                    None => self.corrections(&products, &[], monitor)?,
-                };
-                Points { y, lo: vec![vec![0.0; n]; k] }
+                match self.start.take() {
+                    // The first round begins where the sketch's own solution is: one read more, and many steps fewer.
+                    Some(start) => {
+                        let read = self.evaluate(Points::plain(start), false, monitor)?;
+                        self.corrected(&read, monitor)?
+                    }
+                    None => Points::plain(self.corrections(&products, &[], monitor)?),
+                }
             }
         };
         self.next = self.stored(points);
@@ -497,6 +528,17 @@ impl Method<2> for Refinement<'_, '_> {
         let mut finding = self.evaluate(points, self.evaluations > 0, monitor)?;
         self.evaluations += 1;
         let tol = monitor.budget().tol;
+        // Where a round has all but met it, a few more steps do.
+        let patience = if !self.found().iterative {
+            BRIEF
+        } else {
+            usize::from(finding.bound() <= CLOSE * tol)
+        };
+        let brief = self.moments().gram.is_none() && !self.high();
+        if brief && finding.bound() > tol && self.evaluations > patience {
+            self.mistrust(monitor)?;
+            self.rejudge(&mut finding);
+        }
         if finding.bound() >= 0.5 * self.best_bound() && !finding.hasty {
             self.look_ahead(&mut finding, monitor)?;
             if self.idle > 0 {
@@ -506,8 +548,7 @@ impl Method<2> for Refinement<'_, '_> {
         let bound = finding.bound();
         self.idle = if bound < 0.5 * self.best_bound() { 0 } else { self.idle + 1 };
         let met = bound <= tol;
-        let brief = self.moments().gram.is_none() && self.evaluations > BRIEF;
-        if !met && (self.idle + 1 >= PATIENCE || self.evaluations == SLOW || brief) {
+        if !met && (self.idle + 1 >= PATIENCE || self.evaluations == SLOW) {
             self.mistrust(monitor)?;
         }
         // What meets the target with more than rounding in it may have a better point a step away, at no pass.
@@ -559,17 +600,7 @@ impl Method<2> for Refinement<'_, '_> {
         }
         if self.best.hasty {
             let mut best = std::mem::take(&mut self.best);
-            for c in 0..best.judged.len() {
-                let evidence = Evidence {
-                    y: &best.points.y[c],
-                    gradient: &best.gradients[c],
-                    residual: best.lengths[c],
-                    side: c,
-                };
-                let (moments, core) = (self.moments(), &self.found().core);
-                best.judged[c] = backward(moments, core, self.problem.columns, evidence, true);
-            }
-            best.hasty = false;
+            self.rejudge(&mut best);
             self.best = best;
         }
         let mut best = std::mem::take(&mut self.best);
@@ -602,8 +633,12 @@ impl Method<2> for Refinement<'_, '_> {
             Core::Empty => 0,
         };
         let coefficients: Vec<Vec<f64>> = self.best.judged.iter().map(|j| j.coefficients.clone()).collect();
-        let r =
-            Matrix::from_fn(found.r.rows(), found.r.columns(), |i, j| found.r.get(i, j) * moments.weight(j));
+        let method = if self.exhausted { "single-pass" } else { found.name };
+        let mut r = found.into_r();
+        for j in 0..r.columns() {
+            let weight = moments.weight(j);
+            r.column_mut(j).iter_mut().for_each(|r| *r *= weight);
+        }
         let tol = monitor.budget().tol;
         let mut outcome = Outcome::new(monitor.end(status), Some(certificate));
         if self.options.accuracy == Accuracy::High && !high && outcome.success {
@@ -623,7 +658,7 @@ impl Method<2> for Refinement<'_, '_> {
             rank,
             r,
             scale: moments.top,
-            method: if self.exhausted { "single-pass" } else { found.name },
+            method,
             passes: self.problem.passes,
             base: self.best.base.as_ref().map(|read| {
                 let side = |c: usize| (0..n).map(|j| moments.raw(read.points.y[c][j], j, c)).collect();

@@ -219,7 +219,13 @@ def run_route(rng, family, lstsq, route):
     keywords = {"weights": weights, "alpha": alpha, "fit_intercept": ones}
     exact = Exact(a, b, weights, alpha, ones)
     result = lstsq(a, b, method=route, rng=int(rng.integers(1 << 30)), **keywords)
-    row = {"statuses": [f"{route} {result.status}"], "payloads": 1, "ratios": [], "high": [], "violations": []}
+    row = {
+        "statuses": [f"{route} {result.status}"],
+        "payloads": 1,
+        "ratios": [],
+        "high": [],
+        "violations": [],
+    }
     x = _exact(result.x) + ([Fraction(result.intercept)] if ones else [])
     bound = result.certificate.bound
     if result.certificate.rigorous and np.isfinite(bound) and not exact.proves(x, bound):
@@ -229,7 +235,11 @@ def run_route(rng, family, lstsq, route):
         row["payloads"] += 1
         off = [t - v for t, v in zip(solution, x, strict=True)]
         square = sum(
-            (u * g * v for u, line in zip(off, exact.gram, strict=True) for g, v in zip(line, off, strict=True)),
+            (
+                u * g * v
+                for u, line in zip(off, exact.gram, strict=True)
+                for g, v in zip(line, off, strict=True)
+            ),
             Fraction(0),
         )
         if square > Fraction(energy) ** 2:

@@ -1,8 +1,8 @@
 //! Conjugate gradients with the sketch's factor as preconditioner: for so many columns that a second Gram matrix would
 //! cost more than thirty passes.
 
-use super::error::RegressionError;
 use super::certify::global_norm;
+use super::error::RegressionError;
 use super::factor::Factor;
 use super::passes::padded;
 use super::passes::residual::Residual;

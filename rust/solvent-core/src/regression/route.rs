@@ -147,7 +147,8 @@ fn converging(factor: &Factor, moments: &Moments) -> bool {
     let least = Factor::sketched(factor.r1.clone(), false).least(|_| 1.0);
     let greatest = (0..n).map(|k| factor.r1.column(k).iter().map(|r| r * r).sum::<f64>()).fold(0.0, f64::max);
     let rows = factor.preconditioner.as_ref().map_or(0.0, |t| {
-        let weighted = |k: usize| t.column(k).iter().zip(&moments.norms).map(|(t, n)| t.abs() * n).sum::<f64>();
+        let weighted =
+            |k: usize| t.column(k).iter().zip(&moments.norms).map(|(t, n)| t.abs() * n).sum::<f64>();
         (0..n).map(|k| weighted(k).powi(2)).sum::<f64>().sqrt()
     });
     EXPECTED * ((n as f64).sqrt() * greatest / (least * least) + rows / least) <= CONTRACTION

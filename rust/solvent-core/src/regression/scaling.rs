@@ -126,7 +126,9 @@ impl Moments {
     /// something, or a column is zero.
     pub fn outline(layout: &Layout<'_>, sum: impl Fn(usize, usize) -> f64) -> Option<Self> {
         let order = layout.order() + layout.sides;
-        (0..order).all(|j| SAFE.contains(&sum(j, j))).then(|| Self::from_margins(layout, sum, &vec![0; order]))
+        (0..order)
+            .all(|j| SAFE.contains(&sum(j, j)))
+            .then(|| Self::from_margins(layout, sum, &vec![0; order]))
     }
 
     /// Reads the Gram matrix where only its diagonal is known.

@@ -208,8 +208,11 @@ impl<'p, 'a> Refinement<'p, 'a> {
                 let reduction = (TYPICAL * condition).clamp(aim, 0.1);
                 self.rounds += 1;
                 // Without a Gram matrix the gradient alone has to certify the point.
-                let share =
-                    if moments.gram.is_none() { SUFFICIENT * monitor.budget().tol * moments.frobenius } else { 0.0 };
+                let share = if moments.gram.is_none() {
+                    SUFFICIENT * monitor.budget().tol * moments.frobenius
+                } else {
+                    0.0
+                };
                 let mut left = vec![0.0; gradients.len()];
                 left.iter_mut().zip(lengths).for_each(|(left, length)| *left = share * length);
                 let goal = Goal { reduction, left: &left };
@@ -529,11 +532,8 @@ impl Method<2> for Refinement<'_, '_> {
         self.evaluations += 1;
         let tol = monitor.budget().tol;
         // Where a round has all but met it, a few more steps do.
-        let patience = if !self.found().iterative {
-            BRIEF
-        } else {
-            usize::from(finding.bound() <= CLOSE * tol)
-        };
+        let patience =
+            if !self.found().iterative { BRIEF } else { usize::from(finding.bound() <= CLOSE * tol) };
         let brief = self.moments().gram.is_none() && !self.high();
         if brief && finding.bound() > tol && self.evaluations > patience {
             self.mistrust(monitor)?;

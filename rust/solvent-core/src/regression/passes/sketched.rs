@@ -44,7 +44,8 @@ impl Sketched {
         sides: &[i32],
     ) -> (Matrix<f64>, Matrix<f64>) {
         let (m, scale) = (self.operator.rows(), self.operator.scale());
-        let a = Matrix::from_fn(m, exponents.len(), |i, j| ldexp(self.entry(sum, i, j) * scale, -exponents[j]));
+        let a =
+            Matrix::from_fn(m, exponents.len(), |i, j| ldexp(self.entry(sum, i, j) * scale, -exponents[j]));
         let width = padded(self.sides);
         let b = Matrix::from_fn(m, self.sides, |i, c| ldexp(sum.sides[i * width + c] * scale, sides[c]));
         (a, b)

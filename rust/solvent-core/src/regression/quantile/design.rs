@@ -3,15 +3,11 @@
 //! Lanes of a register are rows there. What happens to a row alone (weights, steps, signs) then needs no horizontal
 //! operation, the Gram matrix of a panel is made of long dot products, and every storage order costs the same.
 
-use solvent_simd::prefetch;
-
 use crate::base::sparse::SparseView;
 use crate::base::view::{MatrixView, Real};
 
 /// Rows of a panel are a multiple of this, the most lanes of a register.
 pub const TILE: usize = 8;
-/// Bytes of a cache line.
-const LINE: usize = 64;
 /// Panels that are worked on one after the other by one thread.
 pub const GROUP: usize = 8;
 
@@ -160,13 +156,6 @@ fn fill_dense<T: Real>(
     };
     let mut i = 0;
     while i + TILE <= count {
-        // Rows are asked for two tiles ahead: so many streams of short rows, or rows in no order, the hardware does not follow.
-        if let Some(data) = whole.filter(|_| i + 3 * TILE <= count) {
-            for k in i + 2 * TILE..i + 3 * TILE {
-                let first = index(k) * d;
-                (first..first + d).step_by(LINE / size_of::<T>()).for_each(|at| prefetch(data, at));
-            }
-        }
         let rows: [&[T]; TILE] = std::array::from_fn(|k| row(i + k));
         turn(&rows, d, stride, &mut out[i..]);
         i += TILE;

@@ -354,8 +354,6 @@ def test_no_bound_is_zero_by_underflow(size):
     """A residual so far below its scale that no float holds the share is still no 0."""
     F = DROLogistic([[size]], [1.0], 0.0, 0.0)
     # One row far on its side: F(w) = -size/(1 + exp(size w)), which is not 0.
-    held = dataclasses.replace(
-        solve_inclusion(F, maxiter=1, tol=0), x=np.array([800 / size, 1.0]), g=np.zeros(2)
-    )
+    held = dataclasses.replace(solve_inclusion(F, maxiter=1, tol=0), x=np.array([800 / size, 1.0]), g=np.zeros(2))
     bound, parts = held.certify(F).bound, held.certify(F).parts
     assert bound > 0 and parts["residual"] + parts["allowance"] > 0

@@ -574,7 +574,9 @@ impl Method<2> for Refinement<'_, '_> {
         // The high accuracy goes on to the last bit of x, also where the bound meets the target before. At the plateau
         // that rounding leaves the bits never come to rest, but the bound stops halving.
         let settled = !self.high() || self.exhausted || self.settled || !met;
-        let bound = settled.then(|| self.best_bound());
+        // Without a Gram matrix that better point takes a pass, which is a small part of the route.
+        let refined = !rough || self.moments().gram.is_some() || self.evaluations > 1;
+        let bound = (settled && refined).then(|| self.best_bound());
         Ok(Progress { units, bound, extras: [self.problem.passes as f64, residual] })
     }
 

@@ -202,8 +202,54 @@ def _extras(rng, n):
     return weights, alpha, bool(rng.random() < 0.33)
 
 
+def tall(rng, a, b, rows):
+    """The rows again and again, each time with other signs and powers of two and a little noise in b, until there are so many."""
+    times = -(-rows // len(b))
+    factors = 2.0 ** rng.integers(-3, 4, times * len(b)) * rng.choice([-1.0, 1.0], times * len(b))
+    size = np.abs(b).max() * 10.0 ** rng.uniform(-16, 0)
+    side = np.tile(b, times) + size * rng.standard_normal(times * len(b))
+    return np.tile(a, (times, 1)) * factors[:, None], side * factors
+
+
+def run_route(rng, family, lstsq, route):
+    """Solves one problem of enough rows by a route that begins with a sketch, and judges its certificate and its energy."""
+    a, b = FAMILIES[family](rng)
+    a, b = tall(rng, a, b, 16 * (a.shape[1] + 2))
+    weights, alpha, ones = _extras(rng, len(b)) if family != "graded" else (None, 0.0, False)
+    keywords = {"weights": weights, "alpha": alpha, "fit_intercept": ones}
+    exact = Exact(a, b, weights, alpha, ones)
+    result = lstsq(a, b, method=route, rng=int(rng.integers(1 << 30)), **keywords)
+    row = {
+        "statuses": [f"{route} {result.status}"],
+        "payloads": 1,
+        "ratios": [],
+        "high": [],
+        "violations": [],
+    }
+    x = _exact(result.x) + ([Fraction(result.intercept)] if ones else [])
+    bound = result.certificate.bound
+    if result.certificate.rigorous and np.isfinite(bound) and not exact.proves(x, bound):
+        row["violations"].append(f"{route}: backward bound {bound!r} below {exact.backward_error(x):.6e}")
+    energy, solution = result.certificate.parts["energy"], exact.solution()
+    if solution is not None and result.certificate.rigorous and np.isfinite(energy):
+        row["payloads"] += 1
+        off = [t - v for t, v in zip(solution, x, strict=True)]
+        square = sum(
+            (
+                u * g * v
+                for u, line in zip(off, exact.gram, strict=True)
+                for g, v in zip(line, off, strict=True)
+            ),
+            Fraction(0),
+        )
+        if square > Fraction(energy) ** 2:
+            row["violations"].append(f"{route}: energy {energy!r} below {root(square):.6e}")
+    return row
+
+
 def run(rng, family, lstsq):
-    """Solves one problem to both accuracies, moves the answers, and judges every certificate exactly."""
+    """Solves one problem to both accuracies, moves the answers, and judges every certificate exactly; then a taller one by
+    both routes of sketches."""
     a, b = FAMILIES[family](rng)
     weights, alpha, ones = _extras(rng, len(b)) if family != "graded" else (None, 0.0, False)
     keywords = {"weights": weights, "alpha": alpha, "fit_intercept": ones}
@@ -248,4 +294,8 @@ def run(rng, family, lstsq):
             row["high"].append(bound / root(error2 / size2))
     elif solution is None and high.success:
         row["violations"].append("a solution claimed where columns are dependent")
+    if family != "wide":
+        for route in ("sketch-gram", "sketch-cg"):
+            other = run_route(rng, family, lstsq, route)
+            row = {name: row[name] + other[name] for name in row}
     return row

@@ -420,3 +420,48 @@ def test_starts_callbacks_and_budgets(rng):
 def test_misuse_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("method", ["sketch-gram", "sketch-cg"])
+@pytest.mark.parametrize("kwargs", [{}, {"fit_intercept": True}, {"alpha": 0.3}, {"weights": True}])
+def test_forced_sketches_certify_without_a_gram_matrix(rng, method, kwargs):
+    n, d = 1500, 11
+    a, b = make(rng, n, d, cond=1e6)
+    kwargs = dict(kwargs, weights=rng.uniform(0.1, 10, n)) if "weights" in kwargs else dict(kwargs)
+    result = lstsq(a, b, method=method, rcond=0, **kwargs)
+    assert result.success, result
+    assert result.method == method
+    assert result.certificate.rigorous
+    other = lstsq(a, b, method="gram", rcond=0, **kwargs)
+    # Both are proven to solve a problem that is 1e-13 away; of condition k and residual r it moves by k + k^2 r.
+    np.testing.assert_allclose(result.x, other.x, atol=2e-13 * (2e6 + 4e9) * np.linalg.norm(other.x))
+    again = result.certify(a, b, **kwargs)
+    assert again.bound <= 1e-13
+
+
+@pytest.mark.parametrize("method", ["sketch-gram", "sketch-cg"])
+def test_forced_sketches_see_what_the_gram_matrix_sees(rng, method):
+    a, b = make(rng, 1500, 6, cond=10.0)
+    copied = np.column_stack([a, a[:, 0]])
+    assert lstsq(copied, b, method=method).rank == 6
+    assert lstsq(np.column_stack([a, np.zeros(len(a))]), b, method=method).rank == 6
+    powers = 2.0 ** rng.integers(-200, 200, 6)
+    plain, scaled = (lstsq(x, b, method=method, rcond=0) for x in (a, a * powers))
+    np.testing.assert_allclose(scaled.x * powers, plain.x, rtol=1e-9, atol=1e-12 * np.abs(plain.x).max())
+    bad = a.copy()
+    bad[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"a\[3, 1\] is nan"):
+        lstsq(bad, b, method=method)
+
+
+def test_conjugate_gradients_reach_the_high_accuracy(rng):
+    a, b = make(rng, 2000, 9, cond=1e4)
+    result = lstsq(a, b, method="sketch-cg", accuracy="high")
+    exact = lstsq(a, b, accuracy="high")
+    assert result.success
+    assert exact.success
+    # What is known of the factor is the theory of embeddings alone.
+    assert not result.certificate.rigorous
+    assert 0 < result.certificate.failure_probability < 1e-6
+    error = np.linalg.norm(result.x - exact.x) / np.linalg.norm(exact.x)
+    assert error <= result.certificate.bound + exact.certificate.bound

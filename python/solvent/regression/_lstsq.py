@@ -89,7 +89,8 @@ def lstsq(
     method : {"auto", "gram", "sketch-gram", "sketch-cg"}, default "auto"
         "gram": Cholesky of the equilibrated Gram matrix; "sketch-gram": the Gram matrix of preconditioned rows. "auto"
         takes the first wherever its measured quality is enough; "sketch-cg": conjugate gradients preconditioned by a
-        sketch, for many columns, certified by an estimate unless the residual's own bounds suffice.
+        sketch, for many columns, certified by the gradient alone where that is enough (then nothing bounds
+        ``parts["energy"]``) and else by the Gram matrix; "high" rests on the theory of embeddings there.
     sketch : {"block-hadamard", "sparse-sign", "srht", "gaussian", "countsketch"}, optional
         The preconditioner's sketch, block-Hadamard by default. It never decides what is certified.
     rng : None, int, Generator or SeedSequence, optional

@@ -61,7 +61,10 @@ impl<T: Field> Matrix<T> {
 
     /// Element by element.
     pub fn from_fn(rows: usize, columns: usize, f: impl Fn(usize, usize) -> T) -> Self {
-        let data = (0..columns).flat_map(|j| (0..rows).map(move |i| (i, j))).map(|(i, j)| f(i, j)).collect();
+        let mut data = Vec::with_capacity(rows * columns);
+        for j in 0..columns {
+            data.extend((0..rows).map(|i| f(i, j)));
+        }
         Self { data, rows, columns }
     }
 
@@ -319,6 +322,11 @@ impl<T: Field> Cholesky<T> {
         assert_eq!(lower.rows, lower.columns, "cholesky: expected a square matrix");
         (1..lower.columns).for_each(|j| lower.column_mut(j)[..j].fill(T::default()));
         Self { lower }
+    }
+
+    /// `L` alone.
+    pub fn into_lower(self) -> Matrix<T> {
+        self.lower
     }
 
     /// `L`; zeros above the diagonal.

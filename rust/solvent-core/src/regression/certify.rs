@@ -8,7 +8,7 @@
 //!
 //! All numbers are in global coordinates (see [`scaling`](super::scaling)).
 
-use super::factor::Factor;
+use super::factor::{Factor, SUPPOSED};
 use super::minimum_norm::Range;
 use super::passes::residual::{GRADIENT_TERMS, dot_terms};
 use super::scaling::{Moments, gamma};
@@ -109,7 +109,7 @@ fn global_size(moments: &Moments, y: &[f64]) -> f64 {
 }
 
 /// Norm of a balanced gradient in global coordinates.
-fn global_norm(moments: &Moments, g: &[f64]) -> f64 {
+pub(super) fn global_norm(moments: &Moments, g: &[f64]) -> f64 {
     g.iter().enumerate().map(|(j, g)| (g * moments.weight(j)).powi(2)).sum::<f64>().sqrt()
 }
 
@@ -161,10 +161,22 @@ pub fn backward(
         Core::Full(factor) => Some(factor.solve(e.gradient)),
         Core::Dependent(range) => Some(range.solve(e.gradient, moments)),
     };
-    if let Some(z) = correction {
+    if let Some(z) = correction.filter(|_| moments.gram.is_some()) {
         w = w.min(parted(moments, e.gradient, &z, mu));
     }
+    let measured = match core {
+        Core::Full(factor) if factor.eta < 0.5 => Some(factor),
+        _ => None,
+    };
+    let over = |v: f64, factor: &Factor| v * UP / (1.0 - factor.eta).sqrt();
+    let whitened = |factor: &Factor| {
+        let g: Vec<Dd> = e.gradient.iter().map(|&g| Dd::from(g)).collect();
+        norm_dd(&factor.whiten(&g)) * UP
+    };
     let allowance = dr + sum_error / mu;
+    if let Some(factor) = measured.filter(|_| moments.gram.is_none()) {
+        w = w.min(over(whitened(factor), factor));
+    }
     // What the allowance lets through no better z can mend.
     if thorough
         && w > 0.01 * allowance
@@ -174,12 +186,10 @@ pub fn backward(
     }
     if thorough
         && w > 0.01 * allowance
-        && let Core::Full(factor) = core
-        && factor.eta < 0.5
+        && let Some(factor) = measured
     {
-        let whitened = norm(&factor.down(e.gradient)) * UP;
         let damped = damp(factor, moments, e.gradient, mu).unwrap_or(f64::INFINITY);
-        w = w.min(damped.min(whitened) * UP / (1.0 - factor.eta).sqrt());
+        w = w.min(over(damped.min(whitened(factor)), factor));
     }
     let bound = |w: f64| {
         let total = w * UP + allowance;
@@ -202,16 +212,11 @@ pub fn backward(
         && let Core::Full(factor) = core
         && factor.eta >= 0.5
     {
-        let g: Vec<Dd> = e.gradient.iter().map(|&g| Dd::from(g)).collect();
-        let whitened = norm_dd(&factor.whiten(&g)) * UP;
         let damped = damp(factor, moments, e.gradient, mu).unwrap_or(f64::INFINITY);
-        out.estimate = bound(damped.min(whitened) / (1.0 - SUPPOSED).sqrt());
+        out.estimate = bound(damped.min(whitened(factor)) / (1.0 - SUPPOSED).sqrt());
     }
     out
 }
-
-/// The eta that is supposed where none below 1/2 is proven.
-const SUPPOSED: f64 = 0.75;
 
 /// A point near one that was read, judged without a pass of its own.
 #[derive(Debug, Clone)]
@@ -235,6 +240,7 @@ pub fn backward_near(
     e: Evidence<'_>,
     point: &[f64],
 ) -> Option<Near> {
+    moments.gram.as_ref()?;
     let s = Sizes::new(moments, point, e.side);
     let (dr, c) = allowances(&Sizes::new(moments, e.y, e.side), columns);
     let z: Vec<f64> = point.iter().zip(e.y).map(|(x, y)| x - y).collect();
@@ -280,10 +286,10 @@ fn allowances(s: &Sizes, columns: usize) -> (f64, f64) {
 
 /// `G z` as computed in twice the precision and rounded: off by `gamma_(terms + 3) |a_j| sum_k |a_k| |z_k|` for what it is to be.
 fn product(moments: &Moments, z: &[f64]) -> Vec<f64> {
-    let n = moments.order();
+    let (n, gram) = (moments.order(), moments.whole());
     let (mut head, mut tail) = (vec![0.0; n], vec![0.0; n]);
     for (k, &z) in z.iter().enumerate() {
-        for ((h, t), &a) in head.iter_mut().zip(&mut tail).zip(moments.gram.column(k)) {
+        for ((h, t), &a) in head.iter_mut().zip(&mut tail).zip(gram.column(k)) {
             let (p, low) = two_prod(a, z);
             let (sum, error) = two_sum(*h, p);
             *h = sum;
@@ -315,8 +321,11 @@ fn parts(moments: &Moments, g: &[f64], z: &[f64], weight: impl Fn(usize) -> f64,
     (moved(moments, z, &gz), UP * rest)
 }
 
-/// Bound on `|(Aᵀ A + mu² I)^(-1/2) g|` by a vector z; nan or infinite where z is.
+/// Bound on `|(Aᵀ A + mu² I)^(-1/2) g|` by a vector z; nan or infinite where z is, and infinite without a Gram matrix.
 fn parted(moments: &Moments, g: &[f64], z: &[f64], mu: f64) -> f64 {
+    if moments.gram.is_none() {
+        return f64::INFINITY;
+    }
     let (moved, rest) = parts(moments, g, z, |j| moments.weight(j), moments.frobenius);
     UP * moved.hypot(rest / mu)
 }
@@ -325,7 +334,7 @@ fn parted(moments: &Moments, g: &[f64], z: &[f64], mu: f64) -> f64 {
 /// to rounding.
 fn damped_step(moments: &Moments, g: &[f64], mu: f64) -> Option<Vec<f64>> {
     let n = moments.order();
-    let mut gram = moments.gram.clone();
+    let mut gram = moments.gram.clone()?;
     for j in 0..n {
         let damping = (mu / moments.weight(j)).powi(2);
         gram.set(j, j, gram.get(j, j) + damping);
@@ -342,12 +351,12 @@ fn damped_step(moments: &Moments, g: &[f64], mu: f64) -> Option<Vec<f64>> {
 /// rounding (Rump, BIT 46 (2006) 433), and that of `Aᵀ A` but for that of G.
 pub fn least(moments: &Moments, core: &Core) -> (f64, f64) {
     let Core::Full(factor) = core else { return (0.0, f64::INFINITY) };
+    let Some(mut gram) = moments.gram.clone() else { return (0.0, factor.eta) };
     let n = moments.order();
-    let trace: f64 = (0..n).map(|j| moments.gram.get(j, j)).sum::<f64>() * UP;
+    let trace: f64 = (0..n).map(|j| gram.get(j, j)).sum::<f64>() * UP;
     let own = gamma(n + 2) * trace;
     let slack = gamma(moments.terms) * trace + own;
     let shift = 0.5 * factor.least(|_| 1.0).powi(2);
-    let mut gram = moments.gram.clone();
     (0..n).for_each(|j| gram.set(j, j, gram.get(j, j) - shift));
     if shift <= 4.0 * slack || Cholesky::in_place(gram).is_err() {
         return (0.0, factor.eta);
@@ -373,18 +382,24 @@ pub fn energy(
     }
     let Core::Full(factor) = core else { return f64::INFINITY };
     let (dr, c) = allowances(&s, columns);
-    let size = norm(&moments.norms) * UP;
-    let zeta = factor.solve(e.gradient);
-    let (_, q) = parts(moments, e.gradient, &zeta, |_| 1.0, size);
     let z: Vec<f64> = point.iter().zip(e.y).map(|(x, y)| x - y).collect();
-    let rest: Vec<f64> = zeta.iter().zip(&z).map(|(a, b)| a - b).collect();
-    let off = 2.0 * U * (reach(moments, &z) + reach(moments, &rest));
-    let left = moved(moments, &rest, &product(moments, &rest)) + off;
-    let mut bound = UP * (left + dr + (q + c * size * e.residual) / least);
+    let (mut bound, mut way) = (f64::INFINITY, 0.0);
+    if moments.gram.is_some() {
+        let size = norm(&moments.norms) * UP;
+        let zeta = factor.solve(e.gradient);
+        let (_, q) = parts(moments, e.gradient, &zeta, |_| 1.0, size);
+        let rest: Vec<f64> = zeta.iter().zip(&z).map(|(a, b)| a - b).collect();
+        let off = 2.0 * U * (reach(moments, &z) + reach(moments, &rest));
+        let left = moved(moments, &rest, &product(moments, &rest)) + off;
+        bound = UP * (left + dr + (q + c * size * e.residual) / least);
+        way = moved(moments, &z, &product(moments, &z)) + off;
+    } else if z.iter().any(|&z| z != 0.0) {
+        // Without a Gram matrix a point is judged by its own pass.
+        return f64::INFINITY;
+    }
     if factor.eta < 0.5 {
         let whitened = norm(&factor.down(e.gradient)) * UP;
         let rest = (1.0 + factor.eta).sqrt() * dr + c * e.residual * factor.spread(&moments.norms);
-        let way = moved(moments, &z, &product(moments, &z)) + off;
         bound = bound.min(UP * (whitened + rest) / (1.0 - factor.eta).sqrt() + way);
     }
     if bound.is_nan() { f64::INFINITY } else { bound }
@@ -445,24 +460,50 @@ fn doubled(columns: usize, flushes: usize) -> (f64, f64) {
     (residual * U * U, gradient * U * U)
 }
 
-/// `|H⁻ᵀ T''ᵀ g''|`, H the triangular factor of `[R1; mu T'']`: the gradient in the norm of `(Aᵀ A + mu² I)^(-1/2)`.
+/// Bound on `|H⁻ᵀ h|`, `h = T''ᵀ g''`, H the triangular factor of `[R1; mu T'']`: the gradient in the norm of
+/// `(Aᵀ A + mu² I)^(-1/2)`.
+///
+/// With `v` near `(Hᵀ H)⁻¹ h`, `a ~ R1 v` and `c ~ mu T'' v` as rounded, `h = R1ᵀ a + mu T''ᵀ c + s` defines s, and the norm is at most
+/// `|[a + R1⁻ᵀ s; c]|`, because `[R1ᵀ, mu T''ᵀ]` has norm 1 in that metric. So it does not matter how well v was found.
 fn damp(factor: &Factor, moments: &Moments, g: &[f64], mu: f64) -> Option<f64> {
     let n = factor.order();
-    let identity = |i: usize, j: usize| if i == j { 1.0 } else { 0.0 };
-    let t = |i: usize, j: usize| factor.preconditioner.as_ref().map_or(identity(i, j), |t| t.get(i, j));
     let weights: Vec<f64> = (0..n).map(|j| moments.weight(j)).collect();
-    let stacked = Matrix::from_fn(2 * n, n, |i, j| match i {
-        i if i < n => factor.r1.get(i, j),
-        i => mu * t(i - n, j) / weights[i - n],
-    });
-    let h = Qr::new(stacked.view()).ok()?.r();
-    let product = |k: usize| match &factor.preconditioner {
-        None => g[k],
-        Some(t) => t.column(k).iter().zip(g).map(|(t, g)| t * g).sum(),
+    // T'' exactly: weights are powers of two.
+    let t = match &factor.preconditioner {
+        None => Matrix::from_fn(n, n, |i, j| if i == j { 1.0 / weights[i] } else { 0.0 }),
+        Some(t) => Matrix::from_fn(n, n, |i, j| t.get(i, j) / weights[i]),
     };
-    let mut v = Matrix::from_fn(n, 1, |k, _| product(k));
-    solve_triangular(h.view().transpose(), Triangle::Lower, &mut v);
-    Some(norm(v.as_slice())).filter(|v| v.is_finite())
+    let stacked =
+        Matrix::from_fn(2 * n, n, |i, j| if i < n { factor.r1.get(i, j) } else { mu * t.get(i - n, j) });
+    let upper = Qr::new(stacked.view()).ok()?.r();
+    let h: Vec<Dd> = match &factor.preconditioner {
+        None => g.iter().map(|&g| Dd::from(g)).collect(),
+        Some(t) => (0..n).map(|k| dot_dd(t.column(k), g)).collect(),
+    };
+    let mut v = Matrix::from_fn(n, 1, |k, _| h[k].hi);
+    solve_triangular(upper.view().transpose(), Triangle::Lower, &mut v);
+    solve_triangular(upper.view(), Triangle::Upper, &mut v);
+    let times = |m: &Matrix<f64>| {
+        let mut out = vec![0.0; n];
+        for (k, &v) in v.as_slice().iter().enumerate() {
+            out.iter_mut().zip(m.column(k)).for_each(|(o, m)| *o += m * v);
+        }
+        out
+    };
+    let (a, mut c) = (times(&factor.r1), times(&t));
+    c.iter_mut().for_each(|c| *c *= mu);
+    let products = |k: usize| dot_dd(factor.r1.column(k), &a) + dot_dd(t.column(k), &c) * Dd::from(mu);
+    let left: Vec<f64> = (0..n).map(|k| (h[k] - products(k)).hi).collect();
+    // What is left is rounding, and so small that its own need not be known well.
+    let mut rest = Matrix::from_column_major(left, n, 1);
+    solve_triangular(factor.r1.view().transpose(), Triangle::Lower, &mut rest);
+    let rest = 2.0 * norm(rest.as_slice());
+    Some((norm(&a) + rest).hypot(norm(&c)) * UP).filter(|v| v.is_finite())
+}
+
+/// A dot product in twice the precision.
+fn dot_dd(a: &[f64], b: &[f64]) -> Dd {
+    a.iter().zip(b).fold(Dd::ZERO, |sum, (&a, &b)| sum + Dd::product(a, b))
 }
 
 /// Where the factor's Gram matrix may be off by this much, relatively, it says nothing of the columns' independence.
@@ -482,7 +523,7 @@ pub fn forward(
 ) -> Judgement {
     let s = Sizes::new(moments, e.y, e.side);
     let rigorous = factor.eta < 0.5;
-    let eta = if rigorous { factor.eta } else { 0.75 };
+    let eta = if rigorous { factor.eta } else { SUPPOSED };
     let (c2, c3) = doubled(columns, flushes);
     // The plain residual norm is only a size here.
     let high = e.residual * (1.0 + gamma(GRADIENT_TERMS + 3)) + c2 * (s.reach + s.b);
@@ -527,7 +568,7 @@ pub fn from_moments(moments: &Moments, y: &[f64], side: usize) -> (Judgement, Ve
     for j in 0..n {
         let mut sum = Dd::from(products[j]);
         for (k, &x) in y.iter().enumerate() {
-            sum = sum - Dd::product(moments.gram.get(j, k), x);
+            sum = sum - Dd::product(moments.whole().get(j, k), x);
         }
         square = square - Dd::from(y[j]) * (Dd::from(products[j]) + sum);
         gradient.push(sum.hi);

@@ -1,6 +1,7 @@
 //! Conjugate gradients with the sketch's factor as preconditioner: for so many columns that a second Gram matrix would
 //! cost more than thirty passes.
 
+use super::certify::global_norm;
 use super::error::RegressionError;
 use super::factor::Factor;
 use super::passes::padded;
@@ -37,13 +38,22 @@ fn normal(
     Ok(Some((0..k).map(|c| (0..moments.order()).map(|j| entry(c, j)).collect()).collect()))
 }
 
-/// Corrections for all right sides' gradients, to a residual of `reduction` in the preconditioned norm.
+/// Where a round ends, whichever comes first.
+#[derive(Debug, Clone, Copy)]
+pub struct Goal<'a> {
+    /// The share of a gradient that may be left, in the preconditioned norm.
+    pub reduction: f64,
+    /// The norms of what may be left of the gradients in global coordinates, one a right side.
+    pub left: &'a [f64],
+}
+
+/// Corrections for all right sides' gradients.
 pub fn solve(
     problem: &mut Problem<'_>,
     moments: &Moments,
     factor: &Factor,
     gradients: &[Vec<f64>],
-    reduction: f64,
+    goal: Goal<'_>,
     monitor: &mut Monitor<'_>,
 ) -> Result<Vec<Vec<f64>>, RegressionError> {
     let (n, k) = (moments.order(), gradients.len());
@@ -51,18 +61,22 @@ pub fn solve(
     let mut r: Vec<Vec<f64>> = gradients.iter().map(|g| factor.down(g)).collect();
     let (mut y, mut q) = (vec![vec![0.0; n]; k], r.clone());
     let mut rr: Vec<f64> = r.iter().map(|r| square(r)).collect();
-    let goal: Vec<f64> = rr.iter().map(|rr| reduction * reduction * rr).collect();
+    let least: Vec<f64> = rr.iter().map(|rr| goal.reduction * goal.reduction * rr).collect();
+    let mut left = gradients.to_vec();
+    let mut done = vec![false; k];
     for _ in 0..STEPS {
-        if (0..k).all(|c| rr[c] <= goal[c]) || monitor.expired() {
+        (0..k).for_each(|c| done[c] |= rr[c] <= least[c] || global_norm(moments, &left[c]) <= goal.left[c]);
+        if done.iter().all(|&done| done) || monitor.expired() {
             break;
         }
         let z: Vec<Vec<f64>> = q.iter().map(|q| factor.up(q)).collect();
         let Some(h) = normal(problem, moments, &z, monitor)? else { break };
         for c in 0..k {
-            if rr[c] <= goal[c] {
+            if done[c] {
                 continue;
             }
-            let h = factor.down(&h[c]);
+            let raw = &h[c];
+            let h = factor.down(raw);
             let curvature: f64 = q[c].iter().zip(&h).map(|(q, h)| q * h).sum();
             if curvature.is_nan() || curvature <= 0.0 {
                 continue;
@@ -70,6 +84,7 @@ pub fn solve(
             let step = rr[c] / curvature;
             y[c].iter_mut().zip(&q[c]).for_each(|(y, q)| *y += step * q);
             r[c].iter_mut().zip(&h).for_each(|(r, h)| *r -= step * h);
+            left[c].iter_mut().zip(raw).for_each(|(left, h)| *left -= step * h);
             let new = square(&r[c]);
             let carry = new / rr[c];
             rr[c] = new;

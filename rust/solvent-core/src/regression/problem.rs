@@ -254,6 +254,11 @@ impl<'a> Problem<'a> {
         self.columns + usize::from(self.intercept)
     }
 
+    /// Whether its rows lie in memory, entry by entry.
+    pub fn is_dense(&self) -> bool {
+        matches!(&self.source, Source::Memory { a: Rows::F64(_) | Rows::F32(_), .. })
+    }
+
     /// The columns of its Gram matrix.
     pub fn layout(&self) -> Layout<'_> {
         Layout {

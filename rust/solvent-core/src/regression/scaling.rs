@@ -57,8 +57,8 @@ impl Layout<'_> {
 /// What the first pass found, in balanced coordinates.
 #[derive(Debug, Clone)]
 pub struct Moments {
-    /// `A'ᵀ W A' + alpha'` with the intercept's column last.
-    pub gram: Matrix<f64>,
+    /// `A'ᵀ W A' + alpha'` with the intercept's column last; `None` where only its diagonal was summed.
+    pub gram: Option<Matrix<f64>>,
     /// `A'ᵀ W b'`, one vector a right side.
     pub products: Vec<Vec<f64>>,
     /// Exponents of D, one a column; that of a zero column is the greatest of the others.
@@ -122,8 +122,47 @@ impl Moments {
         Ok(Self::assemble(&problem.layout(), |i, j| sum.get(i, j), &pre))
     }
 
+    /// From the diagonal of that Gram matrix and its rows of the right sides; `None` where squares may have lost
+    /// something, or a column is zero.
+    pub fn outline(layout: &Layout<'_>, sum: impl Fn(usize, usize) -> f64) -> Option<Self> {
+        let order = layout.order() + layout.sides;
+        (0..order)
+            .all(|j| SAFE.contains(&sum(j, j)))
+            .then(|| Self::from_margins(layout, sum, &vec![0; order]))
+    }
+
+    /// Reads the Gram matrix where only its diagonal is known.
+    pub fn complete(
+        &mut self,
+        problem: &mut Problem<'_>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(), RegressionError> {
+        if self.gram.is_none() {
+            let (columns, intercept, sides) = (problem.columns, problem.intercept, problem.sides);
+            let pass = Augmented { columns, intercept, sides, scales: Vec::new() };
+            let sum = problem.pass(&pass, monitor)?.expect("rows in memory").gram;
+            self.gram = Some(self.balance(|i, j| sum.get(i, j), &self.columns));
+        }
+        Ok(())
+    }
+
+    /// The Gram matrix of `2^-own` times the columns, and the penalties.
+    fn balance(&self, sum: impl Fn(usize, usize) -> f64, own: &[i32]) -> Matrix<f64> {
+        let penalty = |j: usize| self.alpha.get(j).copied().unwrap_or(0.0);
+        Matrix::from_fn(own.len(), own.len(), |i, j| {
+            ldexp(sum(i, j), -(own[i] + own[j])) + if i == j { penalty(i) } else { 0.0 }
+        })
+    }
+
     /// From the Gram matrix of `[A 1 b]` whose columns were scaled by `2^pre`.
     pub fn assemble(layout: &Layout<'_>, sum: impl Fn(usize, usize) -> f64, pre: &[i32]) -> Self {
+        let mut moments = Self::from_margins(layout, &sum, pre);
+        let own: Vec<i32> = moments.columns.iter().zip(pre).map(|(e, pre)| e + pre).collect();
+        moments.gram = Some(moments.balance(sum, &own));
+        moments
+    }
+
+    fn from_margins(layout: &Layout<'_>, sum: impl Fn(usize, usize) -> f64, pre: &[i32]) -> Self {
         let (order, k) = (layout.order(), layout.sides);
         let root = |j: usize| layout.alpha.get(j).map_or(0.0, |a: &f64| a.sqrt());
         let norm = |j: usize| sum(j, j).max(0.0).sqrt().hypot(ldexp(root(j), pre[j]));
@@ -139,12 +178,10 @@ impl Moments {
             (0..order).map(|j| ldexp(root(j), -columns[j]).powi(2)).collect()
         };
         let penalty = |j: usize| alpha.get(j).copied().unwrap_or(0.0);
-        let gram = Matrix::from_fn(order, order, |i, j| {
-            ldexp(sum(i, j), -(own[i] + own[j])) + if i == j { penalty(i) } else { 0.0 }
-        });
+        let diagonal = |j: usize| ldexp(sum(j, j), -2 * own[j]) + penalty(j);
         let terms = TERMS + if layout.weighted { WEIGHT_TERMS } else { 0 } + 2;
         let up = 1.0 + gamma(terms + 4);
-        let norms: Vec<f64> = (0..order).map(|j| gram.get(j, j).max(0.0).sqrt() * up).collect();
+        let norms: Vec<f64> = (0..order).map(|j| diagonal(j).max(0.0).sqrt() * up).collect();
         let (mut sides, mut products) = (Vec::new(), Vec::new());
         let (mut side_norms, mut side_squares) = (Vec::new(), Vec::new());
         for c in 0..k {
@@ -160,12 +197,29 @@ impl Moments {
         }
         let scaled = norms.iter().zip(&columns).map(|(n, &e)| ldexp(*n, e - top));
         let frobenius = scaled.map(|n| n * n).sum::<f64>().sqrt() * (1.0 + gamma(order + 4));
-        Self { gram, products, columns, top, sides, norms, side_norms, side_squares, alpha, terms, frobenius }
+        Self {
+            gram: None,
+            products,
+            columns,
+            top,
+            sides,
+            norms,
+            side_norms,
+            side_squares,
+            alpha,
+            terms,
+            frobenius,
+        }
     }
 
     /// Number of unknowns.
     pub fn order(&self) -> usize {
         self.columns.len()
+    }
+
+    /// The Gram matrix, where it was read.
+    pub fn whole(&self) -> &Matrix<f64> {
+        self.gram.as_ref().expect("the whole Gram matrix was read")
     }
 
     /// `D''_j`.

@@ -1,12 +1,11 @@
 //! Least squares: factor, then refinement, each step one pass that also certifies the point it starts from.
 
-use super::certify::{
-    Core, Evidence, Judgement, backward, backward_near, by_companion, energy, forward, from_moments, least,
-};
+use super::certify::{Core, Evidence, backward, backward_near, forward, from_moments};
 use super::error::RegressionError;
+use super::factor::frobenius;
 use super::finding::Finding;
 pub use super::finding::Solution;
-use super::gradients;
+use super::gradients::{self, Goal};
 use super::message::{Facts, describe};
 use super::options::{Accuracy, Options, Route};
 use super::problem::Problem;
@@ -14,8 +13,7 @@ use super::reading::{Points, Reading, read, read_precisely};
 use super::route;
 use super::scaling::{Moments, ldexp};
 use super::wide::Wide;
-use crate::base::certificate::{Certificate, Kind};
-use crate::base::dense::Matrix;
+use crate::base::certificate::Certificate;
 use crate::base::monitor::{self, Budget, Method, Monitor, Observer, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::status::Status;
@@ -53,7 +51,7 @@ pub fn certify(
         return wide.certify(x, &mut monitor);
     }
     let mut method = Refinement::new(problem, options);
-    method.prepare(&mut monitor)?;
+    method.prepare(false, &mut monitor)?;
     let moments = method.moments();
     let (n, k) = (moments.order(), x.len());
     let balance = |x: &[Vec<f64>]| -> Vec<Vec<f64>> {
@@ -74,11 +72,17 @@ pub fn certify(
     Ok(method.certificate(&finding))
 }
 
+mod proof;
+
 struct Refinement<'p, 'a> {
     problem: &'p mut Problem<'a>,
     options: &'p Options,
     moments: Option<Moments>,
     found: Option<route::Found>,
+    /// Where the refinement starts, if something better than zero is known.
+    start: Option<Vec<Vec<f64>>>,
+    /// Rounds of corrections.
+    rounds: usize,
     next: Points,
     /// Of the least bound so far.
     best: Finding,
@@ -93,6 +97,13 @@ struct Refinement<'p, 'a> {
 /// Passes after which a factor that was expected to need four or five is measured.
 const SLOW: usize = 7;
 
+/// Passes after which the Gram matrix is read that a route did without, unless corrections take conjugate gradients: there
+/// the first pass after a round already shows all that the residual alone can prove.
+const BRIEF: usize = 2;
+
+/// Bounds up to so many times the target are near it.
+const CLOSE: f64 = 1e3;
+
 /// Passes without a better bound after which rounding is blamed.
 const PATIENCE: usize = 3;
 
@@ -101,6 +112,15 @@ const PLAUSIBLE: f64 = 1e-6;
 
 /// Corrections of a point ahead, at most.
 const COMPANIONS: usize = 6;
+
+/// The share of the tolerance that conjugate gradients leave in a gradient which alone certifies its point.
+const SUFFICIENT: f64 = 0.25;
+
+/// Rounding of the preconditioned rows against their condition, which is in Frobenius' norm, as it usually is.
+const TYPICAL: f64 = 0.05 * f64::EPSILON;
+
+/// Probability that a sketch of eight rows an unknown is worse than supposed.
+const UNLUCKY: f64 = 1e-9;
 
 /// Steps with the moments' own gradient, where the rows cannot be read again.
 const SINGLE_PASS_STEPS: usize = 3;
@@ -112,6 +132,8 @@ impl<'p, 'a> Refinement<'p, 'a> {
             options,
             moments: None,
             found: None,
+            start: None,
+            rounds: 0,
             next: Points::default(),
             best: Finding::default(),
             booked: 0,
@@ -136,9 +158,14 @@ impl<'p, 'a> Refinement<'p, 'a> {
 
     /// A factor that was measured in place of one of which the usual was expected; it then gets its own patience.
     fn mistrust(&mut self, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
-        let trusted =
-            matches!(&self.found().core, Core::Full(f) if f.eta.is_infinite() && f.preconditioner.is_none());
-        if trusted && !self.found().iterative && self.options.route == Route::Auto && !self.exhausted {
+        if self.moments().gram.is_none() && !self.high() {
+            // What the Gram matrix proves is the sharpest there is.
+            let mut moments = self.moments.take().expect("read by prepare");
+            let read = moments.complete(self.problem, monitor);
+            self.moments = Some(moments);
+            read?;
+            self.idle = 0;
+        } else if self.found().trusted && self.options.route != Route::Gram && !self.exhausted {
             let moments = self.moments.as_ref().expect("read by prepare");
             self.found = Some(route::find(self.problem, moments, self.options, false, monitor)?);
             self.idle = 0;
@@ -146,18 +173,27 @@ impl<'p, 'a> Refinement<'p, 'a> {
         Ok(())
     }
 
-    /// Moments and factor.
-    fn prepare(&mut self, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
+    /// Moments and factor. `brief`: without the Gram matrix where the route does not need it.
+    fn prepare(&mut self, brief: bool, monitor: &mut Monitor<'_>) -> Result<(), RegressionError> {
+        if brief && let Some(opening) = route::open(self.problem, self.options, monitor)? {
+            let route::Opening { mut moments, r0, start } = opening;
+            if let Some(found) = route::opened(self.problem, &mut moments, self.options, r0, monitor)? {
+                self.start = found.iterative.then_some(start);
+                (self.moments, self.found) = (Some(moments), Some(found));
+                return Ok(());
+            }
+        }
         let moments = Moments::read(self.problem, monitor)?;
         self.found = Some(route::find(self.problem, &moments, self.options, true, monitor)?);
         self.moments = Some(moments);
         Ok(())
     }
 
-    /// `(Aᵀ A)⁺ g` for all right sides, nearly.
+    /// `(Aᵀ A)⁺ g` for all right sides, nearly. `lengths` are the norms of their residuals, where known.
     fn corrections(
         &mut self,
         gradients: &[Vec<f64>],
+        lengths: &[f64],
         monitor: &mut Monitor<'_>,
     ) -> Result<Vec<Vec<f64>>, RegressionError> {
         let found = self.found.as_ref().expect("found by prepare");
@@ -166,8 +202,21 @@ impl<'p, 'a> Refinement<'p, 'a> {
             Core::Empty => vec![Vec::new(); gradients.len()],
             Core::Full(factor) if found.iterative => {
                 // The first round aims at the whole answer, later ones at what rounding left of it.
-                let reduction = if self.evaluations == 0 { 1e-10 } else { 1e-5 };
-                gradients::solve(self.problem, moments, factor, gradients, reduction, monitor)?
+                let aim = if self.rounds == 0 { 1e-10 } else { 1e-5 };
+                // A round gains no more than the rounding of the preconditioned rows allows.
+                let condition = frobenius(&factor.r1) / factor.least(|_| 1.0);
+                let reduction = (TYPICAL * condition).clamp(aim, 0.1);
+                self.rounds += 1;
+                // Without a Gram matrix the gradient alone has to certify the point.
+                let share = if moments.gram.is_none() {
+                    SUFFICIENT * monitor.budget().tol * moments.frobenius
+                } else {
+                    0.0
+                };
+                let mut left = vec![0.0; gradients.len()];
+                left.iter_mut().zip(lengths).for_each(|(left, length)| *left = share * length);
+                let goal = Goal { reduction, left: &left };
+                gradients::solve(self.problem, moments, factor, gradients, goal, monitor)?
             }
             Core::Full(factor) => gradients.iter().map(|g| factor.solve(g)).collect(),
             Core::Dependent(range) => gradients.iter().map(|g| range.solve(g, moments)).collect(),
@@ -213,7 +262,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
             let quick = backward(moments, core, self.problem.columns, evidence, false);
             // The damped norm costs d³: only where it can decide.
             let decided = quick.bound <= tol;
-            let hasty = !(decided || thorough || quick.bound <= 1e3 * tol);
+            let hasty = !(decided || thorough || quick.bound <= CLOSE * tol);
             finding.hasty |= hasty;
             let judged = if decided || hasty {
                 quick
@@ -229,63 +278,15 @@ impl<'p, 'a> Refinement<'p, 'a> {
         Ok(finding)
     }
 
-    /// Where plain passes see no more than their own rounding: a judgement by a point ahead, a correction away, whose
-    /// gradient vanishes in double-double ([`by_companion`]).
-    fn look_ahead(
-        &mut self,
-        finding: &mut Finding,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(), RegressionError> {
-        let tol = monitor.budget().tol;
-        let plausible = finding.bound() <= PLAUSIBLE.max(1e3 * tol);
-        let asked =
-            self.options.accuracy == Accuracy::Backward || matches!(self.found().core, Core::Dependent(_));
-        if finding.looked || finding.bound() <= tol || !plausible || !asked || self.exhausted {
-            return Ok(());
+    /// Judges what was read again, with all that is known now.
+    fn rejudge(&self, finding: &mut Finding) {
+        for c in 0..finding.judged.len() {
+            let (y, gradient) = (&finding.points.y[c], &finding.gradients[c]);
+            let evidence = Evidence { y, gradient, residual: finding.lengths[c], side: c };
+            finding.judged[c] =
+                backward(self.moments(), &self.found().core, self.problem.columns, evidence, true);
         }
-        finding.looked = true;
-        let mut ahead = Points::plain(finding.points.y.clone());
-        let mut last = f64::INFINITY;
-        for _ in 0..=COMPANIONS {
-            let moments = self.moments.as_ref().expect("read by prepare");
-            let read = read_precisely(self.problem, moments, &ahead, monitor)?;
-            let Some((readings, flushes)) = read else { return Ok(()) };
-            let (mut size, mut gradients, mut doubles) = (0.0_f64, Vec::new(), Vec::new());
-            for (c, reading) in readings.into_iter().enumerate() {
-                let gradient: Vec<f64> = reading.gradient.iter().map(|g| g.hi).collect();
-                let y = &finding.points.y[c];
-                let evidence = Evidence { y, gradient: &gradient, residual: reading.length, side: c };
-                let judged = by_companion(moments, self.problem.columns, evidence, &ahead.lo[c], flushes);
-                size = gradient.iter().fold(size, |size, g| size.hypot(*g));
-                if judged.bound < finding.judged[c].bound {
-                    finding.judged[c] = Judgement { estimate: finding.judged[c].estimate, ..judged };
-                }
-                gradients.push(gradient);
-                doubles.push(reading.gradient);
-            }
-            // The bound is of this point and may be large for its own sake; what converges ahead of it is the gradient.
-            if finding.bound() <= tol || size >= 0.5 * last || size.is_nan() {
-                break;
-            }
-            last = size;
-            let steps = match &self.found().core {
-                // Of small singular values only the tails of the gradient know.
-                Core::Full(factor) if !self.found().iterative => {
-                    let solve =
-                        |g: &Vec<Dd>| factor.unwhiten(&factor.whiten(g)).iter().map(|v| v.hi).collect();
-                    doubles.iter().map(solve).collect()
-                }
-                _ => self.corrections(&gradients, monitor)?,
-            };
-            for (lo, step) in ahead.lo.iter_mut().zip(&steps) {
-                lo.iter_mut().zip(step).for_each(|(lo, step)| *lo += step);
-            }
-            if ahead.lo.iter().flatten().any(|lo| !lo.is_finite()) {
-                break;
-            }
-            finding.ahead = Some(ahead.clone());
-        }
-        Ok(())
+        finding.hasty = false;
     }
 
     /// The finding at points that a step from `read` leads to, if its pass certifies them.
@@ -367,7 +368,7 @@ impl<'p, 'a> Refinement<'p, 'a> {
             return Ok(self.stored(ahead.clone()));
         }
         let mut points = finding.points.clone();
-        let steps = self.corrections(&finding.gradients, monitor)?;
+        let steps = self.corrections(&finding.gradients, &finding.lengths, monitor)?;
         for c in 0..points.y.len() {
             for (j, &step) in steps[c].iter().enumerate() {
                 let moved = Dd::new(points.y[c][j], points.lo[c][j]) + Dd::from(step);
@@ -375,60 +376,6 @@ impl<'p, 'a> Refinement<'p, 'a> {
             }
         }
         Ok(self.stored(points))
-    }
-
-    /// Bounds on `|A (x - x*)|`, over all right sides, and on the factor's `|E|`.
-    fn energy(&self, finding: &Finding, high: bool) -> (f64, f64) {
-        let (moments, core) = (self.moments(), &self.found().core);
-        let raw = |(c, energy): (usize, f64)| ldexp(energy, -moments.sides[c]);
-        match core {
-            Core::Empty => (0.0, 0.0),
-            Core::Full(factor) if high => {
-                let each = finding.judged.iter().map(|j| j.energy);
-                (each.enumerate().map(raw).fold(0.0, f64::max), factor.eta)
-            }
-            _ if self.exhausted || finding.lengths.is_empty() => (f64::INFINITY, f64::INFINITY),
-            _ => {
-                let (least, eta) = least(moments, core);
-                let read = finding.base.as_deref().unwrap_or(finding);
-                let each = (0..finding.judged.len()).map(|c| {
-                    let (y, gradient) = (&read.points.y[c], &read.gradients[c]);
-                    let evidence = Evidence { y, gradient, residual: read.lengths[c], side: c };
-                    energy(moments, core, self.problem.columns, evidence, &finding.points.y[c], least)
-                });
-                (each.enumerate().map(raw).fold(0.0, f64::max), eta)
-            }
-        }
-    }
-
-    fn certificate(&self, finding: &Finding) -> Certificate {
-        let moments = self.moments();
-        let high = self.high() && !self.exhausted;
-        let kind = if high { Kind::ForwardError } else { Kind::BackwardError };
-        let mut certificate = Certificate::new(kind, finding.bound());
-        certificate.rigorous = finding.judged.iter().all(|j| j.rigorous);
-        for (c, judged) in finding.judged.iter().enumerate() {
-            certificate = certificate.part(format!("bound_{c}"), judged.bound);
-        }
-        let most = |f: &dyn Fn(&Judgement) -> f64| finding.judged.iter().map(f).fold(0.0, f64::max);
-        let (energy, eta) = self.energy(finding, high);
-        certificate = certificate
-            .part("allowance", most(&|j| j.allowance))
-            .part("eta", eta)
-            .part(if high { "whitened_gradient" } else { "kw_factor" }, most(&|j| j.measured))
-            .part("energy", energy)
-            .part("objective_gap", energy * energy)
-            .part("rigorous_bound", most(&|j| j.rigorous_bound));
-        if self.problem.intercept && high {
-            let last = moments.order() - 1;
-            let each = finding.judged.iter().enumerate();
-            let bound = each.map(|(c, j)| moments.raw(j.coefficients[last], last, c)).fold(0.0, f64::max);
-            certificate = certificate.part("intercept_bound", bound);
-        }
-        if self.exhausted {
-            certificate = certificate.part("single_pass", 1.0);
-        }
-        certificate
     }
 }
 
@@ -438,7 +385,7 @@ impl Method<2> for Refinement<'_, '_> {
     const EXTRAS: [&'static str; 2] = ["n_passes", "residual_norm"];
 
     fn init(&mut self, monitor: &mut Monitor<'_>) -> Result<Option<f64>, RegressionError> {
-        self.prepare(monitor)?;
+        self.prepare(true, monitor)?;
         let moments = self.moments();
         let (n, k) = (moments.order(), self.problem.sides);
         let points = match &self.options.start {
@@ -448,7 +395,14 @@ impl Method<2> for Refinement<'_, '_> {
             }
             None => {
                 let products = moments.products.clone();
-                Points { y: self.corrections(&products, monitor)?, lo: vec![vec![0.0; n]; k] }
+                match self.start.take() {
+                    // The first round begins where the sketch's own solution is: one read more, and many steps fewer.
+                    Some(start) => {
+                        let read = self.evaluate(Points::plain(start), false, monitor)?;
+                        self.corrected(&read, monitor)?
+                    }
+                    None => Points::plain(self.corrections(&products, &[], monitor)?),
+                }
             }
         };
         self.next = self.stored(points);
@@ -460,6 +414,14 @@ impl Method<2> for Refinement<'_, '_> {
         let mut finding = self.evaluate(points, self.evaluations > 0, monitor)?;
         self.evaluations += 1;
         let tol = monitor.budget().tol;
+        // Where a round has all but met it, a few more steps do.
+        let patience =
+            if !self.found().iterative { BRIEF } else { usize::from(finding.bound() <= CLOSE * tol) };
+        let brief = self.moments().gram.is_none() && !self.high();
+        if brief && finding.bound() > tol && self.evaluations > patience {
+            self.mistrust(monitor)?;
+            self.rejudge(&mut finding);
+        }
         if finding.bound() >= 0.5 * self.best_bound() && !finding.hasty {
             self.look_ahead(&mut finding, monitor)?;
             if self.idle > 0 {
@@ -495,7 +457,9 @@ impl Method<2> for Refinement<'_, '_> {
         // The high accuracy goes on to the last bit of x, also where the bound meets the target before. At the plateau
         // that rounding leaves the bits never come to rest, but the bound stops halving.
         let settled = !self.high() || self.exhausted || self.settled || !met;
-        let bound = settled.then(|| self.best_bound());
+        // Without a Gram matrix that better point takes a pass, which is a small part of the route.
+        let refined = !rough || self.moments().gram.is_some() || self.evaluations > 1;
+        let bound = (settled && refined).then(|| self.best_bound());
         Ok(Progress { units, bound, extras: [self.problem.passes as f64, residual] })
     }
 
@@ -512,21 +476,16 @@ impl Method<2> for Refinement<'_, '_> {
     fn finish(mut self, status: Status, mut monitor: Monitor<'_>) -> Result<Solution, RegressionError> {
         if self.best.judged.len() < self.problem.sides {
             let points = std::mem::take(&mut self.next);
-            self.best = self.judged_by_moments(points);
+            self.best = if self.moments().gram.is_some() {
+                self.judged_by_moments(points)
+            } else {
+                // What has no Gram matrix to judge it is read, whatever the budget says.
+                self.evaluate(points, true, &mut monitor)?
+            };
         }
         if self.best.hasty {
             let mut best = std::mem::take(&mut self.best);
-            for c in 0..best.judged.len() {
-                let evidence = Evidence {
-                    y: &best.points.y[c],
-                    gradient: &best.gradients[c],
-                    residual: best.lengths[c],
-                    side: c,
-                };
-                let (moments, core) = (self.moments(), &self.found().core);
-                best.judged[c] = backward(moments, core, self.problem.columns, evidence, true);
-            }
-            best.hasty = false;
+            self.rejudge(&mut best);
             self.best = best;
         }
         let mut best = std::mem::take(&mut self.best);
@@ -559,8 +518,12 @@ impl Method<2> for Refinement<'_, '_> {
             Core::Empty => 0,
         };
         let coefficients: Vec<Vec<f64>> = self.best.judged.iter().map(|j| j.coefficients.clone()).collect();
-        let r =
-            Matrix::from_fn(found.r.rows(), found.r.columns(), |i, j| found.r.get(i, j) * moments.weight(j));
+        let method = if self.exhausted { "single-pass" } else { found.name };
+        let mut r = found.into_r();
+        for j in 0..r.columns() {
+            let weight = moments.weight(j);
+            r.column_mut(j).iter_mut().for_each(|r| *r *= weight);
+        }
         let tol = monitor.budget().tol;
         let mut outcome = Outcome::new(monitor.end(status), Some(certificate));
         if self.options.accuracy == Accuracy::High && !high && outcome.success {
@@ -580,7 +543,7 @@ impl Method<2> for Refinement<'_, '_> {
             rank,
             r,
             scale: moments.top,
-            method: if self.exhausted { "single-pass" } else { found.name },
+            method,
             passes: self.problem.passes,
             base: self.best.base.as_ref().map(|read| {
                 let side = |c: usize| (0..n).map(|j| moments.raw(read.points.y[c][j], j, c)).collect();

@@ -142,7 +142,7 @@ impl State {
         let moments = Moments::assemble(&layout, |i, j| all.gram.get(i, j), &vec![0; self.shape.width()]);
         let n = moments.order();
         if let Some(factor) =
-            Factor::plain(&moments.gram, moments.terms).ok().filter(|f| f.eta < 0.5 || n == 0)
+            Factor::plain(moments.whole(), moments.terms).ok().filter(|f| f.eta < 0.5 || n == 0)
         {
             let range = Range::new(factor.r(), &moments, self.shape.intercept, rcond)?;
             if range.rank == self.shape.columns {
@@ -165,7 +165,7 @@ impl State {
     /// Dependent columns where the Gram matrix and the sketch see the same rank: the Gram matrix's own range. Else the
     /// columns are independent but nearly not, of which the Gram matrix knows nothing any more.
     fn without_factor(&self, moments: Moments, rcond: f64) -> Result<StateSolution, RegressionError> {
-        let parts = eigh(moments.gram.view())?;
+        let parts = eigh(moments.whole().view())?;
         let n = moments.order();
         let half = Matrix::from_fn(n, n, |i, j| parts.values[i].max(0.0).sqrt() * parts.vectors.get(j, i));
         let range = Range::new(&half, &moments, self.shape.intercept, rcond.max(GRAM_RESOLUTION))?;

@@ -94,7 +94,7 @@ impl<'p, 'o> Wide<'p, 'o> {
         let layout = Layout { columns: kept.len(), sides: 0, intercept: false, weighted: false, alpha: &[] };
         let pre = vec![0; kept.len()];
         let moments = Moments::assemble(&layout, |i, j| gram(kept[i], kept[j]), &pre);
-        let Ok(factor) = Factor::bare(&moments.gram) else { return Ok(None) };
+        let Ok(factor) = Factor::bare(moments.whole()) else { return Ok(None) };
         let independent = factor.least(|i| moments.weight(i)) > SURE * options.rcond * moments.frobenius;
         if !independent || !expected(&factor, moments.order()) {
             return Ok(None);

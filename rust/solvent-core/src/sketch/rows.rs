@@ -11,6 +11,8 @@ pub const LANES: usize = 8;
 pub trait Element: Real {
     /// The first `V::LANES` of `a`.
     fn load<V: F64s>(a: &[Self]) -> V;
+    /// The same elements, where they are doubles.
+    fn doubles(a: &[Self]) -> Option<&[f64]>;
 }
 
 impl Element for f64 {
@@ -18,12 +20,20 @@ impl Element for f64 {
     fn load<V: F64s>(a: &[f64]) -> V {
         V::load(a)
     }
+
+    fn doubles(a: &[f64]) -> Option<&[f64]> {
+        Some(a)
+    }
 }
 
 impl Element for f32 {
     #[inline(always)]
     fn load<V: F64s>(a: &[f32]) -> V {
         V::load_f32(a)
+    }
+
+    fn doubles(_: &[f32]) -> Option<&[f64]> {
+        None
     }
 }
 

@@ -216,13 +216,21 @@ impl Pass for Preconditioned {
         for start in (0..share.count).step_by(CHUNK) {
             let n = CHUNK.min(share.count - start);
             let RunningProduct { gram, panels, roots, rows, product } = sum;
-            rows.clear();
             for i in start..start + n {
-                rows.extend(share.rows[i * share.stride..][..d].iter().map(|a| a.to_f64()));
-                rows.extend(self.intercept.then_some(1.0));
                 roots[i - start] = share.weight(i).sqrt();
             }
-            let a = MatrixView::column_major(rows, self.t.rows(), n).expect("whole rows");
+            let own = T::doubles(&share.rows[start * share.stride..][..(n - 1) * share.stride + d]);
+            let a = if let Some(own) = own.filter(|_| !self.intercept) {
+                MatrixView::new(own, 0, (d, n), (1, share.stride as isize))
+            } else {
+                rows.clear();
+                for i in start..start + n {
+                    rows.extend(share.rows[i * share.stride..][..d].iter().map(|a| a.to_f64()));
+                    rows.extend(self.intercept.then_some(1.0));
+                }
+                MatrixView::column_major(rows, self.t.rows(), n)
+            };
+            let a = a.expect("whole rows");
             let factors = share.weights.map(|_| &roots[..n]);
             panels.begin(n);
             for (columns, reach) in &blocks {

@@ -3,6 +3,7 @@
 //! | pass | what it adds up |
 //! |---|---|
 //! | [`gram`] | `[A 1 b]ᵀ W [A 1 b]`, which also shows entries that are not finite |
+//! | [`norms`] | of that, the diagonal and what the right sides take part in |
 //! | [`residual`] | `Aᵀ W (b - A x)` and `|b - A x|_W²` |
 //! | [`precise`] | the same in double-double |
 //! | [`sketched`] | `S A` for a sketch S |
@@ -13,6 +14,7 @@
 //! that results have the same bits for any number of threads.
 
 pub mod gram;
+pub mod norms;
 pub mod portable;
 pub mod precise;
 pub mod residual;

@@ -6,10 +6,11 @@
 
 use super::gap::Span;
 use super::matrix::{Dual, Linear};
-use super::norm::lanczos;
+use super::norm::{Purpose, lanczos};
 use super::residual::wide;
 use super::{Depth, U, gamma};
 use crate::base::certificate::{Certificate, Kind};
+use crate::base::dense::{Matrix, Onto, gemm};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::sparse::SparseView;
@@ -21,40 +22,34 @@ use crate::completion::payload::Payload;
 use crate::completion::step::fitted;
 
 /// `S - U V^T`.
-struct Feedback<'a> {
+struct Feedback {
     sparse: Dual,
-    u: &'a Factor<f64>,
-    v: &'a Factor<f64>,
+    u: Matrix<f64>,
+    v: Matrix<f64>,
     low: f64,
 }
 
-fn less(y: &mut [f64], left: &Factor<f64>, right: &Factor<f64>, x: &[f64]) {
-    let k = left.width();
-    let mut core = vec![0.0; k];
-    for (j, &x) in x.iter().enumerate() {
-        for (c, v) in core.iter_mut().zip(right.row(j)) {
-            *c += v * x;
-        }
-    }
-    for (i, y) in y.iter_mut().enumerate() {
-        *y -= left.row(i).iter().zip(&core).map(|(a, b)| a * b).sum::<f64>();
-    }
+/// `y -= left right^T x`.
+fn less(y: &mut Matrix<f64>, left: &Matrix<f64>, right: &Matrix<f64>, x: &Matrix<f64>) {
+    let mut core = Matrix::zeros(right.columns(), x.columns());
+    gemm(&mut core, Onto::Replace, 1.0, right.view().transpose(), x.view());
+    gemm(y, Onto::Add, -1.0, left.view(), core.view());
 }
 
-impl Linear for Feedback<'_> {
+impl Linear for Feedback {
     fn shape(&self) -> (usize, usize) {
         self.sparse.shape()
     }
 
-    fn times(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+    fn times(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
         let mut y = self.sparse.times(x, monitor)?;
-        less(&mut y, self.u, self.v, x);
+        less(&mut y, &self.u, &self.v, x);
         Ok(y)
     }
 
-    fn adjoint(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+    fn adjoint(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
         let mut y = self.sparse.adjoint(x, monitor)?;
-        less(&mut y, self.v, self.u, x);
+        less(&mut y, &self.v, &self.u, x);
         Ok(y)
     }
 
@@ -64,7 +59,7 @@ impl Linear for Feedback<'_> {
 
     fn terms(&self) -> usize {
         let (m, n) = self.shape();
-        self.sparse.terms() + m + n + 2 * self.u.width()
+        self.sparse.terms() + m + n + 2 * self.u.columns()
     }
 }
 
@@ -122,19 +117,28 @@ pub fn certificate<T: Entry>(
     let (a, b) = (ones(entries.rows()), ones(entries.columns()));
     let span = Span::new(&u, &v, &a, &b)?;
     let low = (low2 + low_slack).max(0.0).sqrt() * (1.0 + 4.0 * U);
-    let matrix = Feedback { sparse: Dual::new(&entries, &sparse, (&a, &b)), u: &u, v: &v, low };
-    let random = (depth.seed, depth.evaluation);
-    let found = lanczos(&matrix, (&span.qu, &span.qv), lam, random, false, monitor)?;
-    let norm = found.ok_or(crate::base::dense::DenseError::NoConvergence)?;
+    let dual = Dual::new(&entries, &sparse, (&a, &b));
+    let matrix = Feedback { sparse: dual, u: u.to_matrix(u.width()), v: v.to_matrix(v.width()), low };
     let primal = (0.5 * (loss.value() + low2 + rounding) + lam * span.nuclear) * (1.0 + 16.0 * U);
     let total = quadratic.value() + low2 + rounding;
     let gain = inner.value() - rounding;
-    let most = if norm.bound > 0.0 { lam / norm.bound * (1.0 - 4.0 * U) } else { f64::INFINITY };
-    let best = if total > 0.0 { (gain / total).max(0.0) } else { 0.0 };
-    let t = best.min(most);
-    let lower = (t * gain - 0.5 * t * t * total - 8.0 * U * (t * gain.abs() + t * t * total)).max(0.0);
+    let dual = |norm: f64| {
+        let most = if norm > 0.0 { lam / norm * (1.0 - 4.0 * U) } else { f64::INFINITY };
+        let best = if total > 0.0 { (gain / total).max(0.0) } else { 0.0 };
+        let t = best.min(most);
+        (t * gain - 0.5 * t * t * total - 8.0 * U * (t * gain.abs() + t * t * total)).max(0.0)
+    };
+    let relative = |lower: f64| {
+        let gap = (primal - lower) * (1.0 + 4.0 * U);
+        if primal > 0.0 { gap / primal * (1.0 + 4.0 * U) } else { 0.0 }
+    };
+    let purpose = Purpose { gap: &|norm| relative(dual(norm)), tol: depth.tol, lam, slack: depth.tol };
+    let random = (depth.seed, depth.evaluation);
+    let found = lanczos(&matrix, (&span.qu, &span.qv), &purpose, random, false, monitor)?;
+    let norm = found.ok_or(crate::base::dense::DenseError::NoConvergence)?;
+    let lower = dual(norm.bound);
     let gap = (primal - lower) * (1.0 + 4.0 * U);
-    let relative = if primal > 0.0 { gap / primal * (1.0 + 4.0 * U) } else { 0.0 };
+    let relative = relative(lower);
     Ok(Certificate::new(Kind::NuclearGap, if relative.is_nan() { f64::INFINITY } else { relative })
         .failing_with(norm.failure)
         .part("residual", f64::NAN)

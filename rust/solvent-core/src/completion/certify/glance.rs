@@ -53,7 +53,7 @@ pub fn glance<T: Entry>(
     while krylov.steps() < STEPS && !(krylov.steps() > 0 && (krylov.is_closed() || gap > tol)) {
         let block = krylov.block();
         let image = if n <= m { dual.times(&block, monitor)? } else { dual.adjoint(&block, monitor)? };
-        krylov.step(if n <= m { dual.adjoint(&image, monitor)? } else { dual.times(&image, monitor)? });
+        krylov.step(&if n <= m { dual.adjoint(&image, monitor)? } else { dual.times(&image, monitor)? });
         norm = krylov.top().0.sqrt() * (1.0 - ROUNDING);
         gap = sides.gap(sides.dual(norm)).1 * (1.0 - 64.0 * U);
     }

@@ -10,7 +10,6 @@ use super::norm::{Purpose, lanczos};
 use super::residual::wide;
 use super::{Depth, U, gamma};
 use crate::base::certificate::{Certificate, Kind};
-use crate::base::dense::{Matrix, Onto, gemm};
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::sparse::SparseView;
@@ -18,38 +17,38 @@ use crate::base::sum::Sum;
 use crate::completion::CompletionError;
 use crate::completion::entry::Entry;
 use crate::completion::factor::Factor;
+use crate::completion::linear::add;
 use crate::completion::payload::Payload;
 use crate::completion::step::fitted;
 
 /// `S - U V^T`.
-struct Feedback {
+struct Feedback<'a> {
     sparse: Dual,
-    u: Matrix<f64>,
-    v: Matrix<f64>,
+    u: &'a Factor<f64>,
+    v: &'a Factor<f64>,
     low: f64,
 }
 
 /// `y -= left right^T x`.
-fn less(y: &mut Matrix<f64>, left: &Matrix<f64>, right: &Matrix<f64>, x: &Matrix<f64>) {
-    let mut core = Matrix::zeros(right.columns(), x.columns());
-    gemm(&mut core, Onto::Replace, 1.0, right.view().transpose(), x.view());
-    gemm(y, Onto::Add, -1.0, left.view(), core.view());
+fn less(y: &mut Factor<f64>, left: &Factor<f64>, right: &Factor<f64>, x: &Factor<f64>) {
+    let low = left.times(&right.cross(x));
+    add(-1.0, low.as_slice(), y.as_mut_slice());
 }
 
-impl Linear for Feedback {
+impl Linear for Feedback<'_> {
     fn shape(&self) -> (usize, usize) {
         self.sparse.shape()
     }
 
-    fn times(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
+    fn times(&self, x: &Factor<f64>, monitor: &mut Monitor<'_>) -> Result<Factor<f64>, Aborted> {
         let mut y = self.sparse.times(x, monitor)?;
-        less(&mut y, &self.u, &self.v, x);
+        less(&mut y, self.u, self.v, x);
         Ok(y)
     }
 
-    fn adjoint(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
+    fn adjoint(&self, x: &Factor<f64>, monitor: &mut Monitor<'_>) -> Result<Factor<f64>, Aborted> {
         let mut y = self.sparse.adjoint(x, monitor)?;
-        less(&mut y, &self.v, &self.u, x);
+        less(&mut y, self.v, self.u, x);
         Ok(y)
     }
 
@@ -59,7 +58,7 @@ impl Linear for Feedback {
 
     fn terms(&self) -> usize {
         let (m, n) = self.shape();
-        self.sparse.terms() + m + n + 2 * self.u.columns()
+        self.sparse.terms() + m + n + 2 * self.u.width()
     }
 }
 
@@ -118,7 +117,7 @@ pub fn certificate<T: Entry>(
     let span = Span::new(&u, &v, &a, &b)?;
     let low = (low2 + low_slack).max(0.0).sqrt() * (1.0 + 4.0 * U);
     let dual = Dual::new(&entries, &sparse, (&a, &b));
-    let matrix = Feedback { sparse: dual, u: u.to_matrix(u.width()), v: v.to_matrix(v.width()), low };
+    let matrix = Feedback { sparse: dual, u: &u, v: &v, low };
     let primal = (0.5 * (loss.value() + low2 + rounding) + lam * span.nuclear) * (1.0 + 16.0 * U);
     let total = quadratic.value() + low2 + rounding;
     let gain = inner.value() - rounding;

@@ -12,17 +12,18 @@
 //! the wider the block, the less its worst case asks. (Kuczynski & Wozniakowski, SIAM J. Matrix Anal. Appl. 13 (1992)
 //! 1094, have the first bound for b = 1, within a few per cent of y.)
 
-use crate::base::dense::{Matrix, Onto, gemm};
+use crate::base::dense::{Cholesky, Matrix, Onto, Triangle, gemm, solve_triangular};
 use crate::base::rng::Philox;
-use crate::base::sum::norm2;
 use crate::base::view::MatrixView;
+use crate::completion::factor::Factor;
+use crate::completion::linear::{add, dot};
 
 /// Columns of a block: a line of doubles, so that a product reads the matrix once and gathers whole lines.
 pub const WIDTH: usize = 8;
 /// A column of which less is left, next to the largest eigenvalue, is none.
 const CLOSED: f64 = 1e-14;
 /// A column that lost more than this part of itself to those before it is made orthogonal to all of the basis again.
-const CANCELLED: f64 = 1e-3;
+const CANCELLED: f64 = 1e-2;
 /// Halvings that locate a Ritz value.
 const HALVINGS: usize = 64;
 /// Its relative accuracy.
@@ -56,12 +57,16 @@ impl Krylov {
             coupling: f64::INFINITY,
             top: (0.0, 0.0),
         };
-        let mut block = Matrix::zeros(rows, WIDTH);
-        block.as_mut_slice().iter_mut().for_each(|x| *x = rng.normal());
+        let mut block = Matrix::zeros(WIDTH, rows);
+        for c in 0..WIDTH {
+            for i in 0..rows {
+                block.set(c, i, rng.normal());
+            }
+        }
         own.project(&mut block);
         own.project(&mut block);
-        // Its own norms are the scale.
-        let scale = norm2(block.as_slice());
+        // Its own norm is the scale.
+        let scale = dot(block.as_slice(), block.as_slice()).sqrt();
         own.append(block, scale);
         own
     }
@@ -77,67 +82,79 @@ impl Krylov {
     }
 
     /// The block that the operator is applied to next.
-    pub fn block(&self) -> Matrix<f64> {
-        Matrix::from_column_major(
-            self.basis[self.basis.len() - self.rows * WIDTH..].to_vec(),
-            self.rows,
-            WIDTH,
-        )
+    pub fn block(&self) -> Factor<f64> {
+        let mut block = Factor::zeros(self.rows, WIDTH);
+        for c in 0..WIDTH {
+            let column = &self.basis[self.basis.len() - (WIDTH - c) * self.rows..][..self.rows];
+            for (line, &x) in block.as_mut_slice().chunks_exact_mut(WIDTH).zip(column) {
+                line[c] = x;
+            }
+        }
+        block
     }
 
-    /// Takes the basis out of the columns of `x`; what was along it.
+    /// Takes the basis out of the rows of `x`; what was along it.
     fn project(&self, x: &mut Matrix<f64>) -> Matrix<f64> {
         let count = self.count();
-        let mut along = Matrix::zeros(count, x.columns());
+        let mut along = Matrix::zeros(x.rows(), count);
         if count > 0 {
             let basis = MatrixView::column_major(&self.basis, self.rows, count).expect("whole columns");
-            gemm(&mut along, Onto::Replace, 1.0, basis.transpose(), x.view());
-            gemm(x, Onto::Add, -1.0, basis, along.view());
+            gemm(&mut along, Onto::Replace, 1.0, x.view(), basis);
+            gemm(x, Onto::Add, -1.0, along.view(), basis.transpose());
         }
         along
     }
 
-    /// Makes a block orthonormal, column by column, and appends it; the triangle that leads back. A column that is nothing
-    /// next to `scale` becomes zero.
-    fn append(&mut self, mut block: Matrix<f64>, scale: f64) -> [[f64; WIDTH]; WIDTH] {
-        let mut triangle = [[0.0; WIDTH]; WIDTH];
+    /// Makes the rows of a block orthonormal and appends them; the lower triangle that leads back. A row that is nothing next
+    /// to `scale` becomes zero.
+    fn append(&mut self, block: Matrix<f64>, scale: f64) -> Matrix<f64> {
+        let (block, triangle) = match by_gram(&block, scale) {
+            Some(found) => found,
+            None => self.one_by_one(&block, scale),
+        };
         for c in 0..WIDTH {
-            let mut column = block.column(c).to_vec();
-            let before = norm2(&column);
-            for round in 0..3 {
-                for p in 0..c {
-                    let along = dot(block.column(p), &column);
-                    triangle[p][c] += along;
-                    for (x, q) in column.iter_mut().zip(block.column(p)) {
-                        *x -= along * q;
-                    }
-                }
-                // What cancelled brings the rest of the basis back in.
-                if round == 1 {
-                    if norm2(&column) > CANCELLED * before {
-                        break;
-                    }
-                    let mut single = Matrix::from_column_major(column, self.rows, 1);
-                    self.project(&mut single);
-                    self.project(&mut single);
-                    column = single.into_vec();
-                }
-            }
-            let size = norm2(&column);
-            let kept = size > CLOSED * scale;
-            triangle[c][c] = if kept { size } else { 0.0 };
-            let factor = if kept { 1.0 / size } else { 0.0 };
-            for (to, x) in block.column_mut(c).iter_mut().zip(&column) {
-                *to = if kept { x * factor } else { 0.0 };
-            }
+            self.basis.extend(block.as_slice().iter().skip(c).step_by(WIDTH));
         }
-        self.basis.extend_from_slice(block.as_slice());
         triangle
     }
 
+    /// Row by row, with care where one nearly depends on those before it.
+    fn one_by_one(&self, block: &Matrix<f64>, scale: f64) -> (Matrix<f64>, Matrix<f64>) {
+        let mut triangle = Matrix::zeros(WIDTH, WIDTH);
+        let mut done: Vec<Vec<f64>> = Vec::with_capacity(WIDTH);
+        for c in 0..WIDTH {
+            let mut own: Vec<f64> = block.as_slice().iter().skip(c).step_by(WIDTH).copied().collect();
+            let before = dot(&own, &own).sqrt();
+            for round in 0..3 {
+                for (p, q) in done.iter().enumerate() {
+                    let along = dot(q, &own);
+                    triangle.set(c, p, triangle.get(c, p) + along);
+                    add(-along, q, &mut own);
+                }
+                // What cancelled brings the rest of the basis back in.
+                if round == 1 {
+                    if dot(&own, &own).sqrt() > CANCELLED * before {
+                        break;
+                    }
+                    let mut single = Matrix::from_column_major(own, 1, self.rows);
+                    self.project(&mut single);
+                    self.project(&mut single);
+                    own = single.into_vec();
+                }
+            }
+            let size = dot(&own, &own).sqrt();
+            let kept = size > CLOSED * scale;
+            triangle.set(c, c, if kept { size } else { 0.0 });
+            own.iter_mut().for_each(|x| *x = if kept { *x / size } else { 0.0 });
+            done.push(own);
+        }
+        (Matrix::from_fn(WIDTH, self.rows, |c, i| done[c][i]), triangle)
+    }
+
     /// One step: `image` is the operator applied to [`block`](Self::block).
-    pub fn step(&mut self, mut image: Matrix<f64>) {
+    pub fn step(&mut self, image: &Factor<f64>) {
         let first = self.band.len();
+        let mut image = Matrix::from_column_major(image.as_slice().to_vec(), WIDTH, self.rows);
         let along = self.project(&mut image);
         // Rounding brings back what the recurrence has taken out.
         self.project(&mut image);
@@ -146,21 +163,20 @@ impl Krylov {
             let mut column = [0.0; WIDTH + 1];
             for d in 0..WIDTH - c {
                 let (i, j) = (from + c + d, from + c);
-                column[d] = 0.5 * (along.get(i, c) + along.get(j, c + d));
+                column[d] = 0.5 * (along.get(c, i) + along.get(c + d, j));
             }
             self.band.push(column);
         }
         self.steps += 1;
         let scale = self.band.iter().fold(0.0f64, |m, column| m.max(column[0]));
         let triangle = self.append(image, scale.max(f64::MIN_POSITIVE));
-        let mut sum = 0.0;
-        for (p, row) in triangle.iter().enumerate() {
-            for (c, &r) in row.iter().enumerate().skip(p) {
-                // Row p of the next block, column c of this one.
-                self.band[first + c][WIDTH + p - c] = r;
-                sum += r * r;
+        // Row p of the next block, column c of this one.
+        for c in 0..WIDTH {
+            for p in 0..=c {
+                self.band[first + c][WIDTH + p - c] = triangle.get(c, p);
             }
         }
+        let sum = dot(triangle.as_slice(), triangle.as_slice());
         self.coupling = sum.sqrt();
     }
 
@@ -242,16 +258,28 @@ impl Krylov {
     }
 }
 
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (xs, ys) = (x.chunks_exact(8), y.chunks_exact(8));
-    let rest: f64 = xs.remainder().iter().zip(ys.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in xs.zip(ys) {
-        for l in 0..8 {
-            sums[l] += a[l] * b[l];
+/// Orthonormal rows by two Cholesky factorisations of Gram matrices, which loses nothing where no row nearly depends on the
+/// others; `None` elsewhere.
+fn by_gram(block: &Matrix<f64>, scale: f64) -> Option<(Matrix<f64>, Matrix<f64>)> {
+    let mut rows = block.clone();
+    let mut triangle = Matrix::identity(WIDTH);
+    for _ in 0..2 {
+        let mut gram = Matrix::zeros(WIDTH, WIDTH);
+        gemm(&mut gram, Onto::Replace, 1.0, rows.view(), rows.view().transpose());
+        let factor = Cholesky::new(gram.view()).ok()?;
+        let lower = factor.lower();
+        for c in 0..WIDTH {
+            let size = gram.get(c, c).sqrt();
+            if lower.get(c, c) <= CANCELLED * size || size <= CANCELLED * CANCELLED * CANCELLED * scale {
+                return None;
+            }
         }
+        solve_triangular(lower.view(), Triangle::Lower, &mut rows);
+        let before = triangle;
+        triangle = Matrix::zeros(WIDTH, WIDTH);
+        gemm(&mut triangle, Onto::Replace, 1.0, before.view(), lower.view());
     }
-    sums.into_iter().sum::<f64>() + rest
+    Some((rows, triangle))
 }
 
 /// What a unit vector in dimension `d` has in the span of a random block, but with probability `delta` at least, squared.
@@ -274,6 +302,13 @@ mod tests {
     use super::*;
     use crate::base::dense::eigh;
 
+    fn scaled(mut block: Factor<f64>, values: &[f64]) -> Factor<f64> {
+        for (i, value) in values.iter().enumerate() {
+            block.row_mut(i).iter_mut().for_each(|x| *x *= value);
+        }
+        block
+    }
+
     /// Runs on a diagonal operator; all it says after every step.
     fn run(values: &[f64], deflated: usize, seed: u64, steps: usize) -> Vec<(f64, f64, f64)> {
         let n = values.len();
@@ -281,13 +316,7 @@ mod tests {
         let mut krylov = Krylov::new(&q, &mut Philox::new(seed, 1, 1));
         let mut out = Vec::new();
         for _ in 0..steps {
-            let mut block = krylov.block();
-            for l in 0..WIDTH {
-                for (x, value) in block.column_mut(l).iter_mut().zip(values) {
-                    *x *= value;
-                }
-            }
-            krylov.step(block);
+            krylov.step(&scaled(krylov.block(), values));
             let (low, high) = krylov.top();
             out.push((low, high, krylov.above(1e-10, 1e-15)));
             if krylov.is_closed() {
@@ -344,13 +373,7 @@ mod tests {
         let values: Vec<f64> = (0..300).map(|i| (f64::from(i) * 0.37).sin().powi(2)).collect();
         let mut krylov = Krylov::new(&Matrix::zeros(300, 0), &mut Philox::new(9, 1, 1));
         for _ in 0..6 {
-            let mut block = krylov.block();
-            for l in 0..WIDTH {
-                for (x, value) in block.column_mut(l).iter_mut().zip(&values) {
-                    *x *= value;
-                }
-            }
-            krylov.step(block);
+            krylov.step(&scaled(krylov.block(), &values));
         }
         let count = krylov.band.len();
         let basis =

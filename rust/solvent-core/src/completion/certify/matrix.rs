@@ -1,6 +1,5 @@
 //! The dual variable as a sparse matrix, scaled by the penalties of rows and columns, and its products with tall matrices.
 
-use crate::base::dense::Matrix;
 use crate::base::error::Aborted;
 use crate::base::monitor::Monitor;
 use crate::base::sparse::{Sparse, SparseView};
@@ -12,9 +11,9 @@ pub trait Linear {
     /// Rows and columns.
     fn shape(&self) -> (usize, usize);
     /// `M X`.
-    fn times(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted>;
+    fn times(&self, x: &Factor<f64>, monitor: &mut Monitor<'_>) -> Result<Factor<f64>, Aborted>;
     /// `M^T X`.
-    fn adjoint(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted>;
+    fn adjoint(&self, x: &Factor<f64>, monitor: &mut Monitor<'_>) -> Result<Factor<f64>, Aborted>;
     /// Frobenius norm, from above.
     fn norm(&self) -> f64;
     /// Roundings on any path of both products together.
@@ -67,12 +66,12 @@ impl Linear for Dual {
         (self.columns.columns, self.rows.columns)
     }
 
-    fn times(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
-        apply(&self.rows.view(), x, monitor)
+    fn times(&self, x: &Factor<f64>, monitor: &mut Monitor<'_>) -> Result<Factor<f64>, Aborted> {
+        product(self.rows.view(), &self.rows.data, x, monitor)
     }
 
-    fn adjoint(&self, x: &Matrix<f64>, monitor: &mut Monitor<'_>) -> Result<Matrix<f64>, Aborted> {
-        apply(&self.columns.view(), x, monitor)
+    fn adjoint(&self, x: &Factor<f64>, monitor: &mut Monitor<'_>) -> Result<Factor<f64>, Aborted> {
+        product(self.columns.view(), &self.columns.data, x, monitor)
     }
 
     fn norm(&self) -> f64 {
@@ -82,14 +81,4 @@ impl Linear for Dual {
     fn terms(&self) -> usize {
         self.longest_row + self.longest_column
     }
-}
-
-/// A product with all columns at once: every entry is read once.
-fn apply(
-    a: &SparseView<'_, f64>,
-    x: &Matrix<f64>,
-    monitor: &mut Monitor<'_>,
-) -> Result<Matrix<f64>, Aborted> {
-    let out = product(*a, a.data(), &Factor::from_matrix(x), monitor)?;
-    Ok(out.to_matrix(x.columns()))
 }

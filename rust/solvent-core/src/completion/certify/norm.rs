@@ -8,6 +8,7 @@ use crate::base::dense::{Cholesky, Matrix, Onto, eigh, gemm};
 use crate::base::monitor::Monitor;
 use crate::base::rng::Philox;
 use crate::completion::CompletionError;
+use crate::completion::factor::Factor;
 
 /// An upper bound of `|M|_2`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -146,8 +147,10 @@ impl Corner {
         if k == 0 {
             return Ok(Self { own: 0.0, coupling: 0.0, away: 0.0 });
         }
-        let mut image = if flip { m.adjoint(near, monitor)? } else { m.times(near, monitor)? };
-        let mut back = if flip { m.times(&image, monitor)? } else { m.adjoint(&image, monitor)? };
+        let near_rows = Factor::from_matrix(near);
+        let image = if flip { m.adjoint(&near_rows, monitor)? } else { m.times(&near_rows, monitor)? };
+        let back = if flip { m.times(&image, monitor)? } else { m.adjoint(&image, monitor)? };
+        let (mut image, mut back) = (image.to_matrix(k), back.to_matrix(k));
         let own = top_square(&image)?;
         for (x, basis) in [(&mut back, near), (&mut image, far)] {
             let mut along = Matrix::zeros(basis.columns(), k);
@@ -200,7 +203,7 @@ pub fn lanczos<M: Linear>(
         loop {
             let block = krylov.block();
             let image = if flip { m.adjoint(&block, monitor)? } else { m.times(&block, monitor)? };
-            krylov.step(if flip { m.times(&image, monitor)? } else { m.adjoint(&image, monitor)? });
+            krylov.step(&if flip { m.times(&image, monitor)? } else { m.adjoint(&image, monitor)? });
             steps = krylov.steps();
             let last = krylov.is_closed() || steps >= MOST_STEPS;
             if !last && (steps < FIRST || !(steps - FIRST).is_multiple_of(EVERY)) {

@@ -141,7 +141,8 @@ def gap(answer, problem):
     r = problem.y.astype(WIDE) - X[i, j]
     parts = np.abs(answer.U * answer.S).astype(WIDE) @ np.abs(answer.V.T).astype(WIDE) + np.abs(X)
     y = np.abs(problem.y.astype(WIDE))
-    slack = 16 * 2.0**-53 * np.sum(w * (y + abs(answer.mean) + parts[i, j]) * (y + abs(answer.mean)))
+    # What the dual value changes by with z, term by term.
+    pull = y + abs(answer.mean)
     F = np.sum(w * loss(r, delta)) / 2
     F = F + lam * nuclear_norm(np.sqrt(a)[:, None] * low_rank_part(answer) * np.sqrt(b))
     z = w * psi(r, delta)
@@ -153,6 +154,8 @@ def gap(answer, problem):
             sums = np.zeros(c.size, WIDE)
             np.add.at(sums, at, z)
             quad = quad + np.sum(sums**2 / np.where(c > 0, c, 1)) / lam
+            pull = pull + np.abs(sums[at]) / (c[at] * lam)
+    slack = 16 * 2.0**-53 * np.sum(w * (y + abs(answer.mean) + parts[i, j]) * pull)
     M = np.zeros(problem.shape, WIDE)
     M[i, j] = z / np.sqrt(a[i] * b[j])
     size = norm(M)

@@ -47,7 +47,8 @@ pub fn glance<T: Entry>(
     let sides = Sides::new(evidence, payload, residuals, (&a, &b), (&dual, nuclear));
     let (m, n) = dual.shape();
     let none = Matrix::zeros(m.min(n), 0);
-    let mut krylov = Krylov::new(&none, &mut Philox::new(SEED, 0, 0));
+    let noise = 4.0 * U * dual.norm() * dual.norm();
+    let mut krylov = Krylov::new(&none, noise, &mut Philox::new(SEED, 0, 0));
     let mut gap = 0.0;
     let mut norm = 0.0;
     while krylov.steps() < STEPS && !(krylov.steps() > 0 && (krylov.is_closed() || gap > tol)) {

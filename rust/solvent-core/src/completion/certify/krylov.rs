@@ -24,6 +24,8 @@ pub const WIDTH: usize = 8;
 const CLOSED: f64 = 1e-14;
 /// A column that lost more than this part of itself to those before it is made orthogonal to all of the basis again.
 const CANCELLED: f64 = 1e-2;
+/// Rows no larger than so many times what counts as nothing are taken one by one.
+const SAFE: f64 = 1e6;
 /// Halvings that locate a Ritz value.
 const HALVINGS: usize = 64;
 /// Its relative accuracy.
@@ -38,15 +40,19 @@ pub struct Krylov {
     /// Element (j + d, j) of the projected operator, for d = 0..=WIDTH.
     band: Vec<[f64; WIDTH + 1]>,
     steps: usize,
-    /// Frobenius norm of the last coupling.
+    /// Frobenius norm of the last coupling, what was dropped of it included.
     coupling: f64,
+    /// Whether nothing was kept of it.
+    closed: bool,
+    /// What images are no larger than is rounding: made a direction of its own, it would bring back what is deflated.
+    noise: f64,
     /// The largest Ritz value, from below and from above.
     top: (f64, f64),
 }
 
 impl Krylov {
-    /// From a random block outside the span of orthonormal columns.
-    pub fn new(deflated: &Matrix<f64>, rng: &mut Philox) -> Self {
+    /// From a random block outside the span of orthonormal columns; `noise` is the rounding of the operator's images.
+    pub fn new(deflated: &Matrix<f64>, noise: f64, rng: &mut Philox) -> Self {
         let rows = deflated.rows();
         let mut own = Self {
             rows,
@@ -55,6 +61,8 @@ impl Krylov {
             band: Vec::new(),
             steps: 0,
             coupling: f64::INFINITY,
+            closed: false,
+            noise,
             top: (0.0, 0.0),
         };
         let mut block = Matrix::zeros(WIDTH, rows);
@@ -67,7 +75,7 @@ impl Krylov {
         own.project(&mut block);
         // Its own norm is the scale.
         let scale = dot(block.as_slice(), block.as_slice()).sqrt();
-        own.append(block, scale);
+        own.append(block, CLOSED * scale);
         own
     }
 
@@ -105,12 +113,12 @@ impl Krylov {
         along
     }
 
-    /// Makes the rows of a block orthonormal and appends them; the lower triangle that leads back. A row that is nothing next
-    /// to `scale` becomes zero.
-    fn append(&mut self, block: Matrix<f64>, scale: f64) -> Matrix<f64> {
-        let (block, triangle) = match by_gram(&block, scale) {
+    /// Makes the rows of a block orthonormal and appends them; the lower triangle that leads back. A row of which no more than
+    /// `floor` is left becomes zero.
+    fn append(&mut self, block: Matrix<f64>, floor: f64) -> Matrix<f64> {
+        let (block, triangle) = match by_gram(&block, floor) {
             Some(found) => found,
-            None => self.one_by_one(&block, scale),
+            None => self.one_by_one(&block, floor),
         };
         for c in 0..WIDTH {
             self.basis.extend(block.as_slice().iter().skip(c).step_by(WIDTH));
@@ -119,7 +127,7 @@ impl Krylov {
     }
 
     /// Row by row, with care where one nearly depends on those before it.
-    fn one_by_one(&self, block: &Matrix<f64>, scale: f64) -> (Matrix<f64>, Matrix<f64>) {
+    fn one_by_one(&self, block: &Matrix<f64>, floor: f64) -> (Matrix<f64>, Matrix<f64>) {
         let mut triangle = Matrix::zeros(WIDTH, WIDTH);
         let mut done: Vec<Vec<f64>> = Vec::with_capacity(WIDTH);
         for c in 0..WIDTH {
@@ -143,7 +151,7 @@ impl Krylov {
                 }
             }
             let size = dot(&own, &own).sqrt();
-            let kept = size > CLOSED * scale;
+            let kept = size > floor;
             triangle.set(c, c, if kept { size } else { 0.0 });
             own.iter_mut().for_each(|x| *x = if kept { *x / size } else { 0.0 });
             done.push(own);
@@ -169,20 +177,23 @@ impl Krylov {
         }
         self.steps += 1;
         let scale = self.band.iter().fold(0.0f64, |m, column| m.max(column[0]));
-        let triangle = self.append(image, scale.max(f64::MIN_POSITIVE));
+        let floor = (CLOSED * scale).max(self.noise).max(f64::MIN_POSITIVE);
+        let triangle = self.append(image, floor);
         // Row p of the next block, column c of this one.
         for c in 0..WIDTH {
             for p in 0..=c {
                 self.band[first + c][WIDTH + p - c] = triangle.get(c, p);
             }
         }
-        let sum = dot(triangle.as_slice(), triangle.as_slice());
-        self.coupling = sum.sqrt();
+        let kept = dot(triangle.as_slice(), triangle.as_slice());
+        let dropped = (0..WIDTH).filter(|&c| triangle.get(c, c) == 0.0).count() as f64;
+        self.coupling = (kept + dropped * floor * floor).sqrt();
+        self.closed = dropped == WIDTH as f64;
     }
 
     /// Whether no direction is left.
     pub fn is_closed(&self) -> bool {
-        self.coupling == 0.0
+        self.closed
     }
 
     /// The largest Ritz value from below and from above, to the last digits.
@@ -260,7 +271,7 @@ impl Krylov {
 
 /// Orthonormal rows by two Cholesky factorisations of Gram matrices, which loses nothing where no row nearly depends on the
 /// others; `None` elsewhere.
-fn by_gram(block: &Matrix<f64>, scale: f64) -> Option<(Matrix<f64>, Matrix<f64>)> {
+fn by_gram(block: &Matrix<f64>, floor: f64) -> Option<(Matrix<f64>, Matrix<f64>)> {
     let mut rows = block.clone();
     let mut triangle = Matrix::identity(WIDTH);
     for _ in 0..2 {
@@ -270,7 +281,7 @@ fn by_gram(block: &Matrix<f64>, scale: f64) -> Option<(Matrix<f64>, Matrix<f64>)
         let lower = factor.lower();
         for c in 0..WIDTH {
             let size = gram.get(c, c).sqrt();
-            if lower.get(c, c) <= CANCELLED * size || size <= CANCELLED * CANCELLED * CANCELLED * scale {
+            if lower.get(c, c) <= CANCELLED * size || size <= SAFE * floor {
                 return None;
             }
         }
@@ -313,7 +324,7 @@ mod tests {
     fn run(values: &[f64], deflated: usize, seed: u64, steps: usize) -> Vec<(f64, f64, f64)> {
         let n = values.len();
         let q = Matrix::from_fn(n, deflated, |i, l| if i == l { 1.0 } else { 0.0 });
-        let mut krylov = Krylov::new(&q, &mut Philox::new(seed, 1, 1));
+        let mut krylov = Krylov::new(&q, 1e-16, &mut Philox::new(seed, 1, 1));
         let mut out = Vec::new();
         for _ in 0..steps {
             krylov.step(&scaled(krylov.block(), values));
@@ -358,6 +369,29 @@ mod tests {
     }
 
     #[test]
+    fn nothing_but_rounding_outside_the_deflated_columns() {
+        // What is deflated is all there is: images are rounding, and their directions must not bring it back.
+        for seed in 0..10 {
+            let n = 400;
+            let mut rng = Philox::new(seed, 4, 0);
+            let mut v: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+            let size = dot(&v, &v).sqrt();
+            v.iter_mut().for_each(|x| *x /= size);
+            let q = Matrix::from_column_major(v.clone(), n, 1);
+            let mut krylov = Krylov::new(&q, 4.0 * f64::EPSILON, &mut Philox::new(seed, 1, 1));
+            for _ in 0..12 {
+                let block = krylov.block();
+                let along = block.cross(&Factor::from_matrix(&q));
+                krylov.step(&Factor::from_fn(n, WIDTH, |i, l| v[i] * along.get(l, 0)));
+                assert!(krylov.top().1 < 1e-20 && krylov.above(1e-10, 1e-15) < 1e-9, "{seed}");
+                if krylov.is_closed() {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
     fn spaces_smaller_than_a_block() {
         for n in 1..=20 {
             let values: Vec<f64> = (0..n).map(|i| 1.0 / (1.0 + i as f64)).collect();
@@ -371,7 +405,7 @@ mod tests {
     #[test]
     fn ritz_values_are_those_of_the_dense_matrix() {
         let values: Vec<f64> = (0..300).map(|i| (f64::from(i) * 0.37).sin().powi(2)).collect();
-        let mut krylov = Krylov::new(&Matrix::zeros(300, 0), &mut Philox::new(9, 1, 1));
+        let mut krylov = Krylov::new(&Matrix::zeros(300, 0), 0.0, &mut Philox::new(9, 1, 1));
         for _ in 0..6 {
             krylov.step(&scaled(krylov.block(), &values));
         }
@@ -393,7 +427,7 @@ mod tests {
             let (mut missed, draws) = (0, 2000);
             let tau = share(d, 0.1);
             for seed in 0..draws {
-                let krylov = Krylov::new(&Matrix::zeros(d, 0), &mut Philox::new(seed, 3, 1));
+                let krylov = Krylov::new(&Matrix::zeros(d, 0), 0.0, &mut Philox::new(seed, 3, 1));
                 let along: f64 = (0..WIDTH).map(|l| krylov.basis[l * d] * krylov.basis[l * d]).sum();
                 missed += usize::from(along < tau);
             }

@@ -198,7 +198,8 @@ pub fn lanczos<M: Linear>(
     if near.rows() > k {
         failure = delta;
         // Block 1: random starts of a run use block 0 of the same streams.
-        let mut krylov = Krylov::new(near, &mut Philox::new(seed, evaluation, 1));
+        let noise = 4.0 * U * m.norm() * m.norm();
+        let mut krylov = Krylov::new(near, noise, &mut Philox::new(seed, evaluation, 1));
         rest = f64::INFINITY;
         loop {
             let block = krylov.block();

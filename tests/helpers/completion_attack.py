@@ -141,6 +141,9 @@ def gap(answer, problem):
     r = problem.y.astype(WIDE) - X[i, j]
     parts = np.abs(answer.U * answer.S).astype(WIDE) @ np.abs(answer.V.T).astype(WIDE) + np.abs(X)
     y = np.abs(problem.y.astype(WIDE))
+    if answer.bias_row is not None:
+        # Biases that cancel round as what they are.
+        parts = parts + np.abs(answer.bias_row)[:, None] + np.abs(answer.bias_col)
     # What the dual value changes by with z, term by term.
     pull = y + abs(answer.mean)
     F = np.sum(w * loss(r, delta)) / 2
@@ -163,7 +166,7 @@ def gap(answer, problem):
     if delta is not None:
         most = min(most, WIDE(1))
     t = min(max(inner / quad, WIDE(0)), most) if quad > 0 else WIDE(0)
-    return F, F - max(t * inner - t * t / 2 * quad, WIDE(0)), slack
+    return F, F - max(t * inner - t * t / 2 * quad, WIDE(0)), slack * (1 + t)
 
 
 def nuclear(rng, deep=False):

@@ -259,7 +259,8 @@ impl Krylov {
     /// At least the operator's largest eigenvalue, but with probability `delta`; `noise` is what rounding may have left of
     /// the coupling.
     pub fn above(&mut self, delta: f64, noise: f64) -> f64 {
-        let xi = self.top().1;
+        // Rows that were dropped count as a change of the operator.
+        let xi = self.top().1 + 3.0 * self.noise;
         let tau = share(self.rows - self.deflated.min(self.rows), delta);
         let angle = ((1.0 - tau) / tau).sqrt();
         let y = (angle.asinh() / (2.0 * self.steps as f64 - 1.0)).sinh();

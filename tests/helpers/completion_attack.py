@@ -263,7 +263,9 @@ def fit(rng, deep=False):
 def beyond_dense(rng):
     """Rows, columns, values and shape of a hostile matrix beyond what norms are computed densely for."""
     m, n = (int(x) for x in rng.integers(201, 300, 2))
-    kind = ("full", "sparse", "identity", "spectrum", "cluster", "one row", "blocks", "rank one")[rng.integers(8)]
+    kind = ("full", "sparse", "identity", "spectrum", "cluster", "one row", "blocks", "rank one")[
+        rng.integers(8)
+    ]
     mask = rng.random((m, n)) < (1.0 if kind in ("full", "identity") else rng.uniform(0.02, 0.9))
     Y = rng.standard_normal((m, n))
     if kind == "identity":
@@ -300,7 +302,9 @@ def lanczos(rng, deep=False):
         lam = float(np.sqrt(y.size) * 10.0 ** rng.uniform(-2, 0.5))
         M[i, j] = C
         sweeps = int(rng.choice([1, 3, 20]))
-        result = completion.implicit_als((i, j, C), rank, shape=shape, lam=lam, maxiter=sweeps, rng=seed, tol=1e-6)
+        result = completion.implicit_als(
+            (i, j, C), rank, shape=shape, lam=lam, maxiter=sweeps, rng=seed, tol=1e-6
+        )
         X = low_rank_part(result)
         Z = np.where(M > 0, 1 + M, 1).astype(WIDE) * ((M > 0) - X)
         found = Found(result.status)
@@ -311,7 +315,9 @@ def lanczos(rng, deep=False):
         lam = float(np.linalg.norm(M / np.abs(M).max(), 2) * np.abs(M).max() * 10.0 ** rng.uniform(-2.5, 0.2))
         options = {"lam_scaling": "count" if count else "none", "lam": lam, "weights": w}
         sweeps = int(rng.choice([1, 3, 30]))
-        result = completion.complete((i, j, y), rank, shape=shape, maxiter=sweeps, rng=seed, tol=1e-7, **options)
+        result = completion.complete(
+            (i, j, y), rank, shape=shape, maxiter=sweeps, rng=seed, tol=1e-7, **options
+        )
         found = Found(result.status)
         if result.rank == 0:
             return found
@@ -328,7 +334,9 @@ def lanczos(rng, deep=False):
         # What rounding leaves of a residual of zero is not the certificate's.
         truth = norm(Z) * (1 - 64 * UNIT) - 2.0**-50 * np.sqrt(np.sum(Z**2)) * (c.failure_probability > 0)
         stated = WIDE(c.parts["norm_ratio"]) * WIDE(answer.lam)
-        found.claim(stated >= truth, f"{name}: norm {float(stated)!r} below {float(truth)!r}, {c.failure_probability}")
+        found.claim(
+            stated >= truth, f"{name}: norm {float(stated)!r} below {float(truth)!r}, {c.failure_probability}"
+        )
         if truth > 0:
             found.ratios.append(float(stated / truth))
     return found

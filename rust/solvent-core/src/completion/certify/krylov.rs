@@ -366,7 +366,8 @@ mod tests {
             let last = found.last().expect("a step");
             assert!(last.2 >= top * (1.0 - 1e-13) && last.2 <= top * (1.0 + 1e-6), "{last:?}");
         }
-        assert_eq!(run(&[0.0; 50], 0, 1, 3).last().expect("a step").2, 0.0);
+        // Of nothing only the stated rounding is left.
+        assert!(run(&[0.0; 50], 0, 1, 3).last().expect("a step").2 < 1e-12);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! and the rule that gave it.
 
 use super::CompletionError;
-use super::certify::{Depth, Evidence, certify};
+use super::certify::glance::{Glance, glance};
+use super::certify::residual::Residuals;
+use super::certify::{Depth, Evidence, certify, certify_with};
 use super::entry::Entry;
 use super::options::{Certify, Options};
 use super::payload::Payload;
@@ -67,29 +69,62 @@ impl<'a, T: Entry> Ending<'a, T> {
         (self.status, self.rule) = (None, None);
     }
 
+    fn evidence(&self) -> Evidence<'a, T> {
+        let problem = self.problem;
+        Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty }
+    }
+
     fn certificate(
         &mut self,
         payload: &Payload<T>,
+        residuals: Option<&Residuals>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Certificate, CompletionError> {
         self.evaluations += 1;
-        let problem = self.problem;
-        let evidence = Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty };
+        let evidence = self.evidence();
         let depth = Depth {
             full: self.options.certify == Certify::Full,
             seed: self.options.seed,
             evaluation: self.evaluations,
             tol: self.tol,
         };
-        certify(&evidence, payload, depth, monitor)
+        match residuals {
+            Some(residuals) => certify_with(&evidence, payload, residuals, depth, monitor),
+            None => certify(&evidence, payload, depth, monitor),
+        }
     }
 
     /// Judges the present iterate; its bound.
     pub fn judge(&mut self, payload: Payload<T>, monitor: &mut Monitor<'_>) -> Result<f64, CompletionError> {
-        let certificate = self.certificate(&payload, monitor)?;
+        let certificate = self.certificate(&payload, None, monitor)?;
         let bound = certificate.bound;
         self.judged = Some((payload, certificate));
         Ok(bound)
+    }
+
+    /// The same where the residuals are at hand.
+    pub fn judge_with(
+        &mut self,
+        payload: &Payload<T>,
+        residuals: &Residuals,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<f64, CompletionError> {
+        let certificate = self.certificate(payload, Some(residuals), monitor)?;
+        let bound = certificate.bound;
+        self.judged = Some((payload.clone(), certificate));
+        Ok(bound)
+    }
+
+    /// The residuals of an iterate, and what a glance says of its gap.
+    pub fn glance(
+        &self,
+        payload: &Payload<T>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(Residuals, Glance), CompletionError> {
+        let evidence = self.evidence();
+        let residuals = Residuals::new(&evidence, payload, monitor)?;
+        let glance = glance(&evidence, payload, &residuals, self.tol, monitor)?;
+        Ok((residuals, glance))
     }
 
     /// Counts an iterate by its error at the held-out entries.
@@ -138,7 +173,7 @@ impl<'a, T: Entry> Ending<'a, T> {
             (Some(own), Certify::None) => (own, None),
             (None, Certify::None) => (payload()?, None),
             (Some(own), _) => {
-                let certificate = self.certificate(&own, &mut monitor)?;
+                let certificate = self.certificate(&own, None, &mut monitor)?;
                 (own, Some(certificate))
             }
             (None, _) => {
@@ -146,7 +181,7 @@ impl<'a, T: Entry> Ending<'a, T> {
                     Some(judged) => judged,
                     None => {
                         let last = payload()?;
-                        let certificate = self.certificate(&last, &mut monitor)?;
+                        let certificate = self.certificate(&last, None, &mut monitor)?;
                         (last, certificate)
                     }
                 };

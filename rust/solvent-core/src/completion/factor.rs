@@ -159,20 +159,20 @@ impl<T: Entry> Factor<T> {
     /// `self · b`, `b` of `self.width()` rows or fewer (the columns beyond count as zero).
     #[must_use]
     pub fn times(&self, b: &Matrix<T>) -> Self {
+        // Whole lines, from the left: a line is a column of the transpose.
         let mut product = Self::zeros(self.rows, b.columns());
-        // The transpose of `b`, so that the inner loop runs along a row of the product.
-        let rows: Vec<Vec<T>> =
-            (0..b.rows()).map(|p| (0..b.columns()).map(|l| b.get(p, l)).collect()).collect();
-        for i in 0..self.rows {
-            let from = &self.as_slice()[i * self.stride..(i + 1) * self.stride];
-            let to = &mut product.row_mut(i)[..b.columns()];
-            for (x, row) in from.iter().zip(&rows) {
-                for (y, &z) in to.iter_mut().zip(row) {
-                    *y += *x * z;
-                }
-            }
-        }
+        let whole = Matrix::from_fn(product.stride, self.stride, |l, p| {
+            if p < b.rows() && l < b.columns() { b.get(p, l) } else { T::ZERO }
+        });
+        let mut lines = Matrix::zeros(product.stride, self.rows);
+        gemm(&mut lines, Onto::Replace, T::ONE, whole.view(), self.transposed());
+        product.as_mut_slice().copy_from_slice(lines.as_slice());
         product
+    }
+
+    /// The transpose, padding included.
+    fn transposed(&self) -> MatrixView<'_, T> {
+        MatrixView::column_major(self.as_slice(), self.stride, self.rows).expect("rows of whole lines")
     }
 
     /// Another basis for the first columns: these times a square matrix.
@@ -189,24 +189,15 @@ impl<T: Entry> Factor<T> {
             }
         });
         let mut turned = Matrix::zeros(stride, rows);
-        let lines = MatrixView::column_major(self.as_slice(), stride, rows).expect("rows of whole lines");
-        gemm(&mut turned, Onto::Replace, T::ONE, whole.view(), lines);
+        gemm(&mut turned, Onto::Replace, T::ONE, whole.view(), self.transposed());
         self.as_mut_slice().copy_from_slice(turned.as_slice());
     }
 
     /// `self^T · other`, both with their first `width` columns.
     pub fn cross(&self, other: &Self) -> Matrix<T> {
-        let (w, v) = (self.width, other.width);
-        let mut product = vec![T::ZERO; w * v];
-        for i in 0..self.rows {
-            let (a, b) = (self.row(i), &other.row(i)[..v]);
-            for (l, &x) in a[..w].iter().enumerate() {
-                for (y, &z) in product[l * v..(l + 1) * v].iter_mut().zip(b) {
-                    *y += x * z;
-                }
-            }
-        }
-        Matrix::from_fn(w, v, |i, j| product[i * v + j])
+        let mut product = Matrix::zeros(self.stride, other.stride);
+        gemm(&mut product, Onto::Replace, T::ONE, self.transposed(), other.transposed().transpose());
+        Matrix::from_fn(self.width, other.width, |i, j| product.get(i, j))
     }
 
     /// The sum of the squares.

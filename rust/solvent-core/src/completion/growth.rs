@@ -62,13 +62,12 @@ fn outside(basis: &Matrix<f64>, x: &mut [f64]) -> f64 {
 /// has not settled lies below lam where the singular value is just above.
 pub fn refit<T: Entry>(
     problem: &Problem<'_, T>,
-    payload: &Payload<T>,
+    (payload, residuals): (&Payload<T>, &Residuals),
     most: usize,
     (constant, stuck): (f64, usize),
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Pair<T>>, CompletionError> {
     let evidence = Evidence { entries: problem.rows, weights: problem.weights, penalty: problem.penalty };
-    let residuals = Residuals::new(&evidence, payload, monitor)?;
     let (a, b) = penalties(&evidence);
     let entries = problem.rows;
     let lam = problem.penalty.lam * residuals.unit;

@@ -29,6 +29,7 @@ pub mod init;
 pub mod irls;
 pub mod kernels;
 pub mod linear;
+mod looks;
 pub mod options;
 pub mod payload;
 pub mod polish;

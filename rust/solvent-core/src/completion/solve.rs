@@ -18,8 +18,8 @@ use super::align::{basis, moment};
 use super::ending::Ending;
 use super::entry::Entry;
 use super::factor::Factor;
-use super::growth::refit;
 use super::kernels::row::{Half, Inner, Tally};
+use super::looks::Looks;
 use super::options::{Certify, Options, Solver};
 use super::payload::{Payload, payload};
 use super::polish::Polish;
@@ -41,10 +41,6 @@ const CUT: f64 = 1e-7;
 pub(super) const PATIENCE: usize = 20;
 /// Sweeps over which a residual that no longer falls is noise.
 pub(super) const NOISE_WINDOW: usize = 5;
-/// Looks at the gap in a row without progress that end a run.
-const STUCK: usize = 12;
-/// Sweeps between two looks at the gap.
-const BETWEEN: u64 = 10;
 
 /// What every iteration reports.
 pub const EXTRAS: [&str; 5] = ["objective", "residual", "lam", "holdout", "cg_steps"];
@@ -83,12 +79,12 @@ pub struct Als<'a, T: Entry> {
     /// Relative residual.
     pub(super) rel: f64,
     objective: f64,
-    measure: f64,
+    pub(super) measure: f64,
     pub(super) recent: VecDeque<f64>,
     pub(super) sweeps: u64,
     /// How it ends.
     pub(super) ending: Ending<'a, T>,
-    looked: u64,
+    pub(super) looked: u64,
     zero: bool,
     /// Whether a run that hardly advances ends early, for another iteration to try.
     pub hand_over: bool,
@@ -101,10 +97,17 @@ pub struct Als<'a, T: Entry> {
     pub(super) decrease: f64,
     /// Relative residuals of the last sweeps.
     pub(super) trail: VecDeque<f64>,
-    /// The bound after the last real progress, evaluations since then, and the sweep it was found at.
-    least: f64,
-    stuck: usize,
+    /// The bound after the last real progress, looks since then, and the sweep it was found at.
+    pub(super) least: f64,
+    pub(super) stuck: usize,
     fresh: u64,
+    /// Multiplications so far,
+    pub(super) work: f64,
+    /// and what looks at the gap have to wait for.
+    pub(super) looks: Looks,
+    /// Room: V before the sweep, and the designs of both halves.
+    before: Factor<T>,
+    designs: [Factor<T>; 2],
 }
 
 impl<'a, T: Entry> Als<'a, T> {
@@ -147,6 +150,10 @@ impl<'a, T: Entry> Als<'a, T> {
             least: f64::INFINITY,
             stuck: 0,
             fresh: 0,
+            work: 0.0,
+            looks: Looks::default(),
+            before: Factor::zeros(0, 0),
+            designs: [Factor::zeros(0, 0), Factor::zeros(0, 0)],
         }
     }
 
@@ -160,11 +167,11 @@ impl<'a, T: Entry> Als<'a, T> {
         if self.target > 0.0 { self.target } else { (1e-15 * 0.3 * self.sigma).max(gauge) }
     }
 
-    /// A factor as the other side's design: the constant in place of its biases, which become an offset.
-    fn design(&self, x: &Factor<T>) -> (Factor<T>, Option<Vec<T>>) {
-        let mut design = x.clone();
+    /// Makes a factor the other side's design: the constant in place of its biases, which become an offset.
+    fn make_design(&self, x: &Factor<T>, design: &mut Factor<T>) -> Option<Vec<T>> {
+        design.clone_from(x);
         if !self.bias() {
-            return (design, None);
+            return None;
         }
         let c = T::from_f64(self.constant);
         let mut offset = Vec::with_capacity(x.rows());
@@ -173,10 +180,10 @@ impl<'a, T: Entry> Als<'a, T> {
             offset.push(row[self.k] * c);
             row[self.k] = c;
         }
-        (design, Some(offset))
+        Some(offset)
     }
 
-    fn inner(&self) -> Inner {
+    pub(super) fn inner(&self) -> Inner {
         let direct = match self.options.solver {
             Solver::Auto => self.u.width() <= DIRECT,
             Solver::Cholesky => true,
@@ -215,7 +222,9 @@ impl<'a, T: Entry> Als<'a, T> {
     /// One half: rows (for `self.ahead`) or columns (for U).
     fn half(&mut self, rows: bool, monitor: &mut Monitor<'_>) -> Result<Tally, Aborted> {
         let problem = self.problem;
-        let (design, offset) = self.design(if rows { &self.ahead } else { &self.u });
+        let room = &mut self.designs[usize::from(rows)];
+        let mut design = std::mem::replace(room, Factor::zeros(0, 0));
+        let offset = self.make_design(if rows { &self.ahead } else { &self.u }, &mut design);
         let inner = self.inner();
         let moment = matches!(inner, Inner::Cg { .. }).then(|| moment(&design));
         let half = Half {
@@ -236,14 +245,16 @@ impl<'a, T: Entry> Als<'a, T> {
             moment: moment.as_deref(),
         };
         let out = if rows { &mut self.u } else { &mut self.v };
-        if self.options.sketch {
+        let tally = if self.options.sketch {
             sketched_half_sweep(&half, out, monitor)
         } else {
             half_sweep(&half, out, monitor)
-        }
+        };
+        self.designs[usize::from(rows)] = design;
+        tally
     }
 
-    fn payload(&self) -> Result<Payload<T>, CompletionError> {
+    pub(super) fn payload(&self) -> Result<Payload<T>, CompletionError> {
         let problem = self.problem;
         if self.zero {
             return Ok(Payload::zero(problem.shape(), self.bias(), problem.mean));
@@ -278,11 +289,6 @@ impl<'a, T: Entry> Als<'a, T> {
         self.beta = (1.08 * self.beta).min(3.0);
     }
 
-    /// Whether a duality gap judges the answer.
-    fn closes_gap(&self) -> bool {
-        self.target > 0.0 && !self.problem.penalty.nonneg
-    }
-
     /// Root mean square error at the held-out entries.
     fn held_rmse(&self) -> f64 {
         let Some(held) = &self.options.held else { return f64::NAN };
@@ -298,23 +304,6 @@ impl<'a, T: Entry> Als<'a, T> {
             sum += r * r;
         }
         (sum / held.values.len().max(1) as f64).sqrt()
-    }
-
-    /// Whether it is time for a certified evaluation.
-    fn is_due(&self, decrease: f64) -> bool {
-        if self.options.certify == Certify::None || self.tol == 0.0 {
-            return false;
-        }
-        let penalty = &self.problem.penalty;
-        if penalty.lam == 0.0 && !penalty.nonneg {
-            let wait = if self.polishing { 1 } else { NOISE_WINDOW as u64 };
-            let settled = self.is_flat(NOISE_WINDOW, 0.01) && self.sweeps >= self.looked + wait;
-            return self.rel <= 0.999 * self.tol || settled;
-        }
-        let settled = self.ridge <= self.floor() * (1.0 + 1e-12);
-        let waited = self.sweeps - self.looked;
-        let patience = if self.polishing { 2 } else { BETWEEN };
-        settled && (waited >= patience && decrease < self.tol.max(1e-13) || waited >= 4 * BETWEEN)
     }
 }
 
@@ -346,11 +335,15 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         {
             // A ridge so large that nothing is left: no sweep would ever reach zero exactly.
             self.zero = true;
-            let bound = self.ending.judge(self.payload()?, monitor)?;
-            if bound <= self.tol {
-                return Ok(Some(bound));
+            let payload = self.payload()?;
+            let (residuals, glance) = self.ending.glance(&payload, monitor)?;
+            if glance.gap <= self.tol {
+                let bound = self.ending.judge_with(&payload, &residuals, monitor)?;
+                if bound <= self.tol {
+                    return Ok(Some(bound));
+                }
+                self.ending.judged = None;
             }
-            self.ending.judged = None;
             self.zero = false;
         }
         self.begin(monitor)?;
@@ -367,7 +360,8 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         }
         self.ending.judged = None;
         self.align(monitor)?;
-        let before = self.v.clone();
+        let mut before = std::mem::replace(&mut self.before, Factor::zeros(0, 0));
+        before.clone_from(&self.v);
         let polished = self.polished(monitor)?;
         self.polishing = polished.is_some();
         let (rows, columns) = match polished {
@@ -394,6 +388,8 @@ impl<T: Entry> Method<5> for Als<'_, T> {
             self.recent.pop_front();
         }
         self.extrapolate(&before, progress && self.sweeps > 1);
+        self.before = before;
+        self.work += self.work_of(self.polishing, (rows.steps + columns.steps, rows.rows + columns.rows));
         self.measure = measure;
         let lam = self.ridge / problem.unit;
         if self.ridge > self.floor() {
@@ -415,23 +411,13 @@ impl<T: Entry> Method<5> for Als<'_, T> {
         let mut bound = None;
         if self.is_due(decrease.abs()) {
             self.looked = self.sweeps;
-            let found = self.ending.judge(self.payload()?, monitor)?;
-            bound = Some(found);
-            if !self.closes_gap() && found <= 0.99 * self.least {
-                (self.least, self.fresh) = (found, self.sweeps);
-            }
-            if found > self.tol && self.closes_gap() {
-                // Evaluations that bring nothing, steps in between included, end the run.
-                if found > 0.9 * self.least {
-                    self.stuck += 1;
-                } else {
-                    // The mark moves with real progress alone: many small steps count together.
-                    (self.stuck, self.least) = (0, found);
-                }
-                if self.stuck >= STUCK {
-                    self.ending.status = Some(Status::Stalled);
-                } else {
-                    self.refit(monitor)?;
+            if self.closes_gap() {
+                bound = self.look(monitor)?;
+            } else {
+                let found = self.ending.judge(self.payload()?, monitor)?;
+                bound = Some(found);
+                if found <= 0.99 * self.least {
+                    (self.least, self.fresh) = (found, self.sweeps);
                 }
             }
         }
@@ -479,23 +465,5 @@ impl<T: Entry> Method<5> for Als<'_, T> {
     fn finish(mut self, status: Status, monitor: Monitor<'_>) -> Result<Solution<T>, CompletionError> {
         let capped = self.k >= self.options.grow.unwrap_or(self.options.rank);
         self.ending.take().finish(status, capped, || self.payload(), monitor)
-    }
-}
-
-impl<T: Entry> Als<'_, T> {
-    /// Resizes the directions and brings in those that the gap misses.
-    fn refit(&mut self, monitor: &mut Monitor<'_>) -> Result<(), CompletionError> {
-        let (m, n) = self.problem.shape();
-        let most = self.options.grow.unwrap_or(self.options.rank).min(m).min(n);
-        let Some((payload, _)) = &self.ending.judged else { return Ok(()) };
-        let how = (self.constant, self.stuck);
-        if let Some((u, v)) = refit(self.problem, payload, most, how, monitor)? {
-            self.k = u.width() - usize::from(self.bias());
-            (self.u, self.v) = (u, v);
-            self.ahead = self.v.clone();
-            (self.measure, self.decrease) = (f64::INFINITY, f64::INFINITY);
-            self.recent.clear();
-        }
-        Ok(())
     }
 }

@@ -14,12 +14,13 @@
 //! (sum a |u|² + sum b |v|²)/2 + |I - G H^T|_F |D_a^1/2 U S^1/2|_F |D_b^1/2 V S^1/2|_F.
 
 use super::matrix::Dual;
-use super::norm::{DENSE, DENSE_AGAIN, DENSE_FULL, NormBound, dense, lanczos};
+use super::norm::{DENSE, DENSE_AGAIN, DENSE_FULL, NormBound, Purpose, dense, lanczos};
 use super::residual::Residuals;
 use super::{Depth, Evidence, U, gamma};
 use crate::base::certificate::{Certificate, Kind};
 use crate::base::dense::{Matrix, Onto, Qr, Triangle, gemm, solve_triangular, svd};
 use crate::base::monitor::Monitor;
+use crate::base::sparse::SparseView;
 use crate::base::sum::{Sum, two_sum};
 use crate::completion::CompletionError;
 use crate::completion::entry::Entry;
@@ -60,9 +61,14 @@ pub fn penalties<T: Entry>(evidence: &Evidence<'_, T>) -> (Vec<f64>, Vec<f64>) {
 fn weighted_square(a: &[f64], x: &Factor<f64>) -> f64 {
     let mut sum = Sum::new();
     for (i, &a) in a.iter().enumerate() {
-        for &x in &x.row(i)[..x.width()] {
-            sum.add_product(a * x, x);
+        // A row's squares are all positive: plain sums of them are good to k u.
+        let mut squares = [0.0; 8];
+        for line in x.row(i).chunks_exact(8) {
+            for l in 0..8 {
+                squares[l] += line[l] * line[l];
+            }
         }
+        sum.add_product(a, squares.into_iter().sum::<f64>());
     }
     sum.value()
 }
@@ -143,8 +149,8 @@ fn balanced(
     if bound.is_finite() { bound } else { f64::INFINITY }
 }
 
-/// `sum_i (Z 1)_i² / a_i` over the rows of `z`, from above.
-fn row_sums<T: Copy>(entries: &crate::base::sparse::SparseView<'_, T>, z: &[f64], a: &[f64]) -> f64 {
+/// `sum_i (Z 1)_i² / a_i` over the rows of `z`, whose entries stand at these places, from above.
+fn row_sums(entries: &SparseView<'_, f64>, order: Option<&[usize]>, z: &[f64], a: &[f64]) -> f64 {
     let mut total = 0.0;
     for i in 0..entries.rows() {
         let range = entries.range(i);
@@ -153,8 +159,8 @@ fn row_sums<T: Copy>(entries: &crate::base::sparse::SparseView<'_, T>, z: &[f64]
         }
         // The errors of the additions are known exactly; only their own sum is rounded.
         let (mut sum, mut error, mut moduli) = (0.0, 0.0, 0.0);
-        for &z in &z[range.clone()] {
-            let (next, lost) = two_sum(sum, z);
+        for e in range.clone() {
+            let (next, lost) = two_sum(sum, z[order.map_or(e, |order| order[e])]);
             (sum, error, moduli) = (next, error + lost, moduli + lost.abs());
         }
         let value = (sum + error).abs() * (1.0 + 4.0 * U) + 2.0 * gamma(range.len() as f64) * moduli;
@@ -167,7 +173,7 @@ fn row_sums<T: Copy>(entries: &crate::base::sparse::SparseView<'_, T>, z: &[f64]
 fn norm_bound(
     dual: &Dual,
     span: &Span,
-    lam: f64,
+    purpose: &Purpose<'_>,
     depth: Depth,
     monitor: &mut Monitor<'_>,
 ) -> Result<NormBound, CompletionError> {
@@ -182,9 +188,86 @@ fn norm_bound(
     let bases = (&span.qu, &span.qv);
     let random = (depth.seed, depth.evaluation);
     let again = affordable && small <= DENSE_AGAIN;
-    match lanczos(dual, bases, lam, random, again, monitor)? {
+    match lanczos(dual, bases, purpose, random, again, monitor)? {
         Some(found) => Ok(found),
         None => dense(dual),
+    }
+}
+
+/// Both sides of the gap, where the dual's is still to be scaled by a norm.
+pub struct Sides {
+    /// The objective, from above.
+    pub primal: f64,
+    /// `<Z, Y - mean>` from below and `sum z²/w`, with the bracket of the biases, from above.
+    inner: f64,
+    quadratic: f64,
+    /// What the norm should not exceed.
+    pub lam: f64,
+    /// Whether |z| <= w delta is at its limit.
+    capped: bool,
+    /// Objectives below it are all alike.
+    floor: f64,
+}
+
+impl Sides {
+    /// From the sums over the entries and the nuclear norm.
+    pub fn new<T: Entry>(
+        evidence: &Evidence<'_, T>,
+        payload: &Payload<T>,
+        residuals: &Residuals,
+        (a, b): (&[f64], &[f64]),
+        (dual, nuclear): (&Dual, f64),
+    ) -> Self {
+        let penalty = &evidence.penalty;
+        let unit = residuals.unit;
+        // Scaling the data by s scales F by s²: the nuclear norm's weight by s, the biases' not at all.
+        let (lam, ridge) = (penalty.lam * unit, penalty.lam);
+        let mut primal = residuals.loss + residuals.loss_slack + lam * nuclear * (1.0 + 4.0 * U);
+        let mut quadratic = residuals.quadratic;
+        if let Some((row, column)) = &payload.bias {
+            let square = |w: &[f64], x: &[T]| -> f64 {
+                let mut sum = Sum::new();
+                for (&w, x) in w.iter().zip(x) {
+                    let x = x.to_f64() * unit;
+                    sum.add_product(w * x, x);
+                }
+                sum.value() * (1.0 + 32.0 * U)
+            };
+            primal += 0.5 * ridge * (square(a, row) + square(b, column));
+            let z = &residuals.z;
+            let sums = row_sums(&dual.rows.view(), None, z, a)
+                + row_sums(&dual.columns.view(), Some(&dual.order), z, b);
+            quadratic += sums / ridge * (1.0 + 8.0 * U);
+        }
+        Self {
+            primal: primal * (1.0 + 16.0 * U),
+            inner: residuals.inner - residuals.inner_slack,
+            quadratic,
+            lam,
+            capped: penalty.delta.is_some(),
+            floor: U * residuals.energy,
+        }
+    }
+
+    /// The dual's value where the norm is at most this.
+    pub fn dual(&self, norm: f64) -> f64 {
+        let mut most = if norm > 0.0 { self.lam / norm * (1.0 - 4.0 * U) } else { f64::INFINITY };
+        if self.capped {
+            most = most.min(1.0);
+        }
+        let best = if self.quadratic > 0.0 { (self.inner / self.quadratic).max(0.0) } else { 0.0 };
+        let t = if best.is_finite() { best.min(most) } else { 0.0 };
+        let (gain, cost) = (t * self.inner, 0.5 * t * t * self.quadratic);
+        // Z = 0 is always admissible; `max` takes 0 where the sum is nan.
+        (gain - cost - 8.0 * U * (gain.abs() + cost)).max(0.0)
+    }
+
+    /// The gap beside this value, and its part of the objective.
+    pub fn gap(&self, dual: f64) -> (f64, f64) {
+        let value = self.primal.max(self.floor).max(f64::MIN_POSITIVE);
+        let gap = (self.primal - dual) * (1.0 + 4.0 * U);
+        let relative = if self.primal > 0.0 { gap / value * (1.0 + 4.0 * U) } else { 0.0 };
+        (gap, if relative.is_nan() { f64::INFINITY } else { relative })
     }
 }
 
@@ -196,54 +279,22 @@ pub fn certificate<T: Entry>(
     depth: Depth,
     monitor: &mut Monitor<'_>,
 ) -> Result<Certificate, CompletionError> {
-    let penalty = &evidence.penalty;
-    let unit = residuals.unit;
-    // Scaling the data by s scales F by s²: the nuclear norm's weight by s, the biases' not at all.
-    let (lam, ridge) = (penalty.lam * unit, penalty.lam);
     let (a, b) = penalties(evidence);
     let span = Span::new(&residuals.u, &residuals.v, &a, &b)?;
-    let roots = |x: &[f64]| -> Vec<f64> { x.iter().map(|x| x.sqrt().max(f64::MIN_POSITIVE)).collect() };
-    let dual = Dual::new(&evidence.entries, &residuals.z, (&roots(&a), &roots(&b)));
-    let norm = norm_bound(&dual, &span, lam, depth, monitor)?;
+    let dual = Dual::new(&evidence.entries, &residuals.z, (&a, &b));
+    let sides = Sides::new(evidence, payload, residuals, (&a, &b), (&dual, span.nuclear));
+    let (lam, unit) = (sides.lam, residuals.unit);
     // The entries of the scaled dual were rounded three times.
-    let bound = norm.bound + 4.0 * U * dual.norm;
-
-    let mut primal = residuals.loss + residuals.loss_slack + lam * span.nuclear * (1.0 + 4.0 * U);
-    let mut quadratic = residuals.quadratic;
-    if let Some((row, column)) = &payload.bias {
-        let square = |w: &[f64], x: &[T]| -> f64 {
-            let mut sum = Sum::new();
-            for (&w, x) in w.iter().zip(x) {
-                let x = x.to_f64() * unit;
-                sum.add_product(w * x, x);
-            }
-            sum.value() * (1.0 + 32.0 * U)
-        };
-        primal += 0.5 * ridge * (square(&a, row) + square(&b, column));
-        let turned = evidence.entries.transpose();
-        let z: Vec<f64> = turned.1.iter().map(|&e| residuals.z[e]).collect();
-        let sums = row_sums(&evidence.entries, &residuals.z, &a) + row_sums(&turned.0.view(), &z, &b);
-        quadratic += sums / ridge * (1.0 + 8.0 * U);
-    }
-    primal *= 1.0 + 16.0 * U;
-
-    let inner = residuals.inner - residuals.inner_slack;
-    let mut most = if bound > 0.0 { lam / bound * (1.0 - 4.0 * U) } else { f64::INFINITY };
-    if penalty.delta.is_some() {
-        most = most.min(1.0);
-    }
-    let best = if quadratic > 0.0 { (inner / quadratic).max(0.0) } else { 0.0 };
-    let t = if best.is_finite() { best.min(most) } else { 0.0 };
-    let (gain, cost) = (t * inner, 0.5 * t * t * quadratic);
-    // Z = 0 is always admissible; `max` takes 0 where the sum is nan.
-    let lower = (gain - cost - 8.0 * U * (gain.abs() + cost)).max(0.0);
-    // Objectives below the rounding of the data themselves are all alike.
-    let floor = U * residuals.energy;
-    let (gap, value) = ((primal - lower) * (1.0 + 4.0 * U), primal.max(floor).max(f64::MIN_POSITIVE));
-    let relative = if primal > 0.0 { gap / value * (1.0 + 4.0 * U) } else { 0.0 };
-    let relative = if relative.is_nan() { f64::INFINITY } else { relative };
+    let stored = 4.0 * U * dual.norm;
+    let relative = |norm: f64| sides.gap(sides.dual(norm + stored)).1;
+    let slack = depth.tol.max(SUFFICIENT);
+    let purpose = Purpose { gap: &relative, tol: depth.tol, lam, slack };
+    let norm = norm_bound(&dual, &span, &purpose, depth, monitor)?;
+    let bound = norm.bound + stored;
+    let lower = sides.dual(bound);
+    let (gap, relative) = sides.gap(lower);
     let squared = unit * unit;
-    let distance = if penalty.delta.is_none() { (2.0 * gap).sqrt() / unit } else { f64::NAN };
+    let distance = if evidence.penalty.delta.is_none() { (2.0 * gap).sqrt() / unit } else { f64::NAN };
     let ratio = bound / lam;
     let first = norm.mixed.max((norm.inside - lam).max(0.0)) / lam;
     let certificate = Certificate::new(Kind::NuclearGap, relative)
@@ -253,12 +304,12 @@ pub fn certificate<T: Entry>(
         .part("gap", gap / squared)
         .part("norm_ratio", ratio)
         .part("deflated_ratio", norm.rest / lam)
-        .part("primal", primal / squared)
+        .part("primal", sides.primal / squared)
         .part("dual", lower / squared)
         .part("seed", depth.seed as f64)
         .part("evaluation", f64::from(depth.evaluation))
         .part("distance_bound", distance)
-        .part("rank_sufficient", if ratio <= 1.0 + depth.tol.max(SUFFICIENT) { 1.0 } else { 0.0 });
+        .part("rank_sufficient", if ratio <= 1.0 + slack { 1.0 } else { 0.0 });
     Ok(certificate)
 }
 

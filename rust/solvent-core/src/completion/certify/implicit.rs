@@ -6,7 +6,7 @@
 
 use super::gap::Span;
 use super::matrix::{Dual, Linear};
-use super::norm::lanczos;
+use super::norm::{Purpose, lanczos};
 use super::residual::wide;
 use super::{Depth, U, gamma};
 use crate::base::certificate::{Certificate, Kind};
@@ -17,6 +17,7 @@ use crate::base::sum::Sum;
 use crate::completion::CompletionError;
 use crate::completion::entry::Entry;
 use crate::completion::factor::Factor;
+use crate::completion::linear::add;
 use crate::completion::payload::Payload;
 use crate::completion::step::fitted;
 
@@ -28,17 +29,10 @@ struct Feedback<'a> {
     low: f64,
 }
 
-fn less(y: &mut [f64], left: &Factor<f64>, right: &Factor<f64>, x: &[f64]) {
-    let k = left.width();
-    let mut core = vec![0.0; k];
-    for (j, &x) in x.iter().enumerate() {
-        for (c, v) in core.iter_mut().zip(right.row(j)) {
-            *c += v * x;
-        }
-    }
-    for (i, y) in y.iter_mut().enumerate() {
-        *y -= left.row(i).iter().zip(&core).map(|(a, b)| a * b).sum::<f64>();
-    }
+/// `y -= left right^T x`.
+fn less(y: &mut Factor<f64>, left: &Factor<f64>, right: &Factor<f64>, x: &Factor<f64>) {
+    let low = left.times(&right.cross(x));
+    add(-1.0, low.as_slice(), y.as_mut_slice());
 }
 
 impl Linear for Feedback<'_> {
@@ -46,13 +40,13 @@ impl Linear for Feedback<'_> {
         self.sparse.shape()
     }
 
-    fn times(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+    fn times(&self, x: &Factor<f64>, monitor: &mut Monitor<'_>) -> Result<Factor<f64>, Aborted> {
         let mut y = self.sparse.times(x, monitor)?;
         less(&mut y, self.u, self.v, x);
         Ok(y)
     }
 
-    fn adjoint(&self, x: &[f64], monitor: &mut Monitor<'_>) -> Result<Vec<f64>, Aborted> {
+    fn adjoint(&self, x: &Factor<f64>, monitor: &mut Monitor<'_>) -> Result<Factor<f64>, Aborted> {
         let mut y = self.sparse.adjoint(x, monitor)?;
         less(&mut y, self.v, self.u, x);
         Ok(y)
@@ -122,19 +116,28 @@ pub fn certificate<T: Entry>(
     let (a, b) = (ones(entries.rows()), ones(entries.columns()));
     let span = Span::new(&u, &v, &a, &b)?;
     let low = (low2 + low_slack).max(0.0).sqrt() * (1.0 + 4.0 * U);
-    let matrix = Feedback { sparse: Dual::new(&entries, &sparse, (&a, &b)), u: &u, v: &v, low };
-    let random = (depth.seed, depth.evaluation);
-    let found = lanczos(&matrix, (&span.qu, &span.qv), lam, random, false, monitor)?;
-    let norm = found.ok_or(crate::base::dense::DenseError::NoConvergence)?;
+    let dual = Dual::new(&entries, &sparse, (&a, &b));
+    let matrix = Feedback { sparse: dual, u: &u, v: &v, low };
     let primal = (0.5 * (loss.value() + low2 + rounding) + lam * span.nuclear) * (1.0 + 16.0 * U);
     let total = quadratic.value() + low2 + rounding;
     let gain = inner.value() - rounding;
-    let most = if norm.bound > 0.0 { lam / norm.bound * (1.0 - 4.0 * U) } else { f64::INFINITY };
-    let best = if total > 0.0 { (gain / total).max(0.0) } else { 0.0 };
-    let t = best.min(most);
-    let lower = (t * gain - 0.5 * t * t * total - 8.0 * U * (t * gain.abs() + t * t * total)).max(0.0);
+    let dual = |norm: f64| {
+        let most = if norm > 0.0 { lam / norm * (1.0 - 4.0 * U) } else { f64::INFINITY };
+        let best = if total > 0.0 { (gain / total).max(0.0) } else { 0.0 };
+        let t = best.min(most);
+        (t * gain - 0.5 * t * t * total - 8.0 * U * (t * gain.abs() + t * t * total)).max(0.0)
+    };
+    let relative = |lower: f64| {
+        let gap = (primal - lower) * (1.0 + 4.0 * U);
+        if primal > 0.0 { gap / primal * (1.0 + 4.0 * U) } else { 0.0 }
+    };
+    let purpose = Purpose { gap: &|norm| relative(dual(norm)), tol: depth.tol, lam, slack: depth.tol };
+    let random = (depth.seed, depth.evaluation);
+    let found = lanczos(&matrix, (&span.qu, &span.qv), &purpose, random, false, monitor)?;
+    let norm = found.ok_or(crate::base::dense::DenseError::NoConvergence)?;
+    let lower = dual(norm.bound);
     let gap = (primal - lower) * (1.0 + 4.0 * U);
-    let relative = if primal > 0.0 { gap / primal * (1.0 + 4.0 * U) } else { 0.0 };
+    let relative = relative(lower);
     Ok(Certificate::new(Kind::NuclearGap, if relative.is_nan() { f64::INFINITY } else { relative })
         .failing_with(norm.failure)
         .part("residual", f64::NAN)

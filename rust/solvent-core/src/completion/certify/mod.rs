@@ -11,7 +11,9 @@
 
 pub mod fit;
 pub mod gap;
+pub mod glance;
 pub mod implicit;
+pub mod krylov;
 pub mod local;
 pub mod matrix;
 pub mod norm;
@@ -70,10 +72,21 @@ pub fn certify<T: Entry>(
     monitor: &mut Monitor<'_>,
 ) -> Result<Certificate, CompletionError> {
     let residuals = residual::Residuals::new(evidence, payload, monitor)?;
+    certify_with(evidence, payload, &residuals, depth, monitor)
+}
+
+/// The same where the residuals are at hand.
+pub fn certify_with<T: Entry>(
+    evidence: &Evidence<'_, T>,
+    payload: &Payload<T>,
+    residuals: &residual::Residuals,
+    depth: Depth,
+    monitor: &mut Monitor<'_>,
+) -> Result<Certificate, CompletionError> {
     let certificate = if evidence.penalty.lam > 0.0 && !evidence.penalty.nonneg {
-        gap::certificate(evidence, payload, &residuals, depth, monitor)?
+        gap::certificate(evidence, payload, residuals, depth, monitor)?
     } else {
-        fit::certificate(evidence, payload, &residuals, depth, monitor)?
+        fit::certificate(evidence, payload, residuals, depth, monitor)?
     };
     let refuted = pattern::is_refuted(&evidence.entries, payload.rank());
     let seen = if refuted { 0.0 } else { f64::NAN };

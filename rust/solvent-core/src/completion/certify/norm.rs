@@ -1,25 +1,25 @@
-//! An upper bound of a spectral norm that holds: by a verified Cholesky factorisation, or by deflated Lanczos with a
-//! probability that is stated.
+//! An upper bound of a spectral norm that holds: by a verified Cholesky factorisation, or by deflated block Lanczos steps with
+//! a probability that is stated.
 
+use super::krylov::{Krylov, WIDTH};
 use super::matrix::{Dual, Linear};
 use super::{U, gamma};
-use crate::base::dense::{Cholesky, Matrix, Onto, eigh, gemm, svd};
+use crate::base::dense::{Cholesky, Matrix, Onto, eigh, gemm};
 use crate::base::monitor::Monitor;
 use crate::base::rng::Philox;
-use crate::base::sum::norm2;
 use crate::completion::CompletionError;
-use solvent_simd::{F64s, Kernel, Simd, dispatch};
+use crate::completion::factor::Factor;
 
 /// An upper bound of `|M|_2`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NormBound {
     /// The bound.
     pub bound: f64,
-    /// Bound of the part outside the factors' subspaces.
+    /// Bound of the part outside the factors' subspace.
     pub rest: f64,
-    /// The larger of the norms of the two mixed blocks.
+    /// What leads out of the factors' subspaces, the larger of both ways.
     pub mixed: f64,
-    /// Norm inside the factors' subspaces.
+    /// Norm on the factors' subspace.
     pub inside: f64,
     /// Probability that it is too small.
     pub failure: f64,
@@ -31,11 +31,40 @@ pub const DENSE: usize = 200;
 pub const DENSE_AGAIN: usize = 600;
 /// and where thoroughness was asked for.
 pub const DENSE_FULL: usize = 2000;
-/// Lanczos steps at first, and at most.
-const STEPS: usize = 60;
-const MOST_STEPS: usize = 480;
-/// Looser than this part of what the norm exceeds lam by, more steps are worth their price.
-const LOOSE: f64 = 0.1;
+/// Block steps before the first look at what they give, between two looks, as a rule at most, and at most.
+const FIRST: usize = 6;
+const EVERY: usize = 2;
+const STEPS: usize = 20;
+const MOST_STEPS: usize = 120;
+/// A bound is settled where the norm itself, as far as it is known, would make it smaller by this part at most.
+const SETTLED: f64 = 0.1;
+/// And the norm's bound is within this part of what is known of the norm.
+const CLOSE: f64 = 0.05;
+
+/// What a bound of a norm is for.
+pub struct Purpose<'a> {
+    /// The relative gap that a norm stands for.
+    pub gap: &'a dyn Fn(f64) -> f64,
+    /// The gap that is asked for.
+    pub tol: f64,
+    /// What the norm should not exceed.
+    pub lam: f64,
+    /// By what part it may.
+    pub slack: f64,
+}
+
+impl Purpose<'_> {
+    /// Whether more steps are worth nothing, with the norm between `low` and `high`; `late`: whether they are many already.
+    fn is_met(&self, low: f64, high: f64, late: bool) -> bool {
+        if high.is_nan() || high > (1.0 + CLOSE) * low {
+            return false;
+        }
+        let (best, now) = ((self.gap)(low), (self.gap)(high));
+        let limit = (1.0 + self.slack) * self.lam;
+        let told = high <= limit || low > limit;
+        now <= (1.0 + SETTLED) * best && told || late && (now <= self.tol || now <= (1.0 + SETTLED) * best)
+    }
+}
 
 /// `|M|_2` from the Gram matrix of the smaller side.
 ///
@@ -88,256 +117,111 @@ pub fn dense(m: &Dual) -> Result<NormBound, CompletionError> {
     Ok(NormBound { bound, rest: bound, inside: bound, ..none })
 }
 
-/// The largest eigenvalue of the symmetric tridiagonal matrix.
-fn top_eigenvalue(diagonal: &[f64], off: &[f64]) -> Result<f64, CompletionError> {
-    let l = diagonal.len();
-    let t = Matrix::from_fn(l, l, |i, j| match i.abs_diff(j) {
-        0 => diagonal[i],
-        1 => off[i.min(j)],
-        _ => 0.0,
-    });
-    Ok(eigh(t.view())?.values.last().copied().unwrap_or(0.0))
+/// The largest eigenvalue of `x^T x`.
+fn top_square(x: &Matrix<f64>) -> Result<f64, CompletionError> {
+    let mut gram = Matrix::zeros(x.columns(), x.columns());
+    gemm(&mut gram, Onto::Replace, 1.0, x.view().transpose(), x.view());
+    Ok(eigh(gram.view())?.values.last().map_or(0.0, |&x| x.max(0.0)))
 }
 
-/// Takes the span of orthonormal columns out of x, once: all inner products first.
-struct TakeOut<'a> {
-    columns: &'a [&'a [f64]],
-    x: &'a mut [f64],
-}
-
-/// Columns that share a read of x.
-const ABREAST: usize = 4;
-
-impl Kernel for TakeOut<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let mut along = Vec::with_capacity(self.columns.len() + ABREAST);
-        for group in self.columns.chunks(ABREAST) {
-            along.extend_from_slice(&dots::<S::F64>(group, self.x)[..group.len()]);
-        }
-        for (group, along) in self.columns.chunks(ABREAST).zip(along.chunks(ABREAST)) {
-            subtract::<S::F64>(group, along, self.x);
-        }
-    }
-}
-
-#[inline(always)]
-fn dots<V: F64s>(group: &[&[f64]], x: &[f64]) -> [f64; ABREAST] {
-    // Fewer than four are filled up with the last, which costs little and is not looked at.
-    let mut columns = [group[group.len() - 1]; ABREAST];
-    columns[..group.len()].copy_from_slice(group);
-    let body = x.len() - x.len() % V::LANES;
-    let (mut sums, mut out) = ([V::splat(0.0); ABREAST], [0.0; ABREAST]);
-    let mut i = 0;
-    while i < body {
-        let x = V::load(&x[i..i + V::LANES]);
-        for c in 0..ABREAST {
-            sums[c] = V::load(&columns[c][i..i + V::LANES]).mul_add(x, sums[c]);
-        }
-        i += V::LANES;
-    }
-    for c in 0..ABREAST {
-        out[c] = sums[c].reduce_sum();
-        for i in body..x.len() {
-            out[c] += columns[c][i] * x[i];
-        }
-    }
-    out
-}
-
-#[inline(always)]
-fn subtract<V: F64s>(group: &[&[f64]], along: &[f64], x: &mut [f64]) {
-    let (mut columns, mut by) = ([group[0]; ABREAST], [0.0; ABREAST]);
-    columns[..group.len()].copy_from_slice(group);
-    by[..group.len()].copy_from_slice(&along[..group.len()]);
-    let body = x.len() - x.len() % V::LANES;
-    let mut i = 0;
-    while i < body {
-        let mut y = V::load(&x[i..i + V::LANES]);
-        for c in 0..ABREAST {
-            y = V::load(&columns[c][i..i + V::LANES]).mul_add(V::splat(-by[c]), y);
-        }
-        y.store(&mut x[i..i + V::LANES]);
-        i += V::LANES;
-    }
-    for i in body..x.len() {
-        for c in 0..ABREAST {
-            x[i] -= by[c] * columns[c][i];
-        }
-    }
-}
-
-fn columns(q: &Matrix<f64>) -> Vec<&[f64]> {
-    (0..q.columns()).map(|l| q.column(l)).collect()
-}
-
-fn project(columns: &[&[f64]], x: &mut [f64]) {
-    dispatch(TakeOut { columns, x });
-}
-
-/// `|M|_2` with the subspaces of `qu` and `qv` deflated: M = [[A, B], [C, D]] in these bases and their complements.
-/// A, B and C are small; D is bounded by Lanczos steps from a random start. `None` where Lanczos does not settle it within
-/// the usual number of steps and `again` allows the dense way.
-pub fn lanczos<M: Linear>(
-    m: &M,
-    (qu, qv): (&Matrix<f64>, &Matrix<f64>),
-    lam: f64,
-    (seed, evaluation): (u64, u32),
-    again: bool,
-    monitor: &mut Monitor<'_>,
-) -> Result<Option<NormBound>, CompletionError> {
-    let k = qv.columns();
-    // Blocks with the deflated subspaces.
-    let (mut mq, mut mtq) = (m.times_all(qv, monitor)?, m.adjoint_all(qu, monitor)?);
-    let mut a = Matrix::zeros(k, k);
-    gemm(&mut a, Onto::Replace, 1.0, qu.view().transpose(), mq.view());
-    gemm(&mut mq, Onto::Add, -1.0, qu.view(), a.view());
-    gemm(&mut mtq, Onto::Add, -1.0, qv.view(), a.view().transpose());
-    let spectral = |x: &Matrix<f64>| -> Result<f64, CompletionError> {
-        Ok(if k == 0 { 0.0 } else { svd(x.view())?.s.first().copied().unwrap_or(0.0) })
-    };
-    let inside = spectral(&a)?;
-    let (c, b) = (spectral(&mq)?, spectral(&mtq)?);
-    let blocks = Blocks::new(m, (qu, qv), (&a, &mq, &mtq), (b, c), monitor)?;
-
-    // Lanczos on D^T D over the smaller side.
-    let flip = m.shape().1 > m.shape().0;
-    let (near, far) = if flip { (qu, qv) } else { (qv, qu) };
-    let n = near.rows();
-    let (near, far) = (columns(near), columns(far));
-    let dimension = n - k.min(n);
-    let e = f64::from(evaluation);
-    let delta = 1e-10 / (e * (e + 1.0));
-    let rounding = |steps: usize| {
-        let terms = m.terms() + k + steps + 8;
-        4.0 * gamma(terms as f64) * m.norm()
-    };
-    let (mut rest, mut failure, mut steps) = (0.0, 0.0, 0);
-    if dimension > 0 {
-        failure = delta;
-        let mut rng = Philox::new(seed, evaluation, 0);
-        let mut q: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
-        project(&near, &mut q);
-        project(&near, &mut q);
-        let size = norm2(&q);
-        q.iter_mut().for_each(|x| *x /= size);
-        let mut basis = vec![q];
-        let (mut diagonal, mut off): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
-        let mut limit = STEPS.min(dimension);
-        rest = f64::INFINITY;
-        let mut loose = true;
-        loop {
-            let last = &basis[steps];
-            let mut w = if flip { m.adjoint(last, monitor)? } else { m.times(last, monitor)? };
-            project(&far, &mut w);
-            let mut w = if flip { m.times(&w, monitor)? } else { m.adjoint(&w, monitor)? };
-            diagonal.push(last.iter().zip(&w).map(|(x, y)| x * y).sum());
-            // First what the recurrence takes out, then what rounding has brought back of the rest.
-            project(&basis[steps.saturating_sub(1)..].iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut w);
-            project(&near.iter().copied().chain(basis.iter().map(Vec::as_slice)).collect::<Vec<_>>(), &mut w);
-            let norm = norm2(&w);
-            off.push(norm);
-            steps += 1;
-            let closed = norm <= 1e-14 * diagonal[0].abs().max(f64::MIN_POSITIVE);
-            if closed || steps == limit || (steps >= 20 && steps % 10 == 0) {
-                let xi = top_eigenvalue(&diagonal, &off)?.max(0.0);
-                rest = upper(xi, norm, n, steps, delta, rounding(steps)).min(rest);
-                // What the last word on the rest would change of the norm of the whole, beyond lam.
-                let (now, ideal) = (blocks.norm(rest), blocks.norm(xi.sqrt()));
-                let excess = (ideal - lam).max(1e-14 * ideal);
-                if now - ideal <= 0.05 * excess || closed {
-                    break;
-                }
-                loose = now - ideal > LOOSE * excess;
-            }
-            if steps == limit {
-                if !loose || steps >= dimension.min(MOST_STEPS) {
-                    break;
-                }
-                if again {
-                    return Ok(None);
-                }
-                limit = (2 * limit).min(dimension).min(MOST_STEPS);
-            }
-            w.iter_mut().for_each(|x| *x /= norm);
-            basis.push(w);
-        }
-    }
-    // The corner and the coupling are products of products: their errors are sqrt(k) larger at most.
-    let bound = blocks.norm(rest) * (1.0 + 16.0 * U) + (1.0 + (k as f64).sqrt()) * rounding(steps);
-    Ok(Some(NormBound { bound, rest, mixed: b.max(c), inside, failure }))
-}
-
-/// From above, the largest singular value whose square has the Ritz value `xi` after `steps` steps from a random start in
-/// dimension n, `last` being the norm of the last residual. Both bounds fail only where the start is nearly orthogonal to
-/// the top vector, with probability `delta`: Kuczynski & Wozniakowski, SIAM J. Matrix Anal. Appl. 13 (1992) 1094, and the
-/// residual's share of that vector.
-fn upper(xi: f64, last: f64, n: usize, steps: usize, delta: f64, rounding: f64) -> f64 {
-    let n = n as f64;
-    let root = (1.648 * n.sqrt() / delta).ln() / (2.0 * steps as f64 - 1.0);
-    let eps = root * root;
-    let first = if eps < 1.0 { xi / (1.0 - eps) } else { f64::INFINITY };
-    let last = last.max(2.0 * rounding * xi.sqrt());
-    let second = xi + last * (2.0 * n / std::f64::consts::PI).sqrt() / delta;
-    first.min(second).sqrt()
-}
-
-/// What is known of M = [[A, B], [C, D]] beside a bound of |D|.
-///
-/// M^T M = [[A^T A + C^T C, A^T B + C^T D], [., B^T B + D^T D]]: the corner and the coupling are computed as they are, so that
-/// |M|² is at most the norm of a symmetric 2 by 2 matrix. The norms of the four blocks alone would do for a bound, but C
-/// seldom lies along the leading directions of D, and |A||B| + |C||D| is then far above the coupling. The same holds for
-/// M M^T, with B and C in exchanged roles: what A multiplies should be the smaller one.
-struct Blocks {
-    /// Norm of the corner.
-    corner: f64,
-    /// Norm of the coupling.
+/// What is known of `M^T M = [[G, K^T], [K, E^T E]]`, in the basis of the factors' subspace Q and its complement, beside a
+/// bound of |E|: G = Q^T M^T M Q and K = (I - Q Q^T) M^T M Q are computed as they are, so that |M|² is at most the norm of
+/// a symmetric 2 by 2 matrix. E is M on the complement of Q, whatever its images are: nothing is asked of the other factor.
+struct Corner {
+    /// Norm of G.
+    own: f64,
+    /// Norm of K.
     coupling: f64,
-    /// Norm of B (of C), which D's is added to in squares.
-    side: f64,
+    /// What M Q has outside the other factor's subspace.
+    away: f64,
 }
 
-impl Blocks {
-    /// From A, C (left vectors of the complement, k columns) and B^T (right vectors, k columns) with their norms.
+impl Corner {
     fn new<M: Linear>(
         m: &M,
-        (qu, qv): (&Matrix<f64>, &Matrix<f64>),
-        (a, c, bt): (&Matrix<f64>, &Matrix<f64>, &Matrix<f64>),
-        (b_norm, c_norm): (f64, f64),
+        flip: bool,
+        (near, far): (&Matrix<f64>, &Matrix<f64>),
         monitor: &mut Monitor<'_>,
     ) -> Result<Self, CompletionError> {
-        let k = a.rows();
+        let k = near.columns();
         if k == 0 {
-            return Ok(Self { corner: 0.0, coupling: 0.0, side: 0.0 });
+            return Ok(Self { own: 0.0, coupling: 0.0, away: 0.0 });
         }
-        let columns = b_norm <= c_norm;
-        let (tall, own, back) = if columns { (c, bt, qv) } else { (bt, c, qu) };
-        let mut corner = Matrix::zeros(k, k);
-        let (left, right) =
-            if columns { (a.view().transpose(), a.view()) } else { (a.view(), a.view().transpose()) };
-        gemm(&mut corner, Onto::Replace, 1.0, left, right);
-        gemm(&mut corner, Onto::Add, 1.0, tall.view().transpose(), tall.view());
-        // The coupling, transposed: D^T C + B^T A, or D B^T + C A^T.
-        let mut coupling = if columns { m.adjoint_all(tall, monitor)? } else { m.times_all(tall, monitor)? };
-        let mut along = Matrix::zeros(back.columns(), k);
-        gemm(&mut along, Onto::Replace, 1.0, back.view().transpose(), coupling.view());
-        gemm(&mut coupling, Onto::Add, -1.0, back.view(), along.view());
-        gemm(&mut coupling, Onto::Add, 1.0, own.view(), right);
-        let top = |x: f64| x.max(0.0);
-        Ok(Self {
-            corner: eigh(corner.view())?.values.last().copied().map_or(0.0, top),
-            coupling: svd(coupling.view())?.s.first().copied().unwrap_or(0.0),
-            side: b_norm.min(c_norm),
-        })
+        let near_rows = Factor::from_matrix(near);
+        let image = if flip { m.adjoint(&near_rows, monitor)? } else { m.times(&near_rows, monitor)? };
+        let back = if flip { m.times(&image, monitor)? } else { m.adjoint(&image, monitor)? };
+        let (mut image, mut back) = (image.to_matrix(k), back.to_matrix(k));
+        let own = top_square(&image)?;
+        for (x, basis) in [(&mut back, near), (&mut image, far)] {
+            let mut along = Matrix::zeros(basis.columns(), k);
+            gemm(&mut along, Onto::Replace, 1.0, basis.view().transpose(), x.view());
+            gemm(x, Onto::Add, -1.0, basis.view(), along.view());
+        }
+        Ok(Self { own, coupling: top_square(&back)?.sqrt(), away: top_square(&image)?.sqrt() })
     }
 
-    /// The norm of the whole for this bound of |D|.
+    /// The norm of the whole for this |E|².
     fn norm(&self, rest: f64) -> f64 {
         if !rest.is_finite() {
             return f64::INFINITY;
         }
-        let (p, q, r) = (self.corner, self.coupling, self.side * self.side + rest * rest);
-        (0.5 * (p + r) + (0.5 * (p - r)).hypot(q)).sqrt()
+        let (p, q) = (self.own, self.coupling);
+        (0.5 * (p + rest) + (0.5 * (p - rest)).hypot(q)).sqrt()
     }
+}
+
+/// `|M|_2` with the subspace of `qu` or `qv`, that of the smaller side, deflated: the rest is bounded by block Lanczos steps
+/// from a random start. `None` where they do not settle it within the usual number and `again` allows the dense way.
+pub fn lanczos<M: Linear>(
+    m: &M,
+    (qu, qv): (&Matrix<f64>, &Matrix<f64>),
+    purpose: &Purpose<'_>,
+    (seed, evaluation): (u64, u32),
+    again: bool,
+    monitor: &mut Monitor<'_>,
+) -> Result<Option<NormBound>, CompletionError> {
+    let flip = m.shape().1 > m.shape().0;
+    let (near, far) = if flip { (qu, qv) } else { (qv, qu) };
+    let k = near.columns();
+    let corner = Corner::new(m, flip, (near, far), monitor)?;
+    let e = f64::from(evaluation);
+    let delta = 1e-10 / (e * (e + 1.0));
+    let rounding = |steps: usize| {
+        let terms = m.terms() + k + WIDTH * steps + 8;
+        4.0 * gamma(terms as f64) * m.norm()
+    };
+    let whole = |rest: f64, steps: usize| {
+        // The corner and the coupling are products of products: their errors are sqrt(k) larger at most.
+        corner.norm(rest) * (1.0 + 16.0 * U) + (1.0 + (k as f64).sqrt()) * rounding(steps)
+    };
+    let (mut rest, mut failure, mut steps) = (0.0, 0.0, 0);
+    if near.rows() > k {
+        failure = delta;
+        // Block 1: random starts of a run use block 0 of the same streams.
+        let noise = 4.0 * U * m.norm() * m.norm();
+        let mut krylov = Krylov::new(near, noise, &mut Philox::new(seed, evaluation, 1));
+        rest = f64::INFINITY;
+        loop {
+            let block = krylov.block();
+            let image = if flip { m.adjoint(&block, monitor)? } else { m.times(&block, monitor)? };
+            krylov.step(&if flip { m.times(&image, monitor)? } else { m.adjoint(&image, monitor)? });
+            steps = krylov.steps();
+            let last = krylov.is_closed() || steps >= MOST_STEPS;
+            if !last && (steps < FIRST || !(steps - FIRST).is_multiple_of(EVERY)) {
+                continue;
+            }
+            rest = krylov.above(delta, 2.0 * rounding(steps)).min(rest);
+            let (low, high) = (whole(krylov.top().0, steps), whole(rest, steps));
+            if last || purpose.is_met(low, high, steps >= STEPS) {
+                break;
+            }
+            if steps >= STEPS && again {
+                return Ok(None);
+            }
+        }
+    }
+    let bound = whole(rest, steps);
+    let inside = corner.own.sqrt();
+    let mixed = if inside > 0.0 { corner.away.max(corner.coupling / inside) } else { 0.0 };
+    Ok(Some(NormBound { bound, rest: rest.sqrt(), mixed, inside, failure }))
 }

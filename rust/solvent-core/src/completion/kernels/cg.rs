@@ -325,8 +325,13 @@ fn bring<V: Lanes<Scalar = T>, T: Entry, const N: usize>(
         }
         let from = near[t] as usize * stride;
         let (from, to) = (&all[from..from + line], &mut rows[t * line..t * line + line]);
+        // All loads before all stores: one by one they would be a call to copy memory, for each entry.
+        let mut held = [V::splat(T::ZERO); N];
         for c in 0..N {
-            V::load(&from[c * V::LANES..]).store(&mut to[c * V::LANES..]);
+            held[c] = V::load(&from[c * V::LANES..]);
+        }
+        for c in 0..N {
+            held[c].store(&mut to[c * V::LANES..]);
         }
     }
 }

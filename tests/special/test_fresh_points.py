@@ -238,3 +238,18 @@ def test_float32(rng):
                 [(float(p), float(q)) for p, q in zip(a[fits][~(e <= 4e-7)], b[fits][~(e <= 4e-7)])][:3],
                 e.max(),
             )
+
+
+def test_ratios_next_to_the_origin(rng):
+    """I_v/I_{v-1} = (x/2)/(v + x^2/4) where both are tiny: squares vanish, the ratio does not."""
+    n = 60
+    v = np.where(rng.random(n) < 0.3, 0.0, regions.log_uniform(rng, 1e-300, 1e-60, n))
+    x = regions.log_uniform(rng, 1e-300, 1e-90, n)
+    got, complement = call("iv_ratio", v, x)[0], call("iv_ratio_c", v, x)[0]
+    with mpmath.workdps(30):
+        for k in range(n):
+            V, X = mpmath.mpf(float(v[k])), mpmath.mpf(float(x[k]))
+            true = (X / 2) / (V + X * X / 4)
+            assert abs(got[k] / true - 1) <= 5e-15, (v[k], x[k])
+            assert abs(complement[k] - (1 - true)) <= 5e-15 * (1 + true), (v[k], x[k])
+    assert (call("kv_ratio", np.full(n, 0.5), x)[0] == 1).all()

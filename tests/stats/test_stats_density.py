@@ -197,3 +197,19 @@ def test_other_types_are_type_errors(bad):
             call()
     with pytest.raises(TypeError, match="expected a frozen vonmises_fisher"):
         vmf([0, 1]).kl_divergence(3)
+
+
+@pytest.mark.parametrize("d", [2, 3, 1000])
+@pytest.mark.parametrize("kappa", [1e99, 1e101, 1e157, 1e200, 5e307])
+@pytest.mark.parametrize("ratio", [1.0009, 1.5, 2.0, 3.0])
+def test_divergences_of_large_kappas(d, kappa, ratio):
+    """Both are normal on the tangent plane there: (d - 1)/2 (r - 1 - log r)."""
+    mu = np.eye(d)[0]
+    other = kappa * ratio
+    expected = 0.5 * (d - 1) * (math.fsum([ratio, -1.0]) - math.log1p(ratio - 1))
+    assert vmf(mu, kappa).kl_divergence(vmf(mu, other)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_divergence_of_the_antipode():
+    mu = np.array([1.0, 0, 0])
+    assert vmf(mu, 1e-5).kl_divergence(vmf(-mu, 1.7e308)) == pytest.approx(1.7e308 * (1 + 1e-5 / 3), rel=1e-9)

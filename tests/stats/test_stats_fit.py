@@ -235,3 +235,20 @@ def test_certify_refuses_cuda_arrays(argument):
     data = {"x": x, argument: Device()}
     with pytest.raises(NotImplementedError, match=rf"certify has no CUDA kernel; pass .*{argument}\.get\(\)"):
         vmf.fit(x).certify(**data)
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-199, 1e-160, 1e-101, 1e99, 1e154, 1e199, 1e305])
+def test_units_of_the_weights_do_not_matter(unit):
+    """kappa of the golden mean of three rows by its own equation, whatever all weights are multiplied by."""
+    x = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0, 0.8]])
+    fit = vmf.fit(x, weights=np.full(3, unit))
+    # coth(kappa) - 1/kappa = |S|/W in three dimensions.
+    length = math.sqrt(1.6**2 + 1 + 0.8**2) / 3
+    assert fit.success and fit.certificate.bound <= 1e-14
+    assert abs(1 / math.tanh(fit.kappa) - 1 / fit.kappa - length) <= 1e-15
+    low, high = fit.kappa_interval
+    assert low <= fit.kappa <= high and high - low <= 1e-13
+    density = fit.kappa / (4 * math.pi * math.sinh(fit.kappa))
+    if unit >= 1e-200:
+        expected = 3 * (math.log(density) + fit.kappa * length)
+        assert fit.log_likelihood / unit == pytest.approx(expected, rel=1e-12)

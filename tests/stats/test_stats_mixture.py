@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -347,3 +348,30 @@ def test_importing_stats_imports_no_scikit_learn():
     code = "import sys, solvent.stats as s; s.vonmises_fisher; print('sklearn' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e160, 1e300])
+def test_units_of_the_weights_do_not_matter(unit, rng):
+    x = rng.normal(size=(80, 3)) + np.repeat([[4, 0, 0], [0, 0, -4]], 40, axis=0)
+    x /= np.linalg.norm(x, axis=1)[:, None]
+    plain, scaled = (
+        VonMisesFisherMixture(2, random_state=0).fit(x, sample_weight=np.full(80, w)) for w in (1.0, unit)
+    )
+    np.testing.assert_allclose(scaled.concentrations_, plain.concentrations_, rtol=1e-9)
+    np.testing.assert_allclose(scaled.means_, plain.means_, atol=1e-9)
+    assert scaled.lower_bound_ == pytest.approx(plain.lower_bound_, rel=1e-12)
+
+
+def test_a_component_that_begins_anew_is_no_fixed_point(rng):
+    """The certificate is what a plain sweep changes, whether or not the run renews a component."""
+    for seed in range(60):
+        # (Seed 1 of the first was a fixed point only because a component began anew.)
+        x = (np.random.default_rng(0) if seed < 3 else rng).normal(size=(40, 3))
+        x /= np.linalg.norm(x, axis=1)[:, None]
+        mixture = VonMisesFisherMixture(
+            4, assignment="hard", concentration="tied", kappa_max=1e-3, random_state=seed, max_iter=5
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mixture.fit(x)
+        assert mixture.certificate_.bound == pytest.approx(mixture.certify(x).bound, rel=1e-12, abs=1e-15)

@@ -100,3 +100,10 @@ def test_the_same_bits_on_any_number_of_threads():
         with solvent.threads(n):
             found.append(frozen.rvs(2000, rng=11))
     assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("d", [2, 3, 4, 50])
+@pytest.mark.parametrize("kappa", [1e300, 5e307, 1.7e308])
+def test_the_largest_kappas_end(d, kappa):
+    mu = np.eye(d)[0]
+    np.testing.assert_array_equal(vmf(mu, kappa).rvs(20, random_state=1) @ mu, 1)

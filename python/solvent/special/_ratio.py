@@ -151,11 +151,12 @@ solvent.stats.vonmises_fisher : uses it in `fit`.
 
 Notes
 -----
-The start x = r (2v - r^2) / (1 - r^2) is that of Banerjee et al. [1]_; Halley steps in log x follow, on the
-complement `iv_ratio_c` for r > 1/2, kept inside the bracket that inverting Amos's bounds [2]_ gives.
+The start x = r (2v - r^2) / (1 - r^2) is that of Banerjee et al. [1]_; Newton's steps in log x follow (in x, where v is
+next to 1/2 and 1 - r falls as an exponential), on the complement `iv_ratio_c` for r > 1/2, kept inside the bracket that inverting Amos's bounds [2]_ gives.
 
 The backward error is at most 1e-14: the result is the exact inverse at a value of r (for r > 1/2: of 1 - r) that
-is changed by no more than this, relatively. Near r = 1 the spacing of doubles below 1 limits what any r can say.
+is changed by no more than this, relatively; for 1/2 < v < 1, where `iv_ratio_c` knows 1 - r absolutely, r itself is
+changed by no more than 1e-14 r. Near r = 1 the spacing of doubles below 1 limits what any r can say.
 
 Special values: r = 0 gives 0, r = 1 gives inf.
 
@@ -211,7 +212,7 @@ For v^2 + x^2 >= 25^2, 1/q with q = K_{v-1}/K_v in a form of Debye's expansion [
 below, from the functions that `log_kv` computes before it takes the logarithm. For v < 1/2, as K is even [2]_:
 1 / kv_ratio(1 - v, x).
 
-The relative error is at most 5e-15; float32: 4e-7.
+The relative error is at most 5e-15, for |v - 1/2| < 1/2 and small x 5e-15 + 3e-16 |log x|; float32: 4e-7.
 
 Special values: x = 0 gives inf for v > 1/2, 1 for v = 1/2 and 0 below; x = inf gives 1.
 

@@ -35,7 +35,7 @@ impl Function for IvRatio {
     #[inline(always)]
     fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
         let (a, b, _) = inner_i::ratio_parts::<V, PIECE>(v, x);
-        (a / b, a)
+        (next_to_zero(v, x, a / b, false), a)
     }
 
     fn limit(v: f64, x: f64) -> (f64, f64) {
@@ -76,7 +76,7 @@ impl Function for IvRatioC {
     #[inline(always)]
     fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
         let (_, b, c) = inner_i::ratio_parts::<V, PIECE>(v, x);
-        (at_half(v, x, c / b), b)
+        (next_to_zero(v, x, at_half(v, x, c / b), true), b)
     }
 
     fn limit(v: f64, x: f64) -> (f64, f64) {
@@ -86,6 +86,20 @@ impl Function for IvRatioC {
     fn negative(_: &[f64], _: &[f64], out: &mut [f64], _: &mut [f64]) {
         undefined(out);
     }
+}
+
+/// `y`, but where (x/2)^2 vanishes beside an order as small: the ratio is (x/2)/(v + (x/2)^2) there.
+#[inline(always)]
+fn next_to_zero<V: F64s>(v: V, x: V, y: V, complement: bool) -> V {
+    let near = x.lt(V::splat(1e-100)).and(v.lt(V::splat(1e-50)));
+    if near.any() {
+        let (half, one) = (V::splat(0.5) * x, V::splat(1.0));
+        let twice = v + v;
+        let inverse = twice / x + half;
+        let value = if complement { ((twice - x) / x + half) / inverse } else { one / inverse };
+        return V::select(near, value, y);
+    }
+    y
 }
 
 /// `y`, but at v = 1/2 what is there less than the rounding of its terms: 1 - tanh x = 2/(e^(2 x) + 1).
@@ -122,7 +136,8 @@ impl Function for KvRatio {
 
     #[inline(always)]
     fn inner<V: F64s, const PIECE: usize>(v: V, x: V) -> (V, V) {
-        let y = inner::ratio_down_k::<V, PIECE>(v, x);
+        // At v = 1/2 it is K_{1/2}/K_{-1/2} = 1.
+        let y = V::select(v.eq(V::splat(0.5)), V::splat(1.0), inner::ratio_down_k::<V, PIECE>(v, x));
         (y, y)
     }
 

@@ -104,6 +104,9 @@ const GAUSS: [(f64, f64); 8] = [
     (0.452_493_745_081_181_3, 0.094_725_305_227_534_25),
 ];
 
+/// Beyond this kappa no dimension counts beside it.
+const LARGE: f64 = 1e100;
+
 /// KL(first || second) in nats, `chord2` = |mu - mu2|^2.
 ///
 /// `KL = A(k1) k2 (1 - mu.mu2) + B`, where 1 - mu.mu2 = chord2/2 and B = int_{k1}^{k2} (k2 - t) A'(t) dt is the Bregman
@@ -113,13 +116,22 @@ const GAUSS: [(f64, f64); 8] = [
 /// B is the difference of logs, which then are no longer close.
 pub fn kl_divergence(d: usize, k1: f64, k2: f64, chord2: f64) -> f64 {
     let gap = k2 - k1;
-    let turn = if k1 > 0.0 && k2 > 0.0 { 0.5 * chord2 * k2 * mean_resultant_length(d, k1) } else { 0.0 };
+    let turn = if k1 > 0.0 && k2 > 0.0 { 0.5 * chord2 * mean_resultant_length(d, k1) * k2 } else { 0.0 };
     if gap == 0.0 {
         return turn;
     }
     let bregman = if gap.abs() <= k1.min(k2).max(0.25 * d as f64) {
-        let at = |s: f64| (1.0 - s) * variance(d, k1 + s * gap);
-        gap * gap * GAUSS.iter().map(|&(s, w)| w * (at(s) + at(1.0 - s))).sum::<f64>()
+        // gap^2 A'(k), of which the one factor overflows and the other vanishes for large k: A' is (d - 1)/(2 k^2) there.
+        let at = |s: f64| {
+            let k = k1 + s * gap;
+            let spread = if k > LARGE {
+                0.5 * (d as f64 - 1.0) * (gap / k).powi(2)
+            } else {
+                gap * gap * variance(d, k)
+            };
+            (1.0 - s) * spread
+        };
+        GAUSS.iter().map(|&(s, w)| w * (at(s) + at(1.0 - s))).sum::<f64>()
     } else {
         let c1 = iv_ratio_c(0.5 * d as f64, k1);
         log_peak(d, k1) - log_peak(d, k2) + gap * c1

@@ -146,7 +146,7 @@ fn log_likelihood(m: &Moments, kappa: f64) -> f64 {
     if kappa.is_infinite() {
         return f64::INFINITY;
     }
-    m.weight.to_f64() * (log_peak(m.dimension(), kappa) - kappa * m.complement())
+    m.weight.to_f64() * (log_peak(m.dimension(), kappa) - kappa * m.complement()) * m.unit
 }
 
 /// Judges any `mu` and `kappa` against the data: the same certificate that [`fit`] gives for its own, and the interval.

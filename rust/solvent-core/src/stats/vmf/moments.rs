@@ -23,6 +23,8 @@ const SPAN: usize = 512;
 /// S = sum w_i x_i, W = sum w_i, and what follows from them.
 #[derive(Debug, Clone)]
 pub struct Moments {
+    /// What the weights were divided by.
+    pub unit: f64,
     /// S, column by column.
     pub sum: Vec<Dd>,
     /// W.
@@ -68,9 +70,9 @@ impl Moments {
     }
 }
 
-/// Checks the weights; scales them by a power of two where products with them could leave the range of doubles.
-fn checked_weights(weights: Option<&[f64]>) -> Result<Option<Cow<'_, [f64]>>, ArgumentError> {
-    let Some(weights) = weights else { return Ok(None) };
+/// Checks the weights.
+fn checked_weights(weights: Option<&[f64]>) -> Result<(), ArgumentError> {
+    let Some(weights) = weights else { return Ok(()) };
     if let Some((i, &w)) = weights.iter().enumerate().find(|&(_, &w)| !(w >= 0.0 && w.is_finite())) {
         return Err(ArgumentError::element("weights", &[i], w, "a finite number >= 0"));
     }
@@ -78,12 +80,18 @@ fn checked_weights(weights: Option<&[f64]>) -> Result<Option<Cow<'_, [f64]>>, Ar
     if largest == 0.0 {
         return Err(ArgumentError::new("weights", "weights are all 0", "at least one weight > 0"));
     }
-    let scale = match largest {
-        w if w > 1e200 => 2f64.powi(-800),
-        w if w < 1e-200 => 2f64.powi(800),
-        _ => return Ok(Some(Cow::Borrowed(weights))),
-    };
-    Ok(Some(weights.iter().map(|w| w * scale).collect()))
+    Ok(())
+}
+
+/// Positive weights divided by a power of two, where their squares could leave the range of doubles; and that power.
+pub(super) fn scaled_weights(weights: &[f64]) -> (Cow<'_, [f64]>, f64) {
+    let largest = weights.iter().fold(0.0f64, |m, &w| m.max(w));
+    if (1e-100..1e100).contains(&largest) {
+        return (Cow::Borrowed(weights), 1.0);
+    }
+    let exponent = (largest.log2().floor() as i32).clamp(-1000, 1000);
+    let scale = 2f64.powi(-exponent);
+    (weights.iter().map(|w| w * scale).collect(), 2f64.powi(exponent))
 }
 
 /// The row is refused: the first of its elements that is not finite, or its norm.
@@ -141,7 +149,8 @@ pub fn moments(
     if n == 0 {
         return Err(ArgumentError::new("x", "x has 0 rows", "at least 1").into());
     }
-    let weights = checked_weights(weights)?;
+    checked_weights(weights)?;
+    let (weights, unit) = weights.map(scaled_weights).unzip();
     let weights = weights.as_deref();
     let step = rows.block_rows();
     let item = (ITEM_ELEMENTS / d).max(1).next_multiple_of(step);
@@ -203,7 +212,7 @@ pub fn moments(
     let radius = length / weight;
     let close = (Dd::ONE - radius).to_f64() <= 4.0 * tolerance;
     let parallel = close && all_parallel(rows, weights);
-    Ok(Moments { sum, weight, length, radius, radius_error, parallel })
+    Ok(Moments { unit: unit.unwrap_or(1.0), sum, weight, length, radius, radius_error, parallel })
 }
 
 /// Whether every row of positive weight is a multiple of the first such row, to the rounding of the products. Ends at

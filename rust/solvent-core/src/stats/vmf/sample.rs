@@ -22,6 +22,9 @@ enum Radial {
     Wood { kappa: f64, d: f64, b: f64, mode: f64 },
 }
 
+/// Beyond this kappa no dimension counts beside it.
+const LARGE: f64 = 1e300;
+
 impl Radial {
     fn new(d: usize, kappa: f64) -> Self {
         if kappa == 0.0 {
@@ -31,7 +34,8 @@ impl Radial {
             return Self::Langevin { kappa, expm1: (-2.0 * kappa).exp_m1() };
         }
         let m = d as f64 - 1.0;
-        let b = m / (2.0 * kappa + (2.0 * kappa).hypot(m));
+        // (Of the largest kappa the double overflows, and m is nothing beside it.)
+        let b = if kappa > LARGE { 0.25 * (m / kappa) } else { m / (2.0 * kappa + (2.0 * kappa).hypot(m)) };
         Self::Wood { kappa, d: d as f64, b, mode: 2.0 * b / (1.0 + b) }
     }
 

@@ -186,7 +186,7 @@ impl<'a> Pass<'a> {
             }
             for j in 0..k {
                 let shares = &mut terms[j * self.stride..j * self.stride + (last - first)];
-                if let Some(weights) = self.problem.weights {
+                if let Some(weights) = self.problem.weights.as_deref() {
                     shares.iter_mut().zip(&weights[first..last]).for_each(|(s, w)| *s *= w);
                 }
                 statistics.counts[j] += shares.iter().sum::<f64>();

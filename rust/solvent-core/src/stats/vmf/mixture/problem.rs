@@ -1,5 +1,6 @@
 //! The data of a mixture, validated.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use solvent_simd::dispatch;
@@ -9,7 +10,7 @@ use crate::base::monitor::Monitor;
 use crate::base::sum::{Sum, norm2};
 use crate::stats::vmf::VmfError;
 use crate::stats::vmf::kernels::Norms;
-use crate::stats::vmf::moments::refused_row;
+use crate::stats::vmf::moments::{refused_row, scaled_weights};
 use crate::stats::vmf::rows::Rows;
 
 /// Rows with what turns them into weighted directions. Nothing of the data is copied: the inverse norms of
@@ -20,8 +21,8 @@ pub struct Problem<'a> {
     pub rows: Rows<'a>,
     /// 1/|x_i|, where rows are to be normalised.
     pub scale: Option<Vec<f64>>,
-    /// Weights of the rows; 1 each if there are none.
-    pub weights: Option<&'a [f64]>,
+    /// Weights of the rows, in a unit in which their squares are numbers; 1 each if there are none.
+    pub weights: Option<Cow<'a, [f64]>>,
     /// Sum of the weights.
     pub total: f64,
 }
@@ -50,6 +51,8 @@ impl<'a> Problem<'a> {
             let was = format!("sample_weight adds up to {total:?}");
             return Err(ArgumentError::new("sample_weight", was, "a finite sum").into());
         }
+        let (weights, unit) = weights.map(scaled_weights).unzip();
+        let total = total / unit.unwrap_or(1.0);
         let norms2 = squared_norms(&rows, monitor)?;
         let scale = if normalize {
             Some(inverse_norms(&rows, norms2)?)
@@ -81,7 +84,7 @@ impl<'a> Problem<'a> {
 
     /// The weight of a row.
     pub fn weight(&self, i: usize) -> f64 {
-        self.weights.map_or(1.0, |w| w[i])
+        self.weights.as_ref().map_or(1.0, |w| w[i])
     }
 
     /// What a row is multiplied by.

@@ -38,21 +38,26 @@ struct Em<'a> {
     held: Model,
     next: Model,
     change: Change,
+    /// Whether `next` has a component that begins anew: then the run goes on, whatever a plain sweep would change.
+    renewed: bool,
     lower_bounds: Vec<f64>,
     reseeds: usize,
 }
 
 impl Em<'_> {
+    /// What the run is judged by.
+    fn bound(&self) -> f64 {
+        if self.renewed { f64::INFINITY } else { self.change.bound() }
+    }
+
     fn sweep(&mut self, monitor: &mut Monitor<'_>) -> Result<f64, VmfError> {
         let rule = &self.options.rule;
         let statistics = expectation(self.problem, &self.held, rule.assignment, monitor)?;
         self.next = maximization(&statistics, &self.held, rule);
-        if self.reseeds > 0
-            && reseed(&mut self.next, &statistics, self.problem, rule, self.options.min_weight)
-        {
-            self.reseeds -= 1;
-        }
         self.change = Change::between(&self.held, &self.next, self.problem.len());
+        self.renewed = self.reseeds > 0
+            && reseed(&mut self.next, &statistics, self.problem, rule, self.options.min_weight);
+        self.reseeds -= usize::from(self.renewed);
         Ok(statistics.log_likelihood / self.problem.total)
     }
 }
@@ -72,12 +77,12 @@ impl Method<1> for Em<'_> {
         self.held.clone_from(&self.next);
         let lower_bound = self.sweep(monitor)?;
         self.lower_bounds.push(lower_bound);
-        Ok(Progress { units: 1, bound: Some(self.change.bound()), extras: [lower_bound] })
+        Ok(Progress { units: 1, bound: Some(self.bound()), extras: [lower_bound] })
     }
 
     fn terminate(&mut self, _: &Monitor<'_>) -> Option<Status> {
         // A fixed point to the last bit: nothing is left to do even for tol = 0.
-        (self.change.bound() == 0.0).then_some(Status::Converged)
+        (self.bound() == 0.0).then_some(Status::Converged)
     }
 
     fn finish(self, status: Status, monitor: Monitor<'_>) -> Result<Fit, VmfError> {
@@ -122,6 +127,7 @@ pub fn fit(
             next: first.clone(),
             held: first,
             change: Change { weight: f64::INFINITY, mean: f64::INFINITY, concentration: f64::INFINITY },
+            renewed: false,
             lower_bounds: Vec::new(),
             reseeds: k,
         };

@@ -93,7 +93,7 @@ With q = I_{v-1}(x)/I_v(x) - 1 the result is q / (1 + q). For v^2 + x^2 >= 25^2,
 
 The relative error is at most 5e-14 for v >= 1 and at v = 1/2, where the complement is 2/(exp(2 x) + 1). Between
 these and below 1/2, where it is negative for large x, the absolute error is at most 1e-14 times (1 + 1/x), and the
-relative error grows as 1/|v - 1/2|.
+relative error grows as 1/abs(v - 1/2).
 
 Special values: x = 0 gives 1 for v > 0 and -inf for v = 0; x = inf gives 0.
 
@@ -212,7 +212,7 @@ For v^2 + x^2 >= 25^2, 1/q with q = K_{v-1}/K_v in a form of Debye's expansion [
 below, from the functions that `log_kv` computes before it takes the logarithm. For v < 1/2, as K is even [2]_:
 1 / kv_ratio(1 - v, x).
 
-The relative error is at most 5e-15, for |v - 1/2| < 1/2 and small x 5e-15 + 3e-16 |log x|; float32: 4e-7.
+The relative error is at most 5e-15, for 0 < v < 1 and small x 5e-15 + 3e-16 abs(log x); float32: 4e-7.
 
 Special values: x = 0 gives inf for v > 1/2, 1 for v = 1/2 and 0 below; x = inf gives 1.
 

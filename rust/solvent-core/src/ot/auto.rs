@@ -234,7 +234,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
         Ok(())
     }
 
-    fn arrive(&mut self, point: Point) {
+    fn arrive(&mut self, point: Box<Point>) {
         self.f.clone_from(&point.f);
         self.g.clone_from(&point.g);
         let doubtful = point.doubt > 0.3 * point.error.max(self.stage_goal());
@@ -244,7 +244,7 @@ impl<'p, 'a> Ascent<'p, 'a> {
         } else if self.error <= self.stage_goal() {
             State::Judge
         } else {
-            State::Newton(Box::new(point))
+            State::Newton(point)
         };
     }
 

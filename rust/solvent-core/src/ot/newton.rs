@@ -53,7 +53,7 @@ pub struct Point {
 /// What becomes of a point.
 pub enum Trial {
     /// The point.
-    Point(Point),
+    Point(Box<Point>),
     /// A column's sum is out of range.
     OutOfRange,
     /// The support takes more memory than it may.
@@ -119,7 +119,8 @@ impl Point {
         let doubt = drop * farthest * total + support::ROUNDING * moved;
         let doubt = if farthest > 0.5 { f64::INFINITY } else { doubt };
         let (taken, support) = ((probed.rows, probed.columns), probed.support);
-        Ok(Trial::Point(Self { blur, f, g: exact, sums, error, doubt, taken, factors, support }))
+        let point = Self { blur, f, g: exact, sums, error, doubt, taken, factors, support };
+        Ok(Trial::Point(Box::new(point)))
     }
 
     /// Newton's system here.
@@ -149,7 +150,7 @@ struct System {
 #[derive(Debug)]
 pub struct Step {
     /// The new point; `None` if no step along the direction went up.
-    pub to: Option<Point>,
+    pub to: Option<Box<Point>>,
     /// Passes.
     pub passes: u64,
     /// Iterations of conjugate gradients.
